@@ -1,0 +1,12 @@
+// Package ascood holds what every other package of the system shares: the one
+// error type whose code says how a failure is to be treated, be it by an exit
+// status or by an HTTP status.
+//
+// The system itself is in the folders beside this file; data flows through them
+// in one direction:
+//
+//	preprocess → train → checkpoint → export → artifact → ioodin → serve
+//
+// with models (networks as data) under train and export, and gotorch (libtorch)
+// under train alone.
+package ascood

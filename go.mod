@@ -1,0 +1,3 @@
+module github.com/ascood/ascood
+
+go 1.26

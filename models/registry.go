@@ -1,0 +1,120 @@
+package models
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ascood/ascood"
+)
+
+// arch is a backbone that the registry can build.
+type arch struct {
+	width    int    // the published base width
+	stem     string // the first convolution, whose output channels are the base width
+	backbone func(b *builder, width int) (feature Value, dim int)
+}
+
+var registry = map[string]arch{
+	"lenet":          {width: 6, stem: "block1.0", backbone: lenet},
+	"resnet18_32x32": {width: 64, stem: "conv1", backbone: resnet18For32x32},
+}
+
+// Archs returns the names of the known architectures, sorted.
+func Archs() []string { return slices.Sorted(maps.Keys(registry)) }
+
+// Heads returns the names of the known heads.
+func Heads() []Head { return []Head{HeadLinear, HeadASCOOD} }
+
+// New builds the network that spec selects. A width of 0 is the architecture's
+// published one. An unknown name or an impossible number is ascood.Invalid.
+func New(spec Spec) (*Graph, error) {
+	a, ok := registry[spec.Arch]
+	if !ok {
+		return nil, unknownArch(spec.Arch)
+	}
+	if spec.Width == 0 {
+		spec.Width = a.width
+	}
+	if spec.Width < 1 {
+		return nil, ascood.Errorf(ascood.Invalid, "width %d: must be at least 1", spec.Width)
+	}
+	if spec.Classes < 2 {
+		return nil, ascood.Errorf(ascood.Invalid, "%d classes: a classifier needs at least 2", spec.Classes)
+	}
+	b := &builder{graph: &Graph{Spec: spec}}
+	switch spec.Head {
+	case HeadLinear:
+	case HeadASCOOD:
+		b.prefix = "backbone."
+	default:
+		return nil, ascood.Errorf(ascood.Invalid, "unknown head %q; known are %v", spec.Head, Heads())
+	}
+	feature, dim := a.backbone(b, spec.Width)
+	b.graph.Feature = feature
+	if spec.Head == HeadASCOOD {
+		feature = b.addRoot(ZScore{Eps: 1e-6}, feature)
+	}
+	b.graph.Logits = b.add("fc", Linear{In: dim, Out: spec.Classes}, feature)
+	return b.graph, nil
+}
+
+// Infer reads width, class count and head off the shapes of a state dict of the
+// given architecture, and checks the rest of it.
+func Infer(archName string, state map[string][]int) (*Graph, error) {
+	a, ok := registry[archName]
+	if !ok {
+		return nil, unknownArch(archName)
+	}
+	spec := Spec{Arch: archName, Head: HeadLinear}
+	prefix := ""
+	if _, ok := state["sigma"]; ok {
+		spec.Head, prefix = HeadASCOOD, "backbone."
+	}
+	stem, fc := state[prefix+a.stem+".weight"], state[prefix+"fc.weight"]
+	if len(stem) != 4 || len(fc) != 2 {
+		return nil, ascood.Errorf(ascood.Invalid, "the weights are not those of %s (%s head): no %s.weight of 4 dimensions or no %s.weight of 2 among %s",
+			archName, spec.Head, prefix+a.stem, prefix+"fc", sample(state))
+	}
+	spec.Width, spec.Classes = stem[0], fc[0]
+	g, err := New(spec)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.Check(state); err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	return g, nil
+}
+
+func unknownArch(name string) error {
+	return ascood.Errorf(ascood.Invalid, "unknown architecture %q; known are %s", name, strings.Join(Archs(), ", "))
+}
+
+// sample names a few entries of a state dict.
+func sample(state map[string][]int) string {
+	names := slices.Sorted(maps.Keys(state))
+	if len(names) > 6 {
+		names = append(names[:6], fmt.Sprintf("… (%d in all)", len(state)))
+	}
+	return strings.Join(names, ", ")
+}
+
+// builder appends nodes to a graph under a common name prefix.
+type builder struct {
+	graph  *Graph
+	prefix string
+}
+
+func (b *builder) add(name string, op Op, in ...Value) Value {
+	return b.append(b.prefix+name, op, in...)
+}
+
+// addRoot adds a node whose parameters have no path.
+func (b *builder) addRoot(op Op, in ...Value) Value { return b.append("", op, in...) }
+
+func (b *builder) append(name string, op Op, in ...Value) Value {
+	b.graph.Nodes = append(b.graph.Nodes, Node{Name: name, Op: op, Inputs: in})
+	return Value(len(b.graph.Nodes))
+}
