@@ -1,0 +1,196 @@
+package onnx
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// Opset is the version of the ai.onnx operators that a Builder emits: the
+// newest for which ONNX Runtime's CUDA provider has all kernels that we use.
+const Opset = 18
+
+// irVersion is the file format's version that goes with Opset.
+const irVersion = 8
+
+// Builder assembles a graph. Values are known by name; every method that adds
+// something returns the name of what it added.
+type Builder struct {
+	graph  *GraphProto
+	names  map[string]int
+	consts map[string]string // content → name of a small constant
+	scope  string
+}
+
+// NewBuilder starts an empty graph.
+func NewBuilder(name string) *Builder {
+	return &Builder{graph: &GraphProto{Name: name}, names: map[string]int{}, consts: map[string]string{}}
+}
+
+// Scope sets the prefix of the node names that follow, so that a viewer of the
+// graph sees what belongs together.
+func (b *Builder) Scope(prefix string) { b.scope = prefix }
+
+// Attr is a node's attribute.
+type Attr = *AttributeProto
+
+// Int is an integer attribute.
+func Int(name string, v int) Attr {
+	return &AttributeProto{Name: name, Type: AttributeProto_INT, I: int64(v)}
+}
+
+// Ints is an attribute of integers.
+func Ints(name string, v ...int) Attr {
+	return &AttributeProto{Name: name, Type: AttributeProto_INTS, Ints: int64s(v)}
+}
+
+// Float is a floating-point attribute.
+func Float(name string, v float32) Attr {
+	return &AttributeProto{Name: name, Type: AttributeProto_FLOAT, F: v}
+}
+
+// String is a text attribute.
+func String(name, v string) Attr {
+	return &AttributeProto{Name: name, Type: AttributeProto_STRING, S: []byte(v)}
+}
+
+// Op adds a node of one output under a name made from the scope and op.
+func (b *Builder) Op(op string, inputs []string, attrs ...Attr) string {
+	return b.Ops(op, 1, inputs, attrs...)[0]
+}
+
+// Ops adds a node of n outputs.
+func (b *Builder) Ops(op string, n int, inputs []string, attrs ...Attr) []string {
+	name := b.unique(b.scope + op)
+	outputs := make([]string, n)
+	for i := range outputs {
+		outputs[i] = name
+		if i > 0 {
+			outputs[i] = fmt.Sprintf("%s.%d", name, i)
+		}
+	}
+	b.graph.Node = append(b.graph.Node, &NodeProto{
+		Name: name, OpType: op, Input: inputs, Output: outputs, Attribute: attrs,
+	})
+	return outputs
+}
+
+// Rename gives the value that was last added as name another, public name: an
+// Identity would cost a copy at run time.
+func (b *Builder) Rename(name, public string) string {
+	for _, n := range b.graph.Node {
+		for _, list := range [][]string{n.Input, n.Output} {
+			for i := range list {
+				if list[i] == name {
+					list[i] = public
+				}
+			}
+		}
+	}
+	return public
+}
+
+// Weights adds a float32 initializer of the given shape.
+func (b *Builder) Weights(name string, data []float32, shape ...int) string {
+	name = b.unique(name)
+	raw := make([]byte, 0, 4*len(data))
+	for _, v := range data {
+		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
+	}
+	b.initializer(name, TensorProto_FLOAT, raw, shape)
+	return name
+}
+
+// Const adds a small float32 constant; equal ones are shared.
+func (b *Builder) Const(shape []int, data ...float32) string {
+	key := fmt.Sprint("f", shape, data)
+	if name, ok := b.consts[key]; ok {
+		return name
+	}
+	name := b.Weights("const", data, shape...)
+	b.consts[key] = name
+	return name
+}
+
+// Scalar adds a float32 constant without dimensions.
+func (b *Builder) Scalar(v float32) string { return b.Const(nil, v) }
+
+// Int64s adds a vector of int64, the form in which operators take axes, shapes
+// and bounds; equal ones are shared.
+func (b *Builder) Int64s(data ...int) string {
+	key := fmt.Sprint("i", data)
+	if name, ok := b.consts[key]; ok {
+		return name
+	}
+	name := b.unique("ints")
+	raw := make([]byte, 0, 8*len(data))
+	for _, v := range data {
+		raw = binary.LittleEndian.AppendUint64(raw, uint64(v))
+	}
+	b.initializer(name, TensorProto_INT64, raw, []int{len(data)})
+	b.consts[key] = name
+	return name
+}
+
+func (b *Builder) initializer(name string, t TensorProto_DataType, raw []byte, shape []int) {
+	b.graph.Initializer = append(b.graph.Initializer, &TensorProto{
+		Name: name, DataType: int32(t), Dims: int64s(shape), RawData: raw,
+	})
+}
+
+// Input declares an input. A dimension of a string is symbolic, of an int fixed.
+func (b *Builder) Input(name, doc string, t TensorProto_DataType, dims ...any) string {
+	b.graph.Input = append(b.graph.Input, valueInfo(name, doc, t, dims))
+	b.names[name]++
+	return name
+}
+
+// Output declares a value as an output.
+func (b *Builder) Output(name, doc string, t TensorProto_DataType, dims ...any) {
+	b.graph.Output = append(b.graph.Output, valueInfo(name, doc, t, dims))
+}
+
+// Model returns the finished file.
+func (b *Builder) Model(producer, version string) *ModelProto {
+	return &ModelProto{
+		IrVersion:       irVersion,
+		ProducerName:    producer,
+		ProducerVersion: version,
+		OpsetImport:     []*OperatorSetIdProto{{Version: Opset}},
+		Graph:           b.graph,
+	}
+}
+
+// unique returns name, numbered if it is taken.
+func (b *Builder) unique(name string) string {
+	b.names[name]++
+	if n := b.names[name]; n > 1 {
+		return b.unique(fmt.Sprintf("%s_%d", name, n))
+	}
+	return name
+}
+
+func valueInfo(name, doc string, t TensorProto_DataType, dims []any) *ValueInfoProto {
+	shape := &TensorShapeProto{}
+	for _, d := range dims {
+		dim := &TensorShapeProto_Dimension{}
+		switch d := d.(type) {
+		case int:
+			dim.Value = &TensorShapeProto_Dimension_DimValue{DimValue: int64(d)}
+		default:
+			dim.Value = &TensorShapeProto_Dimension_DimParam{DimParam: fmt.Sprint(d)}
+		}
+		shape.Dim = append(shape.Dim, dim)
+	}
+	return &ValueInfoProto{Name: name, DocString: doc, Type: &TypeProto{
+		Value: &TypeProto_TensorType{TensorType: &TypeProto_Tensor{ElemType: int32(t), Shape: shape}},
+	}}
+}
+
+func int64s(v []int) []int64 {
+	out := make([]int64, len(v))
+	for i, n := range v {
+		out[i] = int64(n)
+	}
+	return out
+}
