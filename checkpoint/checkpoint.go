@@ -1,0 +1,108 @@
+package checkpoint
+
+import (
+	"bufio"
+	"fmt"
+	"maps"
+	"os"
+	"strings"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/ascood/ascood"
+)
+
+// trainingPrefix marks the tensors of Checkpoint.Training in a file.
+const trainingPrefix = "training."
+
+// parallelPrefix is before every name in a data-parallel model's state dict.
+const parallelPrefix = "module."
+
+// Checkpoint is a trained network, or one on the way to that.
+type Checkpoint struct {
+	Model    StateDict // parameters and buffers of the network
+	Training StateDict // what only the trainer needs to go on: momentum, random state; may be empty
+	Meta     Meta
+}
+
+// Load reads a safetensors file, ours or a bare state dict. The prefix
+// "module." of data-parallel models is taken off the names. A file that is
+// missing or damaged is ascood.Invalid; the error names file and fault.
+func Load(path string) (*Checkpoint, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	c, err := parse(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return c, nil
+}
+
+func parse(content []byte) (*Checkpoint, error) {
+	if len(content) == 0 {
+		return nil, ascood.Errorf(ascood.Invalid, "the file is empty")
+	}
+	state, header, err := readSafetensors(content)
+	if err != nil {
+		return nil, err
+	}
+	c := &Checkpoint{Model: StateDict{}, Training: StateDict{}}
+	if err := c.Meta.decode(header); err != nil {
+		return nil, err
+	}
+	return c, c.split(state)
+}
+
+// split sorts tensors into those of the model and those of training.
+func (c *Checkpoint) split(state StateDict) error {
+	for name, t := range state {
+		if rest, ok := strings.CutPrefix(name, trainingPrefix); ok {
+			c.Training[rest] = t
+			continue
+		}
+		plain := strings.TrimPrefix(name, parallelPrefix)
+		if _, ok := c.Model[plain]; ok {
+			return ascood.Errorf(ascood.Invalid, "both %s and %s%s are in the state dict", plain, parallelPrefix, plain)
+		}
+		c.Model[plain] = t
+	}
+	if len(c.Model) == 0 {
+		return ascood.Errorf(ascood.Invalid, "no tensors of a model")
+	}
+	return nil
+}
+
+// Save writes the checkpoint as safetensors, in one step: path holds its old
+// content or all of the new. Equal checkpoints give equal files.
+func (c *Checkpoint) Save(path string) error {
+	if err := c.save(path); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+func (c *Checkpoint) save(path string) error {
+	state := maps.Clone(c.Model)
+	for name, t := range c.Training {
+		state[trainingPrefix+name] = t
+	}
+	metadata, err := c.Meta.encode()
+	if err != nil {
+		return err
+	}
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	if err != nil {
+		return ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	defer f.Cleanup()
+	w := bufio.NewWriterSize(f, 1<<20)
+	if err := writeSafetensors(w, state, metadata); err != nil {
+		return err
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
+}

@@ -1,0 +1,222 @@
+package preprocess
+
+import (
+	"context"
+	"encoding/binary"
+	"image"
+	"iter"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"github.com/ascood/ascood"
+)
+
+// LoadOptions says what Batches makes of the images.
+type LoadOptions struct {
+	Config    Config
+	Augment   Augment // nil: the deterministic Crop
+	BatchSize int     // images; the last batch may have fewer
+	Workers   int     // goroutines that decode; 0: GOMAXPROCS
+	Seed      uint64  // of the augmentation, with Epoch and an image's index
+	Epoch     int
+}
+
+// Batch is a run of the order that Batches was given.
+type Batch struct {
+	Indices []int   // [N] into the dataset
+	Pixels  []uint8 // [N, ImageSize, ImageSize, 3], RGB
+	Labels  []int64 // [N], Unlabelled where there is no class
+}
+
+// readAhead is how many batches are in the making while the consumer has one.
+const readAhead = 2
+
+// Batches yields the images of d in the given order of indices, transformed, in
+// batches. They are made in parallel and ahead of the consumer, yet do not
+// depend on scheduling: the randomness of an image is drawn from (Seed, Epoch,
+// index) alone.
+//
+// A batch's memory is reused once the loop body that received it returns. The
+// first error ends the sequence: an image that cannot be loaded, which the error
+// names, or the end of ctx. All goroutines have ended when the loop has.
+func Batches(ctx context.Context, d Dataset, order []int, opt LoadOptions) iter.Seq2[Batch, error] {
+	return func(yield func(Batch, error) bool) {
+		l, err := newLoader(d, order, opt)
+		if err != nil {
+			yield(Batch{}, err)
+			return
+		}
+		ctx, cancel := context.WithCancel(ctx)
+		defer l.running.Wait()
+		defer cancel()
+		l.start(ctx)
+		for range l.count() {
+			s, err := l.next(ctx)
+			if err != nil {
+				yield(Batch{}, err)
+				return
+			}
+			if !yield(s.Batch, nil) {
+				return
+			}
+			l.free <- s
+		}
+	}
+}
+
+// loader moves slots from free through pending to the consumer and back.
+type loader struct {
+	data    Dataset
+	order   []int
+	opt     LoadOptions
+	free    chan *slot // not in use
+	pending chan *slot // in order, in the making
+	jobs    chan job
+	running sync.WaitGroup
+}
+
+// slot is a batch and the memory behind it.
+type slot struct {
+	Batch
+	errs []error       // of each image
+	left atomic.Int64  // images not yet made
+	done chan struct{} // closed when none is left
+}
+
+// job is image k of a slot.
+type job struct {
+	slot *slot
+	k    int
+}
+
+func newLoader(d Dataset, order []int, opt LoadOptions) (*loader, error) {
+	if err := opt.Config.Validate(); err != nil {
+		return nil, err
+	}
+	if opt.BatchSize < 1 {
+		return nil, ascood.Errorf(ascood.Invalid, "batch size %d: must be at least 1", opt.BatchSize)
+	}
+	if opt.Workers < 0 {
+		return nil, ascood.Errorf(ascood.Invalid, "%d workers: must be at least 1, or 0 for one a processor", opt.Workers)
+	}
+	for _, i := range order {
+		if i < 0 || i >= d.Len() {
+			return nil, ascood.Errorf(ascood.Invalid, "image %d: the dataset has %d", i, d.Len())
+		}
+	}
+	if opt.Workers == 0 {
+		opt.Workers = runtime.GOMAXPROCS(0)
+	}
+	if opt.Augment == nil {
+		opt.Augment = func(dst []uint8, img *image.NRGBA, _ *rand.Rand) { opt.Config.cropInto(dst, img) }
+	}
+	return &loader{data: d, order: order, opt: opt}, nil
+}
+
+// count is the number of batches.
+func (l *loader) count() int { return (len(l.order) + l.opt.BatchSize - 1) / l.opt.BatchSize }
+
+func (l *loader) start(ctx context.Context) {
+	slots := min(l.count(), 1+readAhead)
+	l.free = make(chan *slot, slots)
+	for range slots {
+		l.free <- new(slot)
+	}
+	l.pending = make(chan *slot, slots)
+	l.jobs = make(chan job)
+	l.running.Go(func() { l.produce(ctx) })
+	for range min(l.opt.Workers, len(l.order)) {
+		l.running.Go(l.work)
+	}
+}
+
+// produce hands the images of batch after batch to the workers, as far ahead as
+// there are free slots.
+func (l *loader) produce(ctx context.Context) {
+	defer close(l.jobs)
+	for order := range slices.Chunk(l.order, l.opt.BatchSize) {
+		var s *slot
+		select {
+		case s = <-l.free:
+		case <-ctx.Done():
+			return
+		}
+		s.reset(order, l.opt.Config.CropLen())
+		l.pending <- s // has room for every slot
+		for k := range order {
+			select {
+			case l.jobs <- job{s, k}:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+func (s *slot) reset(order []int, cropLen int) {
+	n := len(order)
+	s.Indices = order
+	s.Pixels = grow(s.Pixels, n*cropLen)
+	s.Labels = grow(s.Labels, n)
+	s.errs = grow(s.errs, n)
+	s.left.Store(int64(n))
+	s.done = make(chan struct{})
+}
+
+// work makes images until there are no more jobs.
+func (l *loader) work() {
+	source := rand.NewChaCha8([32]byte{})
+	rng := rand.New(source)
+	for j := range l.jobs {
+		source.Seed(l.seed(j.slot.Indices[j.k]))
+		j.slot.errs[j.k] = l.make(j.slot, j.k, rng)
+		if j.slot.left.Add(-1) == 0 {
+			close(j.slot.done)
+		}
+	}
+}
+
+// make loads and transforms image k of a slot.
+func (l *loader) make(s *slot, k int, rng *rand.Rand) error {
+	i := s.Indices[k]
+	s.Labels[k] = int64(l.data.Label(i))
+	img, err := l.data.Load(i)
+	if err != nil {
+		return err
+	}
+	size := l.opt.Config.CropLen()
+	l.opt.Augment(s.Pixels[k*size:][:size:size], img, rng)
+	return nil
+}
+
+// seed is the state from which the randomness of image i is drawn.
+func (l *loader) seed(i int) (seed [32]byte) {
+	binary.LittleEndian.PutUint64(seed[0:], l.opt.Seed)
+	binary.LittleEndian.PutUint64(seed[8:], uint64(l.opt.Epoch))
+	binary.LittleEndian.PutUint64(seed[16:], uint64(i))
+	return seed
+}
+
+// next returns the next batch of the order when all of it is made.
+func (l *loader) next(ctx context.Context) (*slot, error) {
+	var s *slot
+	select {
+	case s = <-l.pending:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	select {
+	case <-s.done:
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	for _, err := range s.errs {
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}

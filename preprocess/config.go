@@ -1,0 +1,43 @@
+package preprocess
+
+import (
+	"math"
+
+	"github.com/ascood/ascood"
+)
+
+// Config says how an image becomes a network's input: the shorter side is
+// resized to PreSize, the centre cropped to ImageSize x ImageSize, and the
+// network's graph then computes (pixel/255 - Mean)/Std for each channel.
+type Config struct {
+	PreSize   int        `json:"pre_size"`   // pixels
+	ImageSize int        `json:"image_size"` // pixels
+	Mean      [3]float64 `json:"mean"`       // R, G, B, of pixel/255
+	Std       [3]float64 `json:"std"`        // R, G, B, of pixel/255
+}
+
+// maxSide is far above what any network takes and keeps sizes from overflowing.
+const maxSide = 1 << 14
+
+// Validate returns an ascood.Invalid error that names the first value that
+// cannot be.
+func (c Config) Validate() error {
+	if c.PreSize < 1 || c.PreSize > maxSide {
+		return ascood.Errorf(ascood.Invalid, "pre_size %d: must be 1 to %d pixels", c.PreSize, maxSide)
+	}
+	if c.ImageSize < 1 || c.ImageSize > maxSide {
+		return ascood.Errorf(ascood.Invalid, "image_size %d: must be 1 to %d pixels", c.ImageSize, maxSide)
+	}
+	for i, channel := range []string{"red", "green", "blue"} {
+		if math.IsNaN(c.Mean[i]) || math.IsInf(c.Mean[i], 0) {
+			return ascood.Errorf(ascood.Invalid, "mean of %s is %v: must be finite", channel, c.Mean[i])
+		}
+		if !(c.Std[i] > 0) || math.IsInf(c.Std[i], 0) {
+			return ascood.Errorf(ascood.Invalid, "std of %s is %v: must be finite and above 0", channel, c.Std[i])
+		}
+	}
+	return nil
+}
+
+// CropLen is the number of bytes of a crop: ImageSize·ImageSize·3.
+func (c Config) CropLen() int { return c.ImageSize * c.ImageSize * 3 }

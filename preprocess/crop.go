@@ -1,0 +1,46 @@
+package preprocess
+
+import (
+	"image"
+	"math"
+)
+
+// Crop is the deterministic path of evaluation and serving: the image's shorter
+// side is resized to PreSize, the longer to int(PreSize·longer/shorter), and
+// the centre cut out, with black around it where the crop is larger. The result
+// is RGB, row-major [ImageSize,ImageSize,3].
+func (c Config) Crop(img *image.NRGBA) []uint8 {
+	dst := make([]uint8, c.CropLen())
+	c.cropInto(dst, img)
+	return dst
+}
+
+func (c Config) cropInto(dst []uint8, img *image.NRGBA) {
+	size := c.resized(img.Rect.Dx(), img.Rect.Dy())
+	x, y := centre(size.X, c.ImageSize), centre(size.Y, c.ImageSize)
+	crop := image.Rect(x, y, x+c.ImageSize, y+c.ImageSize)
+	window := crop.Intersect(image.Rectangle{Max: size})
+	if window != crop {
+		clear(dst)
+	}
+	stride := c.ImageSize * 3
+	corner := window.Min.Sub(crop.Min)
+	resize(dst[corner.Y*stride+corner.X*3:], stride, img, size, window)
+}
+
+// resized is the size after resizing the shorter side to PreSize.
+func (c Config) resized(width, height int) image.Point {
+	if width <= height {
+		return image.Pt(c.PreSize, c.PreSize*height/width)
+	}
+	return image.Pt(c.PreSize*width/height, c.PreSize)
+}
+
+// centre is where a crop of the given size begins in side pixels; below 0 where
+// it begins before them. Halves go to even numbers, as Python rounds.
+func centre(side, size int) int {
+	if side < size {
+		return -((size - side) / 2)
+	}
+	return int(math.RoundToEven(float64(side-size) / 2))
+}

@@ -1,0 +1,72 @@
+package preprocess
+
+import (
+	"bufio"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"github.com/ascood/ascood"
+)
+
+// OpenImglist reads a list in OpenOOD's format, a line "relative/path label" for
+// each image under root. The label is the last field, so that paths may contain
+// spaces, and -1 stands for no class. Paths that are absolute or lead out of
+// root, lines without an integer label and a list without images are
+// ascood.Invalid; the error names list and line. Whether the images exist shows
+// when they are loaded.
+func OpenImglist(list, root string) (Dataset, error) {
+	f, err := os.Open(list)
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	defer f.Close()
+	return readImglist(f, list, root)
+}
+
+func readImglist(r io.Reader, list, root string) (*files, error) {
+	images := &files{root: root}
+	lines := bufio.NewScanner(r)
+	number := 0
+	for lines.Scan() {
+		number++
+		line := strings.TrimSpace(lines.Text())
+		if line == "" {
+			continue
+		}
+		name, label, err := parseImglistLine(line)
+		if err != nil {
+			return nil, ascood.Errorf(ascood.Invalid, "%s:%d: %w", list, number, err)
+		}
+		images.add(name, label)
+	}
+	if err := lines.Err(); err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%s:%d: %w", list, number+1, err)
+	}
+	if images.Len() == 0 {
+		return nil, ascood.Errorf(ascood.Invalid, "%s: no images; want a line \"relative/path label\" for each", list)
+	}
+	return images, nil
+}
+
+func parseImglistLine(line string) (name string, label int, err error) {
+	space := strings.LastIndexAny(line, " \t")
+	if space < 0 {
+		return "", 0, ascood.Errorf(ascood.Invalid, "no label: want \"relative/path label\", got %q", line)
+	}
+	name, field := strings.TrimSpace(line[:space]), line[space+1:]
+	label, err = strconv.Atoi(field)
+	if err != nil || label < Unlabelled {
+		return "", 0, ascood.Errorf(ascood.Invalid, "label %q: must be a class number, or -1 for none", field)
+	}
+	if path.IsAbs(name) || filepath.IsAbs(name) {
+		return "", 0, ascood.Errorf(ascood.Invalid, "absolute path %q: must be relative to the data folder", name)
+	}
+	if !filepath.IsLocal(filepath.FromSlash(name)) {
+		return "", 0, ascood.Errorf(ascood.Invalid, "path %q leads out of the data folder", name)
+	}
+	return name, label, nil
+}

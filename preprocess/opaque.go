@@ -1,0 +1,135 @@
+package preprocess
+
+import (
+	"image"
+	"image/color"
+	"image/draw"
+
+	"github.com/ascood/ascood"
+)
+
+// opaque converts a decoded image to 8-bit RGB with full alpha, keeping the
+// colour of transparent pixels as stored. It may reuse the image's memory.
+func opaque(img image.Image) (*image.NRGBA, error) {
+	switch img := img.(type) {
+	case *image.NRGBA:
+		setOpaque(img.Pix)
+		return img, nil
+	case *image.RGBA:
+		if img.Opaque() { // the same bytes in either model
+			return (*image.NRGBA)(img), nil
+		}
+	case *image.NYCbCrA:
+		return drawn(&img.YCbCr), nil
+	case *image.YCbCr, *image.CMYK:
+		return drawn(img), nil
+	case *image.Gray:
+		return fromGray(img), nil
+	case *image.NRGBA64:
+		return fromNRGBA64(img), nil
+	case *image.Paletted:
+		return fromPaletted(img)
+	}
+	return fromPremultiplied(img)
+}
+
+func setOpaque(pix []uint8) {
+	for i := 3; i < len(pix); i += 4 {
+		pix[i] = 0xff
+	}
+}
+
+// drawn converts with image/draw, which has loops of its own for these models.
+func drawn(img image.Image) *image.NRGBA {
+	dst := image.NewRGBA(img.Bounds())
+	draw.Draw(dst, dst.Rect, img, dst.Rect.Min, draw.Src)
+	return (*image.NRGBA)(dst)
+}
+
+func fromGray(img *image.Gray) *image.NRGBA {
+	dst := image.NewNRGBA(img.Rect)
+	width := img.Rect.Dx()
+	for y := range img.Rect.Dy() {
+		expandGray(dst.Pix[y*dst.Stride:], img.Pix[y*img.Stride:][:width])
+	}
+	return dst
+}
+
+// expandGray writes each gray level as an opaque pixel.
+func expandGray(dst, gray []uint8) {
+	for x, v := range gray {
+		d := dst[x*4 : x*4+4 : x*4+4]
+		d[0], d[1], d[2], d[3] = v, v, v, 0xff
+	}
+}
+
+func fromNRGBA64(img *image.NRGBA64) *image.NRGBA {
+	dst := image.NewNRGBA(img.Rect)
+	width := img.Rect.Dx()
+	for y := range img.Rect.Dy() {
+		src := img.Pix[y*img.Stride:][:width*8]
+		row := dst.Pix[y*dst.Stride:][:width*4]
+		for x := range width {
+			s, d := src[x*8:x*8+8:x*8+8], row[x*4:x*4+4:x*4+4]
+			d[0], d[1], d[2], d[3] = s[0], s[2], s[4], 0xff
+		}
+	}
+	return dst
+}
+
+func fromPaletted(img *image.Paletted) (*image.NRGBA, error) {
+	var palette [256][4]uint8
+	for i, c := range img.Palette[:min(len(img.Palette), 256)] {
+		palette[i] = straight(c)
+	}
+	dst := image.NewNRGBA(img.Rect)
+	width := img.Rect.Dx()
+	for y := range img.Rect.Dy() {
+		row := dst.Pix[y*dst.Stride:][:width*4]
+		for x, index := range img.Pix[y*img.Stride:][:width] {
+			if int(index) >= len(img.Palette) {
+				return nil, ascood.Errorf(ascood.Invalid, "damaged image: colour %d of a palette of %d", index, len(img.Palette))
+			}
+			copy(row[x*4:x*4+4], palette[index][:])
+		}
+	}
+	return dst, nil
+}
+
+// straight is a colour without its alpha.
+func straight(c color.Color) [4]uint8 {
+	if c, ok := c.(color.NRGBA); ok {
+		return [4]uint8{c.R, c.G, c.B, 0xff}
+	}
+	r, g, b, a := c.RGBA()
+	return unmultiply(r, g, b, a)
+}
+
+// unmultiply divides 16-bit colour by its alpha and keeps the upper 8 bits.
+func unmultiply(r, g, b, a uint32) [4]uint8 {
+	if a == 0 {
+		return [4]uint8{0, 0, 0, 0xff}
+	}
+	return [4]uint8{uint8(r * 0xffff / a >> 8), uint8(g * 0xffff / a >> 8), uint8(b * 0xffff / a >> 8), 0xff}
+}
+
+// fromPremultiplied serves the rarer models: 16-bit gray and images whose
+// colour was stored multiplied with alpha.
+func fromPremultiplied(img image.Image) (*image.NRGBA, error) {
+	src, ok := img.(image.RGBA64Image)
+	if !ok {
+		return nil, ascood.Errorf(ascood.Unsupported, "images of colour model %T are not handled", img)
+	}
+	bounds := img.Bounds()
+	dst := image.NewNRGBA(bounds)
+	i := 0
+	for y := bounds.Min.Y; y < bounds.Max.Y; y++ {
+		for x := bounds.Min.X; x < bounds.Max.X; x++ {
+			c := src.RGBA64At(x, y)
+			p := unmultiply(uint32(c.R), uint32(c.G), uint32(c.B), uint32(c.A))
+			copy(dst.Pix[i:i+4], p[:])
+			i += 4
+		}
+	}
+	return dst, nil
+}

@@ -1,0 +1,73 @@
+package preprocess
+
+import (
+	"bytes"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ascood/ascood"
+)
+
+// Open opens a dataset by what path is: a folder (OpenFolder), an IDX images
+// file, plain or gzipped, whose labels are those of the file beside it (for
+// t10k-images-idx3-ubyte that is t10k-labels-idx1-ubyte, with or without .gz;
+// without such a file it is unlabelled), or a list of images under root
+// (OpenImglist). An empty root is the list's own folder.
+func Open(path, root string) (Dataset, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	if info.IsDir() {
+		return OpenFolder(path)
+	}
+	head, err := peek(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case bytes.HasPrefix(head, []byte{0, 0, idxType}):
+		return OpenIDX(path, labelsBeside(path))
+	case bytes.IndexByte(head, 0) >= 0:
+		return nil, ascood.Errorf(ascood.Invalid, "%s: neither a folder, an IDX file nor a list of images", path)
+	}
+	if root == "" {
+		root = filepath.Dir(path)
+	}
+	return OpenImglist(path, root)
+}
+
+// peek returns the first bytes of a file, decompressed if it is gzipped.
+func peek(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	defer f.Close()
+	r, err := gunzip(f)
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%s: %w", path, err)
+	}
+	head, err := io.ReadAll(io.LimitReader(r, 512))
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%s: %w", path, err)
+	}
+	return head, nil
+}
+
+// labelsBeside returns the labels file that belongs to an IDX images file, ""
+// if there is none.
+func labelsBeside(images string) string {
+	dir, base := filepath.Split(strings.TrimSuffix(images, ".gz"))
+	name := strings.Replace(base, "images-idx3", "labels-idx1", 1)
+	if name == base {
+		return ""
+	}
+	for _, candidate := range []string{name, name + ".gz"} {
+		if _, err := os.Stat(filepath.Join(dir, candidate)); err == nil {
+			return filepath.Join(dir, candidate)
+		}
+	}
+	return ""
+}
