@@ -1,0 +1,85 @@
+// Package functional holds the operations of neural networks as functions, after
+// torch.nn.functional; it is usually imported as F. Results and errors belong to
+// scopes as package gotorch describes.
+package functional
+
+import "github.com/ascood/ascood/gotorch"
+
+// ConvOptions are the settings of a convolution, equal in both directions.
+type ConvOptions struct {
+	Stride   int // 0 means 1
+	Padding  int // zeros on each side
+	Dilation int // 0 means 1
+	Groups   int // 0 means 1
+}
+
+// Conv2d convolves x [N,C,H,W] with weight [O,C/groups,kH,kW] and adds bias [O],
+// which may be the zero Tensor.
+func Conv2d(x, weight, bias gotorch.Tensor, opt ConvOptions) gotorch.Tensor {
+	return gotorch.Call(nil, "conv2d", x, weight, bias,
+		pair(orOne(opt.Stride)), pair(opt.Padding), pair(orOne(opt.Dilation)), orOne(opt.Groups))
+}
+
+// Linear returns x·weightᵀ + bias for x [N,in], weight [out,in], bias [out],
+// which may be the zero Tensor.
+func Linear(x, weight, bias gotorch.Tensor) gotorch.Tensor {
+	return gotorch.Call(nil, "linear", x, weight, bias)
+}
+
+// ReLU returns max(x, 0).
+func ReLU(x gotorch.Tensor) gotorch.Tensor { return gotorch.Call(nil, "relu", x) }
+
+// BatchNormOptions are the state and the settings of a batch normalisation over
+// C channels. Weight and Bias [C] may be the zero Tensor for 1 and 0.
+type BatchNormOptions struct {
+	Weight, Bias            gotorch.Tensor
+	RunningMean, RunningVar gotorch.Tensor // [C]; updated in place when Training
+	Training                bool           // normalise by the batch's statistics, not the running ones
+	Momentum                float64        // weight of the batch in the update; PyTorch's default is 0.1
+	Eps                     float64        // added to the variance; PyTorch's default is 1e-5
+}
+
+// BatchNorm normalises each channel of x [N,C,…].
+func BatchNorm(x gotorch.Tensor, opt BatchNormOptions) gotorch.Tensor {
+	const cudnn = true
+	return gotorch.Call(nil, "batch_norm", x, opt.Weight, opt.Bias, opt.RunningMean, opt.RunningVar,
+		opt.Training, opt.Momentum, opt.Eps, cudnn)
+}
+
+// PoolOptions are the settings of a pooling window, equal in both directions.
+type PoolOptions struct {
+	Kernel  int
+	Stride  int // 0 means Kernel
+	Padding int
+}
+
+// MaxPool2d takes the maximum of each window of x [N,C,H,W].
+func MaxPool2d(x gotorch.Tensor, opt PoolOptions) gotorch.Tensor {
+	return gotorch.Call(nil, "max_pool2d", x, pair(opt.Kernel), pair(opt.stride()), pair(opt.Padding))
+}
+
+// AvgPool2d averages each window of x [N,C,H,W], padding counted as zeros.
+func AvgPool2d(x gotorch.Tensor, opt PoolOptions) gotorch.Tensor {
+	return gotorch.Call(nil, "avg_pool2d", x, pair(opt.Kernel), pair(opt.stride()), pair(opt.Padding))
+}
+
+// AdaptiveAvgPool2d averages x [N,C,H,W] to [N,C,height,width].
+func AdaptiveAvgPool2d(x gotorch.Tensor, height, width int) gotorch.Tensor {
+	return gotorch.Call(nil, "adaptive_avg_pool2d", x, []int{height, width})
+}
+
+func (o PoolOptions) stride() int {
+	if o.Stride == 0 {
+		return o.Kernel
+	}
+	return o.Stride
+}
+
+func orOne(v int) int {
+	if v == 0 {
+		return 1
+	}
+	return v
+}
+
+func pair(v int) []int { return []int{v, v} }

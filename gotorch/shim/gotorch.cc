@@ -1,0 +1,292 @@
+// The binding's only C++: the interface of gotorch.h over libtorch 1.13 … 2.x.
+//
+// Operators are not wrapped one by one. libtorch's dispatcher knows each by its
+// schema, checks the arguments against it and fills in defaults; gt_call is all
+// there is between it and Go.
+
+#include "gotorch.h"
+
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/cuda.h>
+#include <torch/version.h>
+
+namespace {
+
+std::atomic<int64_t> live_handles{0};
+
+struct Counted {
+  Counted() { ++live_handles; }
+  ~Counted() { --live_handles; }
+};
+
+// libtorch keeps the number of threads per calling thread, but goroutines move
+// between threads: the number asked for is applied wherever a call arrives.
+std::atomic<int> wanted_threads{0};
+
+void prepare_thread() {
+  thread_local int applied = 0;
+  const int wanted = wanted_threads.load(std::memory_order_relaxed);
+  if (wanted != applied) {
+    at::set_num_threads(wanted);
+    applied = wanted;
+  }
+}
+
+// message keeps the first line: the rest is a C++ stack trace.
+char *message(const char *what) {
+  const size_t n = std::strcspn(what, "\n");
+  char *copy = static_cast<char *>(std::malloc(n + 1));
+  if (copy != nullptr) {
+    std::memcpy(copy, what, n);
+    copy[n] = 0;
+  }
+  return copy;
+}
+
+}  // namespace
+
+struct gt_tensor : Counted {
+  explicit gt_tensor(at::Tensor t) : t(std::move(t)) {}
+  at::Tensor t;
+};
+
+struct gt_generator : Counted {
+  explicit gt_generator(at::Generator g) : g(std::move(g)) {}
+  at::Generator g;
+};
+
+struct gt_op {
+  c10::OperatorHandle handle;
+};
+
+// GUARDED runs the body of an entry point; it is the one place where exceptions
+// end.
+#define GUARDED(...)                                  \
+  try {                                               \
+    prepare_thread();                                 \
+    __VA_ARGS__                                       \
+    return nullptr;                                   \
+  } catch (const c10::Error &e) {                     \
+    return message(e.what_without_backtrace());       \
+  } catch (const std::exception &e) {                 \
+    return message(e.what());                         \
+  } catch (...) {                                     \
+    return message("an exception of unknown type");   \
+  }
+
+namespace {
+
+c10::Device device(int64_t type, int64_t index) {
+  return c10::Device(static_cast<c10::DeviceType>(type), static_cast<c10::DeviceIndex>(index));
+}
+
+std::vector<at::Tensor> tensors(gt_tensor *const *handles, size_t n) {
+  std::vector<at::Tensor> list;
+  list.reserve(n);
+  for (size_t i = 0; i < n; i++) list.push_back(handles[i] ? handles[i]->t : at::Tensor());
+  return list;
+}
+
+struct Arguments {
+  void *const *handles;
+  const int64_t *ints;
+  const char *text;
+
+  c10::IValue value(const gt_arg &arg) const {
+    switch (static_cast<gt_kind>(arg.kind)) {
+      case GT_NONE: return {};
+      case GT_BOOL: return arg.a != 0;
+      case GT_INT: return arg.a;
+      case GT_FLOAT: return arg.d;
+      case GT_STRING: return std::string(text + arg.a, arg.b);
+      case GT_DEVICE: return device(arg.a, arg.b);
+      case GT_TENSOR: return static_cast<gt_tensor *>(handles[arg.a])->t;
+      case GT_GENERATOR: return static_cast<gt_generator *>(handles[arg.a])->g;
+      case GT_INTS: return std::vector<int64_t>(ints + arg.a, ints + arg.a + arg.b);
+      case GT_TENSORS: return tensors(reinterpret_cast<gt_tensor *const *>(handles) + arg.a, arg.b);
+    }
+    TORCH_CHECK(false, "argument of unknown kind ", arg.kind);
+  }
+};
+
+// flatten lists the tensors that an operator left on the stack.
+std::vector<at::Tensor> flatten(const std::vector<c10::IValue> &stack) {
+  std::vector<at::Tensor> list;
+  for (const c10::IValue &v : stack) {
+    if (v.isTensor()) {
+      list.push_back(v.toTensor());
+    } else if (v.isTensorList()) {
+      for (const at::Tensor &t : v.toTensorVector()) list.push_back(t);
+    } else {
+      TORCH_CHECK(false, "returns ", v.tagKind(), ", which is no tensor");
+    }
+  }
+  return list;
+}
+
+void give(const std::vector<at::Tensor> &list, gt_tensor **outs) {
+  for (size_t i = 0; i < list.size(); i++) outs[i] = new gt_tensor(list[i]);
+}
+
+}  // namespace
+
+char *gt_find_op(const char *name, const char *overload, gt_op **op) {
+  GUARDED({
+    auto handle = c10::Dispatcher::singleton().findSchema({name, overload});
+    TORCH_CHECK(handle.has_value(), "libtorch " TORCH_VERSION " has no such operator");
+    *op = new gt_op{*handle};
+  })
+}
+
+char *gt_call(const gt_op *op, int grad, const gt_arg *args, size_t nargs, void *const *handles,
+              const int64_t *ints, const char *text, gt_tensor **outs, size_t nouts) {
+  GUARDED({
+    const Arguments arguments{handles, ints, text};
+    std::vector<c10::IValue> stack;
+    stack.reserve(op->handle.schema().arguments().size());
+    for (size_t i = 0; i < nargs; i++) stack.push_back(arguments.value(args[i]));
+    op->handle.schema().checkAndNormalizeInputs(stack, {});
+    const c10::AutoGradMode mode(grad != 0);
+    op->handle.callBoxed(stack);
+    if (nouts == 0) return nullptr;
+    const auto results = flatten(stack);
+    TORCH_CHECK(results.size() == nouts, "returns ", results.size(), " tensors, not ", nouts);
+    give(results, outs);
+  })
+}
+
+char *gt_grad(gt_tensor *const *outputs, gt_tensor *const *seeds, size_t noutputs, gt_tensor *const *inputs,
+              size_t ninputs, int retain_graph, int create_graph, int allow_unused, gt_tensor **grads) {
+  GUARDED({
+    const auto results = torch::autograd::grad(tensors(outputs, noutputs), tensors(inputs, ninputs),
+                                               tensors(seeds, noutputs), retain_graph != 0, create_graph != 0,
+                                               allow_unused != 0);
+    for (size_t i = 0; i < ninputs; i++) grads[i] = results[i].defined() ? new gt_tensor(results[i]) : nullptr;
+  })
+}
+
+char *gt_from_data(const void *data, size_t bytes, int dtype, const int64_t *shape, size_t dims, gt_tensor **out) {
+  GUARDED({
+    const at::Tensor t = at::empty(at::IntArrayRef(shape, dims), static_cast<at::ScalarType>(dtype));
+    TORCH_CHECK(t.nbytes() == bytes, "shape ", t.sizes(), " takes ", t.nbytes(), " bytes, not ", bytes);
+    if (bytes > 0) std::memcpy(t.data_ptr(), data, bytes);
+    *out = new gt_tensor(t);
+  })
+}
+
+char *gt_to_data(const gt_tensor *t, void *data, size_t bytes) {
+  GUARDED({
+    const c10::AutoGradMode mode(false);
+    const at::Tensor dense = t->t.to(at::kCPU).contiguous();
+    TORCH_CHECK(dense.nbytes() == bytes, "shape ", dense.sizes(), " takes ", dense.nbytes(), " bytes, not ", bytes);
+    if (bytes > 0) std::memcpy(data, dense.data_ptr(), bytes);
+  })
+}
+
+char *gt_item(const gt_tensor *t, double *value) {
+  GUARDED({ *value = t->t.item().toDouble(); })
+}
+
+char *gt_info(const gt_tensor *t, gt_tensor_info *info, int64_t *shape, size_t *dims) {
+  GUARDED({
+    TORCH_CHECK(t->t.defined(), "the tensor is undefined");
+    info->numel = t->t.numel();
+    info->dtype = static_cast<int32_t>(t->t.scalar_type());
+    info->device = static_cast<int32_t>(t->t.device().type());
+    info->device_index = t->t.device().index();
+    info->requires_grad = t->t.requires_grad();
+    info->contiguous = t->t.is_contiguous();
+    info->channels_last = t->t.is_contiguous(at::MemoryFormat::ChannelsLast);
+    const auto sizes = t->t.sizes();
+    for (size_t i = 0; i < sizes.size() && i < *dims; i++) shape[i] = sizes[i];
+    *dims = sizes.size();
+  })
+}
+
+char *gt_set_requires_grad(gt_tensor *t, int requires_grad) {
+  GUARDED({ t->t.set_requires_grad(requires_grad != 0); })
+}
+
+char *gt_alias(const gt_tensor *t, gt_tensor **out) {
+  GUARDED({ *out = new gt_tensor(t->t); })
+}
+
+void gt_free_tensors(gt_tensor *const *list, size_t n) {
+  for (size_t i = 0; i < n; i++) delete list[i];
+}
+
+char *gt_new_generator(int type, int index, uint64_t seed, gt_generator **out) {
+  GUARDED({
+    // A clone of the device's default generator needs no CUDA header.
+    at::Generator g = at::globalContext().defaultGenerator(device(type, index)).clone();
+    g.set_current_seed(seed);
+    *out = new gt_generator(g);
+  })
+}
+
+char *gt_default_generator(int type, int index, gt_generator **out) {
+  GUARDED({ *out = new gt_generator(at::globalContext().defaultGenerator(device(type, index))); })
+}
+
+char *gt_generator_seed(gt_generator *g, uint64_t seed) {
+  GUARDED({
+    const std::lock_guard<std::mutex> lock(g->g.mutex());
+    g->g.set_current_seed(seed);
+  })
+}
+
+char *gt_generator_state(gt_generator *g, gt_tensor **out) {
+  GUARDED({
+    const std::lock_guard<std::mutex> lock(g->g.mutex());
+    *out = new gt_tensor(g->g.get_state());
+  })
+}
+
+char *gt_generator_set_state(gt_generator *g, const gt_tensor *state) {
+  GUARDED({
+    const std::lock_guard<std::mutex> lock(g->g.mutex());
+    g->g.set_state(state->t);
+  })
+}
+
+void gt_free_generators(gt_generator *const *list, size_t n) {
+  for (size_t i = 0; i < n; i++) delete list[i];
+}
+
+int64_t gt_live_handles(void) { return live_handles.load(); }
+
+char *gt_manual_seed(uint64_t seed) {
+  GUARDED({ at::manual_seed(seed); })
+}
+
+char *gt_set_num_threads(int n) {
+  GUARDED({
+    TORCH_CHECK(n > 0, "want at least 1 thread, got ", n);
+    wanted_threads.store(n);
+    prepare_thread();
+  })
+}
+
+char *gt_num_threads(int *n) {
+  GUARDED({ *n = at::get_num_threads(); })
+}
+
+char *gt_build(gt_build_info *info) {
+  GUARDED({
+    std::strncpy(info->torch, TORCH_VERSION, sizeof info->torch - 1);
+    info->cuda = at::globalContext().hasCUDART();
+    info->gpus = static_cast<int32_t>(torch::cuda::device_count());
+    info->onednn = at::hasMKLDNN();
+  })
+}
