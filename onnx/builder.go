@@ -75,8 +75,8 @@ func (b *Builder) Ops(op string, n int, inputs []string, attrs ...Attr) []string
 	return outputs
 }
 
-// Rename gives the value that was last added as name another, public name: an
-// Identity would cost a copy at run time.
+// Rename gives a value another name, and returns that: an Identity in its place
+// would cost a copy at run time.
 func (b *Builder) Rename(name, public string) string {
 	for _, n := range b.graph.Node {
 		for _, list := range [][]string{n.Input, n.Output} {
@@ -90,7 +90,7 @@ func (b *Builder) Rename(name, public string) string {
 	return public
 }
 
-// Weights adds a float32 initializer of the given shape.
+// Weights adds a float32 initializer of the given shape; none is a scalar.
 func (b *Builder) Weights(name string, data []float32, shape ...int) string {
 	name = b.unique(name)
 	raw := make([]byte, 0, 4*len(data))
@@ -138,16 +138,16 @@ func (b *Builder) initializer(name string, t TensorProto_DataType, raw []byte, s
 	})
 }
 
-// Input declares an input. A dimension of a string is symbolic, of an int fixed.
+// Input declares an input, with dimensions as in Value.
 func (b *Builder) Input(name, doc string, t TensorProto_DataType, dims ...any) string {
-	b.graph.Input = append(b.graph.Input, valueInfo(name, doc, t, dims))
+	b.graph.Input = append(b.graph.Input, describe(Value(name, t, dims...), doc))
 	b.names[name]++
 	return name
 }
 
 // Output declares a value as an output.
 func (b *Builder) Output(name, doc string, t TensorProto_DataType, dims ...any) {
-	b.graph.Output = append(b.graph.Output, valueInfo(name, doc, t, dims))
+	b.graph.Output = append(b.graph.Output, describe(Value(name, t, dims...), doc))
 }
 
 // Model returns the finished file.
@@ -170,7 +170,14 @@ func (b *Builder) unique(name string) string {
 	return name
 }
 
-func valueInfo(name, doc string, t TensorProto_DataType, dims []any) *ValueInfoProto {
+func describe(v *ValueInfoProto, doc string) *ValueInfoProto {
+	v.DocString = doc
+	return v
+}
+
+// Value describes a tensor. A dimension of a string is symbolic, of an int
+// fixed.
+func Value(name string, t TensorProto_DataType, dims ...any) *ValueInfoProto {
 	shape := &TensorShapeProto{}
 	for _, d := range dims {
 		dim := &TensorShapeProto_Dimension{}
@@ -182,7 +189,7 @@ func valueInfo(name, doc string, t TensorProto_DataType, dims []any) *ValueInfoP
 		}
 		shape.Dim = append(shape.Dim, dim)
 	}
-	return &ValueInfoProto{Name: name, DocString: doc, Type: &TypeProto{
+	return &ValueInfoProto{Name: name, Type: &TypeProto{
 		Value: &TypeProto_TensorType{TensorType: &TypeProto_Tensor{ElemType: int32(t), Shape: shape}},
 	}}
 }

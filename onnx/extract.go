@@ -6,9 +6,9 @@ import (
 )
 
 // Extract returns the part of m that computes the named outputs from the graph's
-// inputs, or from the values in cut, which become inputs of their own: nodes,
-// initializers and inputs that they do not need are gone. The parts share memory
-// with m. A name that m does not have is an error.
+// inputs, or from the values in cut, computed or constant, which become inputs
+// of their own: nodes, initializers and inputs that the outputs do not need are
+// gone. The part shares memory with m. A name that m does not have is an error.
 func Extract(m *ModelProto, outputs []string, cut ...*ValueInfoProto) (*ModelProto, error) {
 	g := m.GetGraph()
 	maker := map[string]*NodeProto{}
@@ -17,11 +17,16 @@ func Extract(m *ModelProto, outputs []string, cut ...*ValueInfoProto) (*ModelPro
 			maker[out] = n
 		}
 	}
+	constants := map[string]*TensorProto{}
+	for _, t := range g.GetInitializer() {
+		constants[t.Name] = t
+	}
 	for _, v := range cut {
-		if maker[v.Name] == nil {
+		if maker[v.Name] == nil && constants[v.Name] == nil {
 			return nil, fmt.Errorf("the graph has no value %q to cut at", v.Name)
 		}
 		delete(maker, v.Name)
+		delete(constants, v.Name)
 	}
 
 	part := &GraphProto{Name: g.Name, DocString: g.DocString}
@@ -54,7 +59,7 @@ func Extract(m *ModelProto, outputs []string, cut ...*ValueInfoProto) (*ModelPro
 		}
 	}
 	for _, t := range g.Initializer {
-		if needed[t.Name] {
+		if needed[t.Name] && constants[t.Name] != nil {
 			part.Initializer = append(part.Initializer, t)
 		}
 	}

@@ -1,0 +1,191 @@
+// Package artifact is the contract between the exporter, which writes a model as
+// one self-contained ONNX file, and whatever runs it: the names of the graph's
+// inputs and outputs, and the metadata that travels in the file.
+package artifact
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+
+	"github.com/google/renameio/v2"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// Pixels is the graph's input, a batch of N images of S×S pixels: uint8
+// [N,S,S,3], the crop, RGB. Normalisation is in the graph.
+const Pixels = "pixels"
+
+// Constants of the graph that a runtime may turn into inputs, to vary them.
+// They are no inputs with defaults, since ONNX Runtime warns of such.
+const (
+	Temperature = "temperature" // float32 scalar T > 0 that divides the logits in iodin, odin and gradient
+	Noise       = "noise"       // float32 scalar ≥ 0: the step's size in normalised units times std
+)
+
+// Outputs of the graph, with C classes and a feature of D values.
+const (
+	Logits     = "logits"      // float32 [N,C]
+	Feature    = "feature"     // float32 [N,D]: pooled backbone output, before any standardisation
+	Prediction = "prediction"  // int64 [N]: the class of the largest logit
+	Gradient   = "gradient"    // float32 [N,3,S,S]: d CE(logits/T, prediction) / d normalised image, each image on its own
+	Index      = "iodin_index" // int64 [N]: the element of 3·S·S with the largest |gradient|, the one that i-ODIN moves
+	ODIN       = "odin"        // float32 [N]: max softmax(logits(x')/T) with every element moved
+	IODIN      = "iodin"       // float32 [N]: the same with the one element moved
+)
+
+// Image is the value inside the graph that holds the normalised image, float32
+// [N,3,S,S].
+const Image = "image"
+
+// formatKey marks a file as ours and names the metadata's version.
+const (
+	formatKey     = "ascood.format"
+	formatVersion = "1"
+	metadataKey   = "ascood.metadata"
+)
+
+// Metadata is what a model says about itself.
+type Metadata struct {
+	Name        string            `json:"name"`
+	Arch        string            `json:"arch"`
+	Width       int               `json:"width"`
+	Head        string            `json:"head"`
+	Classes     []string          `json:"classes"`
+	Preprocess  preprocess.Config `json:"preprocess"`
+	Score       Score             `json:"score"`
+	Calibration *Calibration      `json:"calibration,omitempty"`
+	Source      Source            `json:"source"`
+}
+
+// Source says where the weights came from.
+type Source struct {
+	Checkpoint string          `json:"checkpoint"` // base name of the file
+	SHA256     string          `json:"sha256"`     // of the file, hexadecimal
+	Training   json.RawMessage `json:"training,omitempty"`
+}
+
+// Method is a score that tells ID from OOD; higher is more in-distribution.
+type Method string
+
+const (
+	MethodIODIN Method = "iodin"
+	MethodODIN  Method = "odin"
+	MethodMSP   Method = "msp" // max softmax(logits/T); T is 1 unless asked otherwise
+)
+
+// Methods lists the known scores.
+func Methods() []Method { return []Method{MethodIODIN, MethodODIN, MethodMSP} }
+
+// Score is a method with its settings.
+type Score struct {
+	Method      Method  `json:"method"`
+	Temperature float64 `json:"temperature"`
+	Noise       float64 `json:"noise"`
+}
+
+// DefaultScore returns a method's published settings.
+func DefaultScore(m Method) (Score, error) {
+	switch m {
+	case MethodIODIN, MethodODIN:
+		return Score{Method: m, Temperature: 1000, Noise: 0.0014}, nil
+	case MethodMSP:
+		return Score{Method: m, Temperature: 1}, nil
+	}
+	return Score{}, ascood.Errorf(ascood.Invalid, "unknown score %q; known are %v", m, Methods())
+}
+
+// String describes the score, as in "iodin (temperature 1000, noise 0.0014)".
+func (s Score) String() string {
+	if s.Method == MethodMSP {
+		return fmt.Sprintf("%s (temperature %v)", s.Method, s.Temperature)
+	}
+	return fmt.Sprintf("%s (temperature %v, noise %v)", s.Method, s.Temperature, s.Noise)
+}
+
+// Validate reports settings that no score can have.
+func (s Score) Validate() error {
+	if !slices.Contains(Methods(), s.Method) {
+		_, err := DefaultScore(s.Method)
+		return err
+	}
+	if !(s.Temperature > 0) {
+		return ascood.Errorf(ascood.Invalid, "temperature %v: must be greater than 0", s.Temperature)
+	}
+	if !(s.Noise >= 0) {
+		return ascood.Errorf(ascood.Invalid, "noise %v: must not be negative", s.Noise)
+	}
+	return nil
+}
+
+// Write stores the metadata in the model, replacing what is there.
+func (d *Metadata) Write(m *onnx.ModelProto) error {
+	text, err := json.Marshal(d)
+	if err != nil {
+		return fmt.Errorf("encode metadata: %w", err)
+	}
+	m.MetadataProps = []*onnx.StringStringEntryProto{
+		{Key: formatKey, Value: formatVersion},
+		{Key: metadataKey, Value: string(text)},
+	}
+	return nil
+}
+
+// Read returns the metadata of a model that Write has marked; a file without the
+// mark is ascood.Invalid.
+func Read(m *onnx.ModelProto) (*Metadata, error) {
+	props := map[string]string{}
+	for _, p := range m.GetMetadataProps() {
+		props[p.Key] = p.Value
+	}
+	switch v, ok := props[formatKey]; {
+	case !ok:
+		return nil, ascood.Errorf(ascood.Invalid, "an ONNX file, but not one that ascood-export wrote: no %q in its metadata", formatKey)
+	case v != formatVersion:
+		return nil, ascood.Errorf(ascood.Unsupported, "format version %s of the artifact is unknown, this program reads version %s", v, formatVersion)
+	}
+	var d Metadata
+	if err := json.Unmarshal([]byte(props[metadataKey]), &d); err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "the artifact's metadata is damaged: %w", err)
+	}
+	return &d, nil
+}
+
+// Load reads an artifact from a file. A file that is missing, truncated, no ONNX
+// file or not one of ours is an error that names it.
+func Load(path string) (*onnx.ModelProto, *Metadata, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, nil, ascood.Errorf(ascood.Invalid, "model: %w", err)
+	}
+	m := &onnx.ModelProto{}
+	if err := proto.Unmarshal(data, m); err != nil || len(m.GetGraph().GetNode()) == 0 {
+		return nil, nil, ascood.Errorf(ascood.Invalid, "model %s: not an ONNX file, or a truncated one (%d bytes)", path, len(data))
+	}
+	d, err := Read(m)
+	if err != nil {
+		return nil, nil, fmt.Errorf("model %s: %w", path, err)
+	}
+	return m, d, nil
+}
+
+// Save writes the model and its metadata; a reader sees the old file or the new
+// one, never a part.
+func Save(path string, m *onnx.ModelProto, d *Metadata) error {
+	if err := d.Write(m); err != nil {
+		return err
+	}
+	data, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
+	if err != nil {
+		return fmt.Errorf("encode model: %w", err)
+	}
+	if err := renameio.WriteFile(path, data, 0o644); err != nil {
+		return ascood.Errorf(ascood.Invalid, "write model: %w", err)
+	}
+	return nil
+}

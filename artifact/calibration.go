@@ -1,0 +1,78 @@
+package artifact
+
+import (
+	"math"
+	"slices"
+
+	"github.com/ascood/ascood"
+)
+
+// Calibration places a score among those of in-distribution images that the
+// training has not seen.
+type Calibration struct {
+	Samples   int       `json:"samples"`   // how many images
+	TPR       float64   `json:"tpr"`       // share of them that the threshold keeps
+	Threshold float64   `json:"threshold"` // a score below it is out of distribution
+	Quantiles []float64 `json:"quantiles"` // order statistics of their scores, evenly spaced in rank, first and last included
+	Score     Score     `json:"score"`     // what was measured; other settings need another calibration
+	Data      string    `json:"data"`      // what the images were, as the user named them
+}
+
+// maxQuantiles bounds the metadata's size (100 kB); up to as many samples the
+// p-values are exact.
+const maxQuantiles = 10_000
+
+// Calibrate finds the largest threshold that keeps at least the share tpr of the
+// in-distribution scores. It is an error if there are no scores, if one is not a
+// number, or if there are too few for a threshold other than the lowest score.
+func Calibrate(scores []float64, tpr float64, score Score, data string) (*Calibration, error) {
+	n := len(scores)
+	if !(tpr > 0 && tpr < 1) {
+		return nil, ascood.Errorf(ascood.Invalid, "TPR %v: must be between 0 and 1", tpr)
+	}
+	if need := int(math.Ceil(1 / (1 - tpr))); n < need {
+		return nil, ascood.Errorf(ascood.Invalid, "%d images cannot support a TPR of %v: at least %d are needed", n, tpr, need)
+	}
+	if slices.ContainsFunc(scores, math.IsNaN) {
+		return nil, ascood.Errorf(ascood.Invalid, "a calibration score is not a number: the network's output is broken")
+	}
+	sorted := slices.Sorted(slices.Values(scores))
+	// A product such as 0.05·100 falls just short of a whole number.
+	rejected := int(math.Floor((1-tpr)*float64(n) + 1e-9))
+	return &Calibration{
+		Samples: n, TPR: tpr, Threshold: sorted[rejected],
+		Quantiles: thin(sorted, maxQuantiles), Score: score, Data: data,
+	}, nil
+}
+
+// PValue is the conformal p-value of a score: the share of in-distribution
+// images at least this strange, the image itself counted in, so in
+// [1/(Samples+1), 1].
+func (c *Calibration) PValue(score float64) float64 {
+	below, _ := slices.BinarySearchFunc(c.Quantiles, score, func(q, s float64) int {
+		if q <= s {
+			return -1
+		}
+		return 1
+	})
+	rank := float64(below)
+	if m := len(c.Quantiles); m < c.Samples {
+		rank *= float64(c.Samples) / float64(m)
+	}
+	return (rank + 1) / float64(c.Samples+1)
+}
+
+// Keeps reports whether the score counts as in-distribution.
+func (c *Calibration) Keeps(score float64) bool { return score >= c.Threshold }
+
+// thin keeps at most n of the sorted values, evenly spaced in rank.
+func thin(sorted []float64, n int) []float64 {
+	if len(sorted) <= n {
+		return sorted
+	}
+	kept := make([]float64, n)
+	for i := range kept {
+		kept[i] = sorted[i*(len(sorted)-1)/(n-1)]
+	}
+	return kept
+}

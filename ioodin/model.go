@@ -1,0 +1,232 @@
+// Package ioodin runs an exported model and says of each image whether it is in
+// or out of distribution. It alone knows ONNX Runtime.
+package ioodin
+
+import (
+	"context"
+	"log/slog"
+	"math"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/onnx"
+)
+
+// Options says how a model is to be run. The zero value is the CPU, all cores,
+// and the score that the artifact was exported with.
+type Options struct {
+	Device  Device
+	Threads int             // for one batch; 0 is one a core
+	Score   artifact.Method // "" is the artifact's
+	// Temperature and Noise replace the score's settings where not nil.
+	Temperature, Noise *float64
+	Logger             *slog.Logger // tells what "auto" chose; nil is silent
+}
+
+// Model scores images. It may be used from several goroutines at once.
+type Model struct {
+	info    artifact.Metadata
+	score   artifact.Score
+	device  Device
+	session *session
+}
+
+// Open loads an artifact from a file. Errors name the file and what is wrong
+// with it, or what the device lacks.
+func Open(path string, opt Options) (*Model, error) {
+	m, d, err := artifact.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return New(m, d, opt)
+}
+
+// New loads an artifact from memory. Only the part of the graph that the score
+// needs is kept.
+func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) {
+	score, err := opt.score(d.Score)
+	if err != nil {
+		return nil, err
+	}
+	needs := []string{artifact.Logits, artifact.Prediction}
+	if name, ok := scoreOutput[score.Method]; ok {
+		needs = append(needs, name)
+	}
+	part, err := onnx.Extract(m, needs, settings...)
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "model %s: %w", d.Name, err)
+	}
+	session, device, err := open(part, opt)
+	if err != nil {
+		return nil, err
+	}
+	return &Model{info: *d, score: score, device: device, session: session}, nil
+}
+
+// settings are the graph's constants that a run may vary.
+var settings = []*onnx.ValueInfoProto{
+	onnx.Value(artifact.Temperature, onnx.TensorProto_FLOAT),
+	onnx.Value(artifact.Noise, onnx.TensorProto_FLOAT),
+}
+
+// scoreOutput is the graph's output that is the score; msp is computed from the
+// logits.
+var scoreOutput = map[artifact.Method]string{
+	artifact.MethodIODIN: artifact.IODIN,
+	artifact.MethodODIN:  artifact.ODIN,
+}
+
+// score returns the settings to use, given the artifact's own.
+func (opt Options) score(own artifact.Score) (artifact.Score, error) {
+	s := own
+	if opt.Score != "" && opt.Score != own.Method {
+		var err error
+		if s, err = artifact.DefaultScore(opt.Score); err != nil {
+			return s, err
+		}
+	}
+	if opt.Temperature != nil {
+		s.Temperature = *opt.Temperature
+	}
+	if opt.Noise != nil {
+		s.Noise = *opt.Noise
+	}
+	return s, s.Validate()
+}
+
+// open creates the session on the device asked for. Only "auto" may fall back,
+// and says so.
+func open(m *onnx.ModelProto, opt Options) (*session, Device, error) {
+	log := opt.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	if opt.Device.auto {
+		cuda := Device{cuda: true}
+		s, err := openOn(m, cuda, opt.Threads)
+		if err == nil {
+			log.Info("device chosen", "device", cuda.String())
+			return s, cuda, nil
+		}
+		log.Info("device chosen", "device", "cpu", "because", err.Error())
+		opt.Device = Device{}
+	}
+	s, err := openOn(m, opt.Device, opt.Threads)
+	return s, opt.Device, err
+}
+
+func openOn(m *onnx.ModelProto, d Device, threads int) (*session, error) {
+	library, err := findLibrary(d.cuda)
+	if err != nil {
+		return nil, err
+	}
+	if d.cuda {
+		if err := checkCUDA(library); err != nil {
+			return nil, err
+		}
+	}
+	if err := loadLibrary(library); err != nil {
+		return nil, err
+	}
+	return newSession(m, d, threads)
+}
+
+// Info returns what the model says about itself.
+func (m *Model) Info() artifact.Metadata { return m.info }
+
+// Settings returns the score in use.
+func (m *Model) Settings() artifact.Score { return m.score }
+
+// Device returns what the model runs on.
+func (m *Model) Device() Device { return m.device }
+
+// Close frees the model; it must not be used by then.
+func (m *Model) Close() error { return m.session.close() }
+
+// Result is what the model says of one image.
+type Result struct {
+	Score       float64 // higher is more in-distribution
+	Prediction  int     // index of the most likely class
+	Probability float64 // softmax probability of that class, at temperature 1
+}
+
+// Score evaluates a batch of crops, each uint8 [S,S,3] with S the model's
+// ImageSize. The results do not depend on which images share a batch.
+func (m *Model) Score(ctx context.Context, crops [][]uint8) ([]Result, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if len(crops) == 0 {
+		return nil, nil
+	}
+	out, err := m.run(crops)
+	if err != nil {
+		return nil, err
+	}
+	return m.results(out)
+}
+
+func (m *Model) run(crops [][]uint8) (outputs, error) {
+	size := m.info.Preprocess.ImageSize
+	pixels := make([]uint8, 0, len(crops)*size*size*3)
+	for i, c := range crops {
+		if len(c) != size*size*3 {
+			return outputs{}, ascood.Errorf(ascood.Invalid, "image %d of the batch has %d bytes; the model takes %d (%dx%dx3)", i, len(c), size*size*3, size, size)
+		}
+		pixels = append(pixels, c...)
+	}
+	images, err := ort.NewTensor(ort.NewShape(int64(len(crops)), int64(size), int64(size), 3), pixels)
+	if err != nil {
+		return outputs{}, err
+	}
+	defer images.Destroy()
+	temperature, err := ort.NewScalar(float32(m.score.Temperature))
+	if err != nil {
+		return outputs{}, err
+	}
+	defer temperature.Destroy()
+	noise, err := ort.NewScalar(float32(m.score.Noise))
+	if err != nil {
+		return outputs{}, err
+	}
+	defer noise.Destroy()
+	return m.session.run(map[string]ort.Value{
+		artifact.Pixels: images, artifact.Temperature: temperature, artifact.Noise: noise,
+	})
+}
+
+// results reads the verdict's ingredients off the graph's outputs.
+func (m *Model) results(out outputs) ([]Result, error) {
+	logits, classes := out.floats[artifact.Logits], len(m.info.Classes)
+	results := make([]Result, len(out.ints[artifact.Prediction]))
+	for i := range results {
+		z := logits[i*classes : (i+1)*classes]
+		r := &results[i]
+		r.Prediction = int(out.ints[artifact.Prediction][i])
+		r.Probability = maxSoftmax(z, 1)
+		if name, ok := scoreOutput[m.score.Method]; ok {
+			r.Score = float64(out.floats[name][i])
+		} else {
+			r.Score = maxSoftmax(z, m.score.Temperature)
+		}
+		if math.IsNaN(r.Score) {
+			return nil, ascood.Errorf(ascood.Internal, "the score of image %d of the batch is not a number: the weights are damaged or the settings are extreme", i)
+		}
+	}
+	return results, nil
+}
+
+// maxSoftmax is the largest of softmax(z/t).
+func maxSoftmax(z []float32, t float64) float64 {
+	largest := math.Inf(-1)
+	for _, v := range z {
+		largest = math.Max(largest, float64(v))
+	}
+	sum := 0.0
+	for _, v := range z {
+		sum += math.Exp((float64(v) - largest) / t)
+	}
+	return 1 / sum
+}

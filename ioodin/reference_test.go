@@ -1,0 +1,234 @@
+package ioodin
+
+import (
+	"fmt"
+	"math"
+	"path/filepath"
+	"testing"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// The reference's tolerances.
+const (
+	valueTolerance      = 1e-4 // of logits, feature and gradient, relative to the largest magnitude
+	confidenceTolerance = 1e-6 // absolute
+	// At temperature 1 the plain ResNet's logits reach 46, where neighbouring
+	// float32 numbers are 4e-6 apart, and its confidence of 0.78 passes a sixth of
+	// their rounding on. Evaluated in float64 the reference's own value is off by
+	// 7e-7; PyTorch in float32 with the normalisation folded is off by 5.2e-6, and
+	// so is ONNX Runtime in its blocked layout (9.5e-7 in its plain one).
+	saturatedTolerance = 1e-5
+)
+
+// TestReferenceNetworks runs exported networks on the reference's images, all at
+// once and one by one, and compares every output.
+func TestReferenceNetworks(t *testing.T) {
+	for _, net := range []struct {
+		file, arch, preset string
+		confidenceAtT1     float64
+	}{
+		{"resnet18_32x32", "resnet18_32x32", "cifar10", saturatedTolerance},
+		{"ascood-resnet18_32x32", "resnet18_32x32", "cifar100", confidenceTolerance},
+		{"lenet", "lenet", "", confidenceTolerance},
+	} {
+		t.Run(net.file, func(t *testing.T) {
+			want := loadState(t, net.file+".io.safetensors")
+			shape := want["x"].Shape
+			s := openReference(t, net.file, net.arch, normalisation(t, net.preset, shape[2]))
+			for _, batch := range []int{shape[0], 1} {
+				for _, setting := range []setting{{"T1000", 1000, 0.0014, confidenceTolerance}, {"T1", 1, 0.0098, net.confidenceAtT1}} {
+					t.Run(fmt.Sprintf("batch%d/%s", batch, setting.name), func(t *testing.T) {
+						compareAll(t, s, want, batch, setting)
+					})
+				}
+			}
+		})
+	}
+}
+
+type setting struct {
+	name               string
+	temperature, noise float32
+	confidence         float64 // tolerance
+}
+
+// compareAll runs the reference's images in batches of the given size.
+func compareAll(t *testing.T, s *session, want checkpoint.StateDict, batch int, set setting) {
+	shape := want["x"].Shape
+	n, each := shape[0], shape[1]*shape[2]*shape[3]
+	x := floats(t, want, "x")
+	got := outputs{floats: map[string][]float32{}, ints: map[string][]int64{}}
+	for i := 0; i < n; i += batch {
+		out := runImages(t, s, x[i*each:(i+batch)*each], batch, shape, set)
+		for name, v := range out.floats {
+			got.floats[name] = append(got.floats[name], v...)
+		}
+		for name, v := range out.ints {
+			got.ints[name] = append(got.ints[name], v...)
+		}
+	}
+	// The reference differentiates the batch's mean, the artifact each image.
+	gradient := got.floats[artifact.Gradient]
+	for i := range gradient {
+		gradient[i] /= float32(n)
+	}
+	closeTo(t, artifact.Logits, got.floats[artifact.Logits], floats(t, want, "logits"), valueTolerance, true)
+	closeTo(t, artifact.Feature, got.floats[artifact.Feature], floats(t, want, "feature"), valueTolerance, true)
+	closeTo(t, artifact.Gradient, gradient, floats(t, want, set.name+".ce_grad"), valueTolerance, true)
+	closeTo(t, artifact.ODIN, got.floats[artifact.ODIN], floats(t, want, set.name+".odin_conf"), set.confidence, false)
+	closeTo(t, artifact.IODIN, got.floats[artifact.IODIN], floats(t, want, set.name+".iodin_conf"), set.confidence, false)
+	equal(t, artifact.Index, got.ints[artifact.Index], ints(t, want, set.name+".iodin_index"))
+	equal(t, artifact.Prediction, got.ints[artifact.Prediction], ints(t, want, set.name+".pred"))
+}
+
+func runImages(t *testing.T, s *session, x []float32, batch int, shape []int, set setting) outputs {
+	t.Helper()
+	image, err := ort.NewTensor(ort.NewShape(int64(batch), int64(shape[1]), int64(shape[2]), int64(shape[3])), x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer image.Destroy()
+	temperature, noise := scalar(t, set.temperature), scalar(t, set.noise)
+	defer temperature.Destroy()
+	defer noise.Destroy()
+	out, err := s.run(map[string]ort.Value{
+		artifact.Image: image, artifact.Temperature: temperature, artifact.Noise: noise,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// openReference exports a reference network and opens it from the normalised
+// image on, since the reference's images are not made of bytes.
+func openReference(t *testing.T, file, arch string, pre preprocess.Config) *session {
+	t.Helper()
+	state := loadState(t, file+".safetensors")
+	graph, err := models.Infer(arch, state.Shapes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := export.Weights{}
+	for _, p := range graph.Params() {
+		if !p.Integer {
+			weights[p.Name] = floats(t, state, p.Name)
+		}
+	}
+	m, err := export.Build(graph, weights, pre, artifact.Score{Temperature: 1000, Noise: 0.0014})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, v := range m.Graph.Output {
+		all = append(all, v.Name)
+	}
+	s := pre.ImageSize
+	image := onnx.Value(artifact.Image, onnx.TensorProto_FLOAT, "N", 3, s, s)
+	part, err := onnx.Extract(m, all, append(settings, image)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	loadTestLibrary(t)
+	session, err := newSession(part, Device{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { session.close() })
+	return session
+}
+
+func loadTestLibrary(t *testing.T) {
+	t.Helper()
+	library, err := findLibrary(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := loadLibrary(library); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func normalisation(t *testing.T, preset string, size int) preprocess.Config {
+	t.Helper()
+	half := [3]float64{.5, .5, .5}
+	c := preprocess.Config{Mean: half, Std: half}
+	if preset != "" {
+		var err error
+		if c, err = preprocess.Preset(preset); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.PreSize, c.ImageSize = size, size
+	return c
+}
+
+func loadState(t *testing.T, file string) checkpoint.StateDict {
+	t.Helper()
+	c, err := checkpoint.Load(filepath.Join("..", "testdata", "nets", file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Model
+}
+
+func floats(t *testing.T, s checkpoint.StateDict, name string) []float32 {
+	t.Helper()
+	v, err := s[name].Float32s()
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return v
+}
+
+func ints(t *testing.T, s checkpoint.StateDict, name string) []int64 {
+	t.Helper()
+	v, err := s[name].Int64s()
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return v
+}
+
+func scalar(t *testing.T, v float32) *ort.Scalar[float32] {
+	t.Helper()
+	s, err := ort.NewScalar(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func closeTo(t *testing.T, name string, got, want []float32, tolerance float64, relative bool) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s has %d values, want %d", name, len(got), len(want))
+	}
+	largest, worst := 0.0, 0.0
+	for i := range want {
+		largest = math.Max(largest, math.Abs(float64(want[i])))
+		worst = math.Max(worst, math.Abs(float64(got[i])-float64(want[i])))
+	}
+	if relative {
+		worst /= largest
+	}
+	t.Logf("%-10s differs by %.1e", name, worst)
+	if !(worst <= tolerance) {
+		t.Errorf("%s differs by %g, more than %g", name, worst, tolerance)
+	}
+}
+
+func equal(t *testing.T, name string, got, want []int64) {
+	t.Helper()
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("%s is %v, want %v", name, got, want)
+	}
+}
