@@ -1,0 +1,44 @@
+# What there is to do; `make` alone prints it.
+
+# Tests and benchmarks run outside bin/, beside which programs look for lib/.
+ONNXRUNTIME_LIB ?= $(CURDIR)/lib/libonnxruntime.so.1
+with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB)
+
+.PHONY: help setup setup-cuda build test lint bench demo serve generate clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
+
+setup: ## install what is missing: Debian packages, ONNX Runtime, MNIST digits, the libtorch shim
+	@scripts/setup.sh
+
+setup-cuda: ## fetch ONNX Runtime's CUDA provider (330 MB)
+	@scripts/setup.sh cuda
+
+build: setup ## put the programs into bin/
+	go build -o bin/ ./cmd/...
+
+test: setup ## run all tests, with the race detector
+	$(with-runtime) go test -race ./...
+
+lint: setup ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
+	go vet ./...
+	go tool staticcheck ./...
+
+bench: setup ## run all benchmarks
+	$(with-runtime) go test -run '^$$' -bench . -benchmem ./...
+
+demo: build ## train, export, serve and ask: from images to two verdicts
+	@scripts/demo.sh
+
+serve: build ## serve what the demo made
+	@test -e demo/model.onnx || { echo "demo/model.onnx is missing: run make demo first"; exit 1; }
+	bin/ascood-serve --model demo/model.onnx
+
+generate: ## write onnx/onnx.pb.go anew (needs protoc: apt-get install protobuf-compiler)
+	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go
+	go generate ./onnx
+
+clean: ## remove what was built, not what was fetched
+	rm -rf bin demo lib/libgotorch.so

