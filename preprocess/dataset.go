@@ -10,7 +10,7 @@ import (
 const Unlabelled = -1
 
 // Dataset is an indexed collection of images. Its methods may be called
-// concurrently; the index runs from 0 to Len()-1.
+// concurrently. As with a slice, an index must be from 0 to Len()-1.
 type Dataset interface {
 	Len() int
 	Name(i int) string                // path relative to the root, or "t10k-images-idx3-ubyte[17]"
@@ -43,8 +43,7 @@ type subset struct {
 	indices []int
 }
 
-// Subset returns the images of d at the given indices, in that order. An index
-// out of range is an error of the first Load that meets it.
+// Subset returns the images of d at the given indices, in that order.
 func Subset(d Dataset, indices []int) Dataset { return subset{d, indices} }
 
 func (s subset) Len() int          { return len(s.indices) }

@@ -5,14 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	_ "image/gif" // each import registers its decoder with package image
-	_ "image/jpeg"
-	_ "image/png"
+	_ "image/gif" // registers its decoder with package image, as do the others
+	"image/jpeg"
+	"image/png"
 	"io"
 	"os"
 
-	_ "golang.org/x/image/bmp"
-	_ "golang.org/x/image/tiff"
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/tiff"
 	_ "golang.org/x/image/webp"
 
 	"github.com/ascood/ascood"
@@ -31,7 +31,7 @@ const formats = "JPEG, PNG, GIF, BMP, TIFF and WebP"
 // The header is read first: an image of more than maxPixels pixels is
 // ascood.TooLarge before memory is taken for it. Data that is no such image, or
 // is damaged, is ascood.Invalid; a variant that the decoders lack is
-// ascood.Unsupported.
+// ascood.Unsupported. An error of r itself is wrapped.
 func Decode(r io.Reader, maxPixels int) (img *image.NRGBA, err error) {
 	// A malformed file that drives a decoder out of bounds must not take the
 	// process with it.
@@ -40,19 +40,26 @@ func Decode(r io.Reader, maxPixels int) (img *image.NRGBA, err error) {
 			img, err = nil, ascood.Errorf(ascood.Invalid, "damaged image: the decoder failed: %v", p)
 		}
 	}()
+	in := &input{Reader: r}
 	var header bytes.Buffer
-	config, format, err := image.DecodeConfig(io.TeeReader(r, &header))
+	config, format, err := image.DecodeConfig(io.TeeReader(in, &header))
 	if err != nil {
-		return nil, decodeError(header.Len() == 0, err)
+		return nil, in.explain(err)
 	}
 	if err := checkSize(config.Width, config.Height, maxPixels); err != nil {
 		return nil, err
 	}
-	decoded, _, err := image.Decode(io.MultiReader(&header, r))
-	if err != nil {
-		return nil, decodeError(false, fmt.Errorf("%s: %w", format, err))
+	if animatedWebP(header.Bytes()) {
+		return nil, ascood.Errorf(ascood.Unsupported, "animated WebP images are not handled")
 	}
-	return opaque(decoded)
+	decoded, _, err := image.Decode(io.MultiReader(&header, in))
+	if err != nil {
+		return nil, in.explain(err)
+	}
+	if frame, ok := decoded.(*image.Paletted); ok && format == "gif" {
+		decoded = onScreen(frame, config)
+	}
+	return opaque(decoded, format)
 }
 
 // DecodeFile is Decode for a file; the error names it.
@@ -63,10 +70,20 @@ func DecodeFile(path string, maxPixels int) (*image.NRGBA, error) {
 	}
 	defer f.Close()
 	img, err := Decode(f, maxPixels)
+	if code := ascood.CodeOf(err); err != nil && code == ascood.Internal { // reading failed
+		return nil, ascood.Errorf(ascood.Invalid, "%s: %w", path, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return img, nil
+}
+
+// animatedWebP looks at the flags of the extended header, if that is what the
+// file begins with. The decoder would call the file malformed.
+func animatedWebP(header []byte) bool {
+	const flags, animation = 20, 1 << 1
+	return len(header) > flags && string(header[:4]) == "RIFF" && string(header[8:16]) == "WEBPVP8X" && header[flags]&animation != 0
 }
 
 func checkSize(width, height, maxPixels int) error {
@@ -79,13 +96,42 @@ func checkSize(width, height, maxPixels int) error {
 	return nil
 }
 
-func decodeError(empty bool, err error) error {
-	switch {
-	case empty && errors.Is(err, io.EOF), empty && errors.Is(err, image.ErrFormat):
-		return ascood.Errorf(ascood.Invalid, "no image: 0 bytes")
-	case errors.Is(err, image.ErrFormat):
-		return ascood.Errorf(ascood.Invalid, "not an image in a known format; known are %s", formats)
-	default:
-		return ascood.Errorf(ascood.Invalid, "damaged image: %w", err)
+// input remembers how reading went, which the decoders do not all report.
+type input struct {
+	io.Reader
+	any bool  // a byte was read
+	err error // other than io.EOF
+}
+
+func (in *input) Read(p []byte) (int, error) {
+	n, err := in.Reader.Read(p)
+	in.any = in.any || n > 0
+	if err != nil && err != io.EOF {
+		in.err = err
 	}
+	return n, err
+}
+
+// explain turns a decoder's error into one for the image's owner.
+func (in *input) explain(err error) error {
+	var (
+		badJPEG  jpeg.UnsupportedError
+		badPNG   png.UnsupportedError
+		badTIFF  tiff.UnsupportedError
+		unknown  = errors.Is(err, image.ErrFormat)
+		variants = errors.As(err, &badJPEG) || errors.As(err, &badPNG) || errors.As(err, &badTIFF) || errors.Is(err, bmp.ErrUnsupported)
+	)
+	switch {
+	case in.err != nil:
+		return fmt.Errorf("reading the image: %w", in.err)
+	case !in.any:
+		return ascood.Errorf(ascood.Invalid, "no image: 0 bytes")
+	case unknown:
+		return ascood.Errorf(ascood.Invalid, "not an image in a known format; known are %s", formats)
+	case variants:
+		return ascood.Errorf(ascood.Unsupported, "%w", err)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return ascood.Errorf(ascood.Invalid, "truncated image: %w", err)
+	}
+	return ascood.Errorf(ascood.Invalid, "damaged image: %w", err)
 }

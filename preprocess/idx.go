@@ -62,9 +62,6 @@ func (d *idx) Label(i int) int {
 }
 
 func (d *idx) Load(i int) (*image.NRGBA, error) {
-	if i < 0 || i >= d.Len() {
-		return nil, ascood.Errorf(ascood.Invalid, "%s: there are %d images", d.Name(i), d.Len())
-	}
 	size := d.width * d.height
 	img := image.NewNRGBA(image.Rect(0, 0, d.width, d.height))
 	expandGray(img.Pix, d.pixels[i*size:][:size])

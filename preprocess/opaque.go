@@ -10,7 +10,11 @@ import (
 
 // opaque converts a decoded image to 8-bit RGB with full alpha, keeping the
 // colour of transparent pixels as stored. It may reuse the image's memory.
-func opaque(img image.Image) (*image.NRGBA, error) {
+func opaque(img image.Image, format string) (*image.NRGBA, error) {
+	k := &jfif
+	if format == "webp" {
+		k = &vp8
+	}
 	switch img := img.(type) {
 	case *image.NRGBA:
 		setOpaque(img.Pix)
@@ -20,8 +24,10 @@ func opaque(img image.Image) (*image.NRGBA, error) {
 			return (*image.NRGBA)(img), nil
 		}
 	case *image.NYCbCrA:
-		return drawn(&img.YCbCr), nil
-	case *image.YCbCr, *image.CMYK:
+		return k.convert(&img.YCbCr), nil
+	case *image.YCbCr:
+		return k.convert(img), nil
+	case *image.CMYK:
 		return drawn(img), nil
 	case *image.Gray:
 		return fromGray(img), nil

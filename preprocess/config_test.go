@@ -1,0 +1,77 @@
+package preprocess
+
+import (
+	"encoding/json"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood"
+)
+
+func TestPresets(t *testing.T) {
+	for name, want := range map[string]struct {
+		pre, size int
+		mean, std float64 // of red
+	}{
+		"cifar10":     {32, 32, .4914, .2470},
+		"cifar100":    {32, 32, .5071, .2675},
+		"waterbirds":  {256, 224, .485, .229},
+		"celeba":      {256, 224, .485, .229},
+		"cars":        {512, 448, .485, .229},
+		"aircraft":    {512, 448, .485, .229},
+		"imagenet100": {256, 224, .485, .229},
+		"imagenet200": {256, 224, .485, .229},
+		"imagenet":    {256, 224, .485, .229},
+	} {
+		c, err := Preset(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		if c.PreSize != want.pre || c.ImageSize != want.size || c.Mean[0] != want.mean || c.Std[0] != want.std {
+			t.Errorf("%s: %+v, want %+v", name, c, want)
+		}
+		if err := c.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if len(Presets()) != 9 || !slices.IsSorted(Presets()) {
+		t.Errorf("presets %v, want 9 sorted names", Presets())
+	}
+	_, err := Preset("mnist")
+	if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), "cifar10, cifar100") {
+		t.Errorf("unknown preset: %v, want an error that lists the known ones", err)
+	}
+}
+
+func TestConfigJSON(t *testing.T) {
+	c := presets["cifar10"]
+	text, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"pre_size":32,"image_size":32,"mean":[0.4914,0.4822,0.4465],"std":[0.247,0.2435,0.2616]}`
+	if string(text) != want {
+		t.Errorf("JSON %s, want %s", text, want)
+	}
+}
+
+func TestConfigValidate(t *testing.T) {
+	for want, spoil := range map[string]func(*Config){
+		"pre_size 0":      func(c *Config) { c.PreSize = 0 },
+		"pre_size 100000": func(c *Config) { c.PreSize = 100_000 },
+		"image_size -1":   func(c *Config) { c.ImageSize = -1 },
+		"std of green":    func(c *Config) { c.Std[1] = 0 },
+		"std of blue":     func(c *Config) { c.Std[2] = math.NaN() },
+		"mean of red":     func(c *Config) { c.Mean[0] = math.Inf(1) },
+	} {
+		c := presets["cifar10"]
+		spoil(&c)
+		err := c.Validate()
+		if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want an error with %q", err, want)
+		}
+	}
+}
