@@ -1,0 +1,230 @@
+package preprocess
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// plain is a dataset of n images of 1x1 pixel; image i has the value i and the
+// label 10·i.
+type plain struct {
+	n      int
+	bad    []int
+	delay  time.Duration
+	loaded atomic.Int64
+}
+
+func (d *plain) Len() int          { return d.n }
+func (d *plain) Name(i int) string { return fmt.Sprintf("image-%d", i) }
+func (d *plain) Label(i int) int   { return 10 * i }
+
+func (d *plain) Load(i int) (*image.NRGBA, error) {
+	d.loaded.Add(1)
+	// The first images take longest, so that they are done in another order.
+	time.Sleep(d.delay * time.Duration(d.n-i))
+	if slices.Contains(d.bad, i) {
+		return nil, fmt.Errorf("%s is unreadable", d.Name(i))
+	}
+	img := image.NewNRGBA(image.Rect(0, 0, 1, 1))
+	copy(img.Pix, []uint8{uint8(i), uint8(i), uint8(i), 255})
+	return img, nil
+}
+
+var onePixel = Config{PreSize: 1, ImageSize: 1, Std: [3]float64{1, 1, 1}}
+
+func TestBatches(t *testing.T) {
+	d := &plain{n: 10, delay: time.Millisecond}
+	order := []int{3, 1, 4, 1, 5, 9, 2}
+	for _, workers := range []int{0, 1, 3, 20} {
+		synctest.Test(t, func(t *testing.T) { // fails if a goroutine is left
+			var indices []int
+			var sizes []int
+			for batch, err := range Batches(t.Context(), d, order, LoadOptions{Config: onePixel, BatchSize: 3, Workers: workers}) {
+				if err != nil {
+					t.Fatal(err)
+				}
+				sizes = append(sizes, len(batch.Labels))
+				indices = append(indices, batch.Indices...)
+				for k, i := range batch.Indices {
+					if batch.Labels[k] != int64(10*i) || !bytes.Equal(batch.Pixels[3*k:3*k+3], []uint8{uint8(i), uint8(i), uint8(i)}) {
+						t.Errorf("image %d has label %d and pixels %v", i, batch.Labels[k], batch.Pixels[3*k:3*k+3])
+					}
+				}
+			}
+			if !slices.Equal(indices, order) || !slices.Equal(sizes, []int{3, 3, 1}) {
+				t.Errorf("%d workers: images %v in batches of %v, want %v in 3, 3, 1", workers, indices, sizes, order)
+			}
+		})
+	}
+}
+
+func TestBatchesOfNothing(t *testing.T) {
+	for range Batches(t.Context(), &plain{}, nil, LoadOptions{Config: onePixel, BatchSize: 3}) {
+		t.Error("a batch of an empty order")
+	}
+}
+
+// TestBatchesReadAhead: while the consumer works on a batch, two more are made
+// and no further images are loaded.
+func TestBatchesReadAhead(t *testing.T) {
+	d := &plain{n: 100}
+	order := make([]int, d.n)
+	synctest.Test(t, func(t *testing.T) {
+		for _, err := range Batches(t.Context(), d, order, LoadOptions{Config: onePixel, BatchSize: 4, Workers: 2}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			if n := d.loaded.Load(); n != 3*4 {
+				t.Errorf("%d images loaded during the first batch, want 12", n)
+			}
+			break // must stop the workers: the test fails if they stay
+		}
+	})
+	if n := d.loaded.Load(); n > 4*4 {
+		t.Errorf("%d images loaded in all, want no more than 16", n)
+	}
+}
+
+func TestBatchesStopAtUnreadableImage(t *testing.T) {
+	d := &plain{n: 20, bad: []int{17, 6, 5}, delay: time.Millisecond}
+	order := make([]int, d.n)
+	for i := range order {
+		order[i] = i
+	}
+	synctest.Test(t, func(t *testing.T) {
+		batches := 0
+		var last error
+		for _, err := range Batches(t.Context(), d, order, LoadOptions{Config: onePixel, BatchSize: 4, Workers: 5}) {
+			if last = err; err == nil {
+				batches++
+			}
+		}
+		if batches != 1 || last == nil || !strings.Contains(last.Error(), "image-5") {
+			t.Errorf("%d batches, then %v; want 1 and an error that names image-5", batches, last)
+		}
+	})
+}
+
+func TestBatchesStopWithContext(t *testing.T) {
+	d := &plain{n: 1000, delay: time.Second}
+	order := make([]int, d.n)
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Millisecond, cancel)
+		var last error
+		for _, err := range Batches(ctx, d, order, LoadOptions{Config: onePixel, BatchSize: 100, Workers: 2}) {
+			last = err
+		}
+		if !errors.Is(last, context.Canceled) {
+			t.Errorf("ended with %v, want %v", last, context.Canceled)
+		}
+		if n := d.loaded.Load(); n > 2 {
+			t.Errorf("%d images loaded, want those in the making only", n)
+		}
+	})
+}
+
+func TestBatchesWrongOptions(t *testing.T) {
+	d := &plain{n: 3}
+	for want, opt := range map[string]LoadOptions{
+		"batch size 0": {Config: onePixel},
+		"-1 workers":   {Config: onePixel, BatchSize: 1, Workers: -1},
+		"pre_size 0":   {BatchSize: 1},
+		"image 7":      {Config: onePixel, BatchSize: 1},
+	} {
+		for _, err := range Batches(t.Context(), d, []int{1, 7}, opt) {
+			wantInvalid(t, err, want)
+		}
+	}
+}
+
+// TestBatchesAreReproducible: the randomness of an image depends on seed, epoch
+// and index, not on its neighbours nor on who makes it.
+func TestBatchesAreReproducible(t *testing.T) {
+	d, err := OpenImglist(write(t, t.TempDir(), "list", []byte("rgb.png 0\nrgba.png 0\n444.jpg 0\nstill.gif 0\n")), "testdata/formats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := Config{PreSize: 20, ImageSize: 16, Std: [3]float64{1, 1, 1}}
+	augment, err := c.Augmentation("largescale")
+	if err != nil {
+		t.Fatal(err)
+	}
+	crops := func(order []int, workers, epoch int, seed uint64) map[int][]uint8 {
+		made := map[int][]uint8{}
+		opt := LoadOptions{Config: c, Augment: augment, BatchSize: len(order) - 1, Workers: workers, Seed: seed, Epoch: epoch}
+		for batch, err := range Batches(t.Context(), d, order, opt) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			for k, i := range batch.Indices {
+				made[i] = bytes.Clone(batch.Pixels[k*c.CropLen():][:c.CropLen()])
+			}
+		}
+		return made
+	}
+	first := crops([]int{0, 1, 2, 3}, 1, 5, 9)
+	again := crops([]int{3, 1, 0, 2}, 3, 5, 9)
+	later := crops([]int{0, 1, 2, 3}, 1, 6, 9)
+	other := crops([]int{0, 1, 2, 3}, 1, 5, 10)
+	for i := range d.Len() {
+		if !bytes.Equal(first[i], again[i]) {
+			t.Errorf("image %d differs in another order with more workers", i)
+		}
+		if bytes.Equal(first[i], later[i]) || bytes.Equal(first[i], other[i]) {
+			t.Errorf("image %d is the same in another epoch or with another seed", i)
+		}
+	}
+}
+
+func BenchmarkBatchesJPEG400x300(b *testing.B) {
+	for _, name := range []string{"none", "largescale"} {
+		b.Run(name, func(b *testing.B) {
+			d, err := OpenImglist("testdata/crops/photo.txt", "testdata/crops")
+			if err != nil {
+				b.Fatal(err)
+			}
+			benchmarkBatches(b, d, presets["waterbirds"], name)
+		})
+	}
+}
+
+func BenchmarkBatchesIDX28x28(b *testing.B) {
+	pixels := make([]uint8, 1000*28*28)
+	for i := range pixels {
+		pixels[i] = uint8(rand.IntN(256))
+	}
+	d := &idx{name: "random", width: 28, height: 28, pixels: pixels}
+	benchmarkBatches(b, d, Config{PreSize: 32, ImageSize: 32, Std: [3]float64{1, 1, 1}}, "classic")
+}
+
+// benchmarkBatches reports images per second, on all processors.
+func benchmarkBatches(b *testing.B, d Dataset, c Config, augmentation string) {
+	augment, err := c.Augmentation(augmentation)
+	if err != nil {
+		b.Fatal(err)
+	}
+	order := make([]int, b.N)
+	for i := range order {
+		order[i] = i % d.Len()
+	}
+	b.ReportAllocs()
+	b.ResetTimer()
+	for _, err := range Batches(b.Context(), d, order, LoadOptions{Config: c, Augment: augment, BatchSize: 64}) {
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "images/s")
+}
