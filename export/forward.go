@@ -112,7 +112,7 @@ func (l *lowering) standardise(n models.Node, x string) zscore {
 
 // meanOverFeature averages [N,D] to [N,1].
 func (l *lowering) meanOverFeature(x string) string {
-	return l.Op("ReduceMean", []string{x, l.Int64s(1)})
+	return l.Op("ReduceMean", []string{x}, onnx.Ints("axes", 1))
 }
 
 // window is the attributes of an operator that slides a square window.

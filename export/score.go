@@ -55,7 +55,7 @@ func (l *lowering) confidence(scope, image string) (string, error) {
 		return "", err
 	}
 	p := l.softmax(values[l.net.Logits])
-	return l.Op("ReduceMax", []string{p, l.Int64s(1)}, onnx.Int("keepdims", 0)), nil
+	return l.Op("ReduceMax", []string{p}, onnx.Ints("axes", 1), onnx.Int("keepdims", 0)), nil
 }
 
 // softmax is softmax(logits/T).

@@ -6,9 +6,9 @@ import (
 	"math"
 )
 
-// Opset is the version of the ai.onnx operators that a Builder emits: the
-// newest for which ONNX Runtime's CUDA provider has all kernels that we use.
-const Opset = 18
+// Opset is the version of the ai.onnx operators that a Builder emits: one for
+// which ONNX Runtime's CUDA provider has all kernels that the exporter needs.
+const Opset = 17
 
 // irVersion is the file format's version that goes with Opset.
 const irVersion = 8

@@ -1,0 +1,156 @@
+// Command ascood-export turns a checkpoint into one self-contained ONNX file.
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/preprocess"
+)
+
+const usage = `ascood-export writes a trained network as one ONNX file that holds the forward
+pass, its input gradient and the scores, and calibrates the verdict.
+
+  ascood-export --checkpoint best.safetensors --calibrate val.txt --data-dir images -o model.onnx
+  ascood-export --checkpoint weights.safetensors --arch resnet18_32x32 --preprocess cifar10 -o model.onnx
+`
+
+func main() { cli.Main(run) }
+
+// request is what the command line asks for.
+type request struct {
+	checkpoint, output string
+	name               string
+	arch, classes      string
+	calibrate, dataDir string
+	tpr                float64
+	threads            int
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	var r request
+	fs := cli.NewFlags("ascood-export", usage, stdout)
+	fs.StringVar(&r.checkpoint, "checkpoint", "", "`file` of the weights: one of ascood-train, or a bare state dict")
+	fs.StringVarP(&r.output, "output", "o", "", "`file` to write")
+	fs.StringVar(&r.calibrate, "calibrate", "", "in-distribution images that the training has not seen: list, folder or IDX `file`")
+	fs.StringVar(&r.dataDir, "data-dir", "", "`folder` that the paths of an image list start from (default: the list's own)")
+	fs.Float64Var(&r.tpr, "tpr", 0.95, "share of the calibration images that the threshold keeps, between 0 and 1")
+	score := cli.AddScore(fs, "iodin")
+	fs.StringVar(&r.name, "name", "", "`name` of the model (default: the output's, without .onnx)")
+	fs.StringVar(&r.arch, "arch", "", "architecture of a bare state dict")
+	pre := cli.AddPreprocess(fs)
+	fs.StringVar(&r.classes, "classes", "", "`file` with one class name a line, in the order of the logits")
+	fs.IntVar(&r.threads, "threads", 0, "threads to calibrate with; 0 is one a core")
+	if err := cli.Parse(fs, args, false); err != nil {
+		return err
+	}
+	if err := cli.Require(fs, "checkpoint", "output"); err != nil {
+		return err
+	}
+	opt, err := r.options(score, pre)
+	if err != nil {
+		return err
+	}
+	return r.export(ctx, opt, stdout, stderr)
+}
+
+// options gathers what the flags say of the network.
+func (r *request) options(score *cli.ScoreFlags, pre *cli.PreprocessFlags) (export.Options, error) {
+	opt := export.Options{Name: r.name, Arch: r.arch}
+	if opt.Name == "" {
+		opt.Name = strings.TrimSuffix(filepath.Base(r.output), ".onnx")
+	}
+	published, err := artifact.DefaultScore(artifact.MethodIODIN)
+	if err != nil {
+		return opt, err
+	}
+	if opt.Score, err = score.Apply(published); err != nil {
+		return opt, err
+	}
+	if opt.Preprocess, err = pre.Config(); err != nil {
+		return opt, err
+	}
+	if r.classes != "" {
+		opt.Classes, err = preprocess.ReadClasses(r.classes)
+	}
+	return opt, err
+}
+
+func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr io.Writer) error {
+	c, err := checkpoint.Load(r.checkpoint)
+	if err != nil {
+		return err
+	}
+	if opt.Source, err = source(r.checkpoint, c); err != nil {
+		return err
+	}
+	model, meta, err := export.FromCheckpoint(c, opt)
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.checkpoint, err)
+	}
+	if r.calibrate != "" {
+		if meta.Calibration, err = r.calibration(ctx, model, meta, stderr); err != nil {
+			return fmt.Errorf("calibrate: %w", err)
+		}
+	}
+	if err := artifact.Save(r.output, model, meta); err != nil {
+		return err
+	}
+	describe(stdout, r.output, meta)
+	return nil
+}
+
+// source says where the weights came from.
+func source(path string, c *checkpoint.Checkpoint) (artifact.Source, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return artifact.Source{}, err
+	}
+	defer f.Close()
+	digest := sha256.New()
+	if _, err := io.Copy(digest, f); err != nil {
+		return artifact.Source{}, err
+	}
+	return artifact.Source{
+		Checkpoint: filepath.Base(path), SHA256: hex.EncodeToString(digest.Sum(nil)), Training: c.Meta.Training,
+	}, nil
+}
+
+// calibration runs the new model on the images to calibrate with.
+func (r *request) calibration(ctx context.Context, model *onnx.ModelProto, meta *artifact.Metadata, stderr io.Writer) (*artifact.Calibration, error) {
+	data, err := preprocess.Open(r.calibrate, r.dataDir)
+	if err != nil {
+		return nil, err
+	}
+	m, err := ioodin.New(model, meta, ioodin.Options{Threads: r.threads})
+	if err != nil {
+		return nil, err
+	}
+	defer m.Close()
+	add, finish := cli.Progress(stderr, data.Len(), "calibrating")
+	defer finish()
+	return m.Calibrate(ctx, data, r.calibrate, r.tpr, add)
+}
+
+func describe(w io.Writer, path string, d *artifact.Metadata) {
+	size := d.Preprocess.ImageSize
+	fmt.Fprintf(w, "%s: %s of width %d with the %s head, %d classes, %dx%d pixels, score %s\n",
+		path, d.Arch, d.Width, d.Head, len(d.Classes), size, size, d.Score)
+	if c := d.Calibration; c != nil {
+		fmt.Fprintf(w, "calibrated on %d images: a score below %.6g is out of distribution (keeps %v%% of them)\n", c.Samples, c.Threshold, 100*c.TPR)
+	} else {
+		fmt.Fprintln(w, "not calibrated: it has scores but no verdicts; --calibrate adds them")
+	}
+}

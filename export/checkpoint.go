@@ -1,0 +1,122 @@
+package export
+
+import (
+	"fmt"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// Options says what a checkpoint may not: a bare state dict knows none of it. For
+// a checkpoint of ours they may be left out, and must agree if given.
+type Options struct {
+	Name       string             // of the model
+	Arch       string             // one of models.Archs
+	Preprocess *preprocess.Config // how images become the network's input
+	Classes    []string           // names in the order of the logits
+	Score      artifact.Score     // what the artifact computes
+	Source     artifact.Source    // where the weights came from
+}
+
+// FromCheckpoint returns the artifact of a checkpoint, uncalibrated. What is
+// neither in the checkpoint nor in opt, and what contradicts, are errors that
+// say which flag of ascood-export helps.
+func FromCheckpoint(c *checkpoint.Checkpoint, opt Options) (*onnx.ModelProto, *artifact.Metadata, error) {
+	arch, err := settle("--arch", c.Meta.Arch, opt.Arch)
+	if err != nil {
+		return nil, nil, err
+	}
+	graph, err := models.Infer(arch, c.Model.Shapes())
+	if err != nil {
+		return nil, nil, err
+	}
+	pre, err := choosePreprocess(c.Meta.Preprocess, opt.Preprocess)
+	if err != nil {
+		return nil, nil, err
+	}
+	classes, err := chooseClasses(c.Meta.Classes, opt.Classes, graph.Spec.Classes)
+	if err != nil {
+		return nil, nil, err
+	}
+	weights, err := weightsOf(graph, c.Model)
+	if err != nil {
+		return nil, nil, err
+	}
+	model, err := Build(graph, weights, pre, opt.Score)
+	if err != nil {
+		return nil, nil, err
+	}
+	return model, &artifact.Metadata{
+		Name: opt.Name, Arch: arch, Width: graph.Spec.Width, Head: string(graph.Spec.Head),
+		Classes: classes, Preprocess: pre, Score: opt.Score, Source: opt.Source,
+	}, nil
+}
+
+// settle returns what the checkpoint or the flag says, which must not differ.
+func settle(flag, inCheckpoint, given string) (string, error) {
+	switch {
+	case inCheckpoint == "" && given == "":
+		return "", ascood.Errorf(ascood.Invalid, "the checkpoint is a bare state dict: %s must say what it is; known are %v", flag, models.Archs())
+	case given == "":
+		return inCheckpoint, nil
+	case inCheckpoint != "" && inCheckpoint != given:
+		return "", ascood.Errorf(ascood.Invalid, "%s is %s, but the checkpoint says %s", flag, given, inCheckpoint)
+	}
+	return given, nil
+}
+
+func choosePreprocess(inCheckpoint, given *preprocess.Config) (preprocess.Config, error) {
+	switch {
+	case inCheckpoint == nil && given == nil:
+		return preprocess.Config{}, ascood.Errorf(ascood.Invalid,
+			"the checkpoint does not say how images become its input: give --preprocess with one of %v, or --pre-size, --image-size, --mean and --std", preprocess.Presets())
+	case given == nil:
+		return *inCheckpoint, nil
+	case inCheckpoint != nil && *inCheckpoint != *given:
+		return preprocess.Config{}, ascood.Errorf(ascood.Invalid, "the preprocessing given is %+v, but the checkpoint was trained on %+v", *given, *inCheckpoint)
+	}
+	return *given, given.Validate()
+}
+
+// chooseClasses returns the class names; given ones replace the checkpoint's,
+// which may be mere numbers.
+func chooseClasses(inCheckpoint, given []string, count int) ([]string, error) {
+	classes, where := given, "--classes"
+	if given == nil {
+		classes, where = inCheckpoint, "the checkpoint"
+	}
+	if classes == nil {
+		for i := range count {
+			classes = append(classes, fmt.Sprint(i))
+		}
+	}
+	if len(classes) != count {
+		return nil, ascood.Errorf(ascood.Invalid, "%s names %d classes, but the network has %d", where, len(classes), count)
+	}
+	return classes, nil
+}
+
+// weightsOf returns the values of a state dict, which must be finite numbers.
+func weightsOf(g *models.Graph, state checkpoint.StateDict) (Weights, error) {
+	weights := Weights{}
+	for _, p := range g.Params() {
+		if p.Integer {
+			continue
+		}
+		values, err := state[p.Name].Float32s()
+		if err != nil {
+			return nil, ascood.Errorf(ascood.Invalid, "%s: %w", p.Name, err)
+		}
+		for _, v := range values {
+			if v-v != 0 {
+				return nil, ascood.Errorf(ascood.Invalid, "%s holds %v: the training has diverged or the file is damaged", p.Name, v)
+			}
+		}
+		weights[p.Name] = values
+	}
+	return weights, nil
+}

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ascood/ascood/preprocess"
+)
+
+// PreprocessFlags says how images become a network's input: a preset's name, or
+// sizes and normalisation.
+type PreprocessFlags struct {
+	fs        *pflag.FlagSet
+	preset    string
+	pre, size int
+	mean, std []float64
+}
+
+// AddPreprocess defines --preprocess and its long form.
+func AddPreprocess(fs *pflag.FlagSet) *PreprocessFlags {
+	p := &PreprocessFlags{fs: fs}
+	fs.StringVar(&p.preset, "preprocess", "", "preprocessing preset: "+strings.Join(preprocess.Presets(), ", "))
+	fs.IntVar(&p.pre, "pre-size", 0, "shorter side of the resized image, `pixels`")
+	fs.IntVar(&p.size, "image-size", 0, "side of the square crop that the network sees, `pixels`")
+	fs.Float64SliceVar(&p.mean, "mean", nil, "mean of pixel/255 for `R,G,B`")
+	fs.Float64SliceVar(&p.std, "std", nil, "standard deviation of pixel/255 for `R,G,B`")
+	return p
+}
+
+// Config returns what the flags say, nil if they say nothing. A part of the long
+// form, or both forms at once, is an error.
+func (p *PreprocessFlags) Config() (*preprocess.Config, error) {
+	long := []string{"pre-size", "image-size", "mean", "std"}
+	given := 0
+	for _, name := range long {
+		if p.fs.Changed(name) {
+			given++
+		}
+	}
+	switch {
+	case p.preset != "" && given > 0:
+		return nil, Usagef("--preprocess %s already says what --%s say: give one or the other", p.preset, strings.Join(long, ", --"))
+	case p.preset != "":
+		c, err := preprocess.Preset(p.preset)
+		return &c, err
+	case given == 0:
+		return nil, nil
+	case given < len(long):
+		return nil, Usagef("--%s belong together: give all four, or --preprocess", strings.Join(long, ", --"))
+	case len(p.mean) != 3 || len(p.std) != 3:
+		return nil, Usagef("--mean and --std take three numbers each, such as .5,.5,.5")
+	}
+	c := preprocess.Config{PreSize: p.pre, ImageSize: p.size, Mean: [3]float64(p.mean), Std: [3]float64(p.std)}
+	return &c, c.Validate()
+}

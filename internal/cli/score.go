@@ -1,0 +1,47 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ascood/ascood/artifact"
+)
+
+// ScoreFlags chooses a score and its settings.
+type ScoreFlags struct {
+	fs                 *pflag.FlagSet
+	method             string
+	temperature, noise float64
+}
+
+// AddScore defines --score, --temperature and --noise.
+func AddScore(fs *pflag.FlagSet, otherwise string) *ScoreFlags {
+	s := &ScoreFlags{fs: fs}
+	fs.StringVar(&s.method, "score", "", fmt.Sprintf("score `method`, one of %v (default: %s)", artifact.Methods(), otherwise))
+	fs.Float64Var(&s.temperature, "temperature", 0, "divides the logits, greater than 0 (default: the method's, or as exported)")
+	fs.Float64Var(&s.noise, "noise", 0, "size of the step against the gradient, not negative (default: the method's, or as exported)")
+	return s
+}
+
+// Apply returns own with what the flags change: a method other than own's brings
+// its published settings along.
+func (s *ScoreFlags) Apply(own artifact.Score) (artifact.Score, error) {
+	score := own
+	if m := artifact.Method(s.method); s.fs.Changed("score") && m != own.Method {
+		var err error
+		if score, err = artifact.DefaultScore(m); err != nil {
+			return score, err
+		}
+	}
+	if s.fs.Changed("temperature") {
+		score.Temperature = s.temperature
+	}
+	if s.fs.Changed("noise") {
+		if score.Method == artifact.MethodMSP {
+			return score, Usagef("--noise has no meaning for the score msp, which takes no gradient step")
+		}
+		score.Noise = s.noise
+	}
+	return score, score.Validate()
+}
