@@ -109,7 +109,7 @@ func runImages(t *testing.T, s *session, x []float32, batch int, shape []int, se
 }
 
 // openReference exports a reference network and opens it from the normalised
-// image on, since the reference's images are not made of bytes.
+// image on: the reference's images are not made of bytes.
 func openReference(t *testing.T, file, arch string, pre preprocess.Config) *session {
 	t.Helper()
 	state := loadState(t, file+".safetensors")
@@ -127,12 +127,18 @@ func openReference(t *testing.T, file, arch string, pre preprocess.Config) *sess
 	if err != nil {
 		t.Fatal(err)
 	}
+	return openFromImage(t, m, pre.ImageSize)
+}
+
+// openFromImage opens all outputs of an artifact, with the normalised image in
+// place of the pixels.
+func openFromImage(t *testing.T, m *onnx.ModelProto, size int) *session {
+	t.Helper()
 	var all []string
 	for _, v := range m.Graph.Output {
 		all = append(all, v.Name)
 	}
-	s := pre.ImageSize
-	image := onnx.Value(artifact.Image, onnx.TensorProto_FLOAT, "N", 3, s, s)
+	image := onnx.Value(artifact.Image, onnx.TensorProto_FLOAT, "N", 3, size, size)
 	part, err := onnx.Extract(m, all, append(settings, image)...)
 	if err != nil {
 		t.Fatal(err)

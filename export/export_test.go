@@ -1,0 +1,108 @@
+package export
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// square is an operation that the exporter does not know.
+type square struct{}
+
+func (square) Params() []models.Param           { return nil }
+func (square) Shape(in ...[]int) ([]int, error) { return in[0], nil }
+func withOp(op models.Op, more ...models.Node) *models.Graph {
+	g := &models.Graph{Spec: models.Spec{Arch: "test", Classes: 2}}
+	g.Nodes = append(g.Nodes, models.Node{Name: "odd", Op: op, Inputs: []models.Value{0}})
+	g.Nodes = append(g.Nodes, more...)
+	last := models.Value(len(g.Nodes))
+	g.Nodes = append(g.Nodes,
+		models.Node{Name: "flatten", Op: models.Flatten{}, Inputs: []models.Value{last}},
+		models.Node{Name: "fc", Op: models.Linear{In: 3 * 4 * 4, Out: 2}, Inputs: []models.Value{last + 1}})
+	g.Feature, g.Logits = last+1, last+2
+	return g
+}
+
+var (
+	half   = [3]float64{.5, .5, .5}
+	pre4x4 = preprocess.Config{PreSize: 4, ImageSize: 4, Mean: half, Std: half}
+	fc     = Weights{"fc.weight": make([]float32, 2*48), "fc.bias": make([]float32, 2)}
+)
+
+func TestUnknownOperationIsNamed(t *testing.T) {
+	_, err := Build(withOp(square{}), fc, pre4x4, artifact.Score{Temperature: 1})
+	wantError(t, err, "square", "odd", "cannot be written as ONNX")
+}
+
+func TestOperationWithoutGradientRuleIsNamed(t *testing.T) {
+	lowerings["square"] = lowerings["ReLU"]
+	defer delete(lowerings, "square")
+	_, err := Build(withOp(square{}), fc, pre4x4, artifact.Score{Temperature: 1})
+	wantError(t, err, "square", "odd", "no gradient rule")
+}
+
+func TestEveryLoweringHasARule(t *testing.T) {
+	for op := range lowerings {
+		if rules[op] == nil {
+			t.Errorf("%s has no gradient rule", op)
+		}
+	}
+	for op := range rules {
+		if lowerings[op] == nil {
+			t.Errorf("%s has a gradient rule but no lowering", op)
+		}
+	}
+}
+
+func TestMissingWeightIsNamed(t *testing.T) {
+	_, err := Build(withOp(models.ReLU{}), Weights{"fc.weight": fc["fc.weight"]}, pre4x4, artifact.Score{Temperature: 1})
+	wantError(t, err, "fc.bias")
+}
+
+func TestBatchNormWithoutConvolution(t *testing.T) {
+	weights := Weights{"fc.weight": fc["fc.weight"], "fc.bias": fc["fc.bias"]}
+	for _, name := range []string{"weight", "bias", "running_mean", "running_var"} {
+		weights["odd."+name] = make([]float32, 3)
+	}
+	_, err := Build(withOp(models.BatchNorm2d{Features: 3}), weights, pre4x4, artifact.Score{Temperature: 1})
+	wantError(t, err, "odd", "does not follow a convolution")
+}
+
+// TestPhaseTaps checks the decomposition of a strided convolution's gradient
+// against its definition: input i meets output o at kernel element i + p - o·s.
+func TestPhaseTaps(t *testing.T) {
+	for _, c := range []struct{ kernel, stride, padding int }{{3, 1, 1}, {3, 2, 1}, {1, 2, 0}, {7, 2, 3}, {2, 3, 0}, {5, 1, 0}} {
+		taps, first := phaseTaps(c.kernel, c.stride, c.padding)
+		for i := range 4 * c.stride {
+			q, r := i/c.stride, i%c.stride
+			for o := -8; o < 16; o++ {
+				want := i + c.padding - o*c.stride
+				if want < 0 || want >= c.kernel {
+					want = c.kernel // none
+				}
+				got := c.kernel
+				if at := o - q - first; at >= 0 && at < len(taps[r]) {
+					got = taps[r][at]
+				}
+				if got != want {
+					t.Errorf("%+v: input %d, output %d: kernel element %d, want %d", c, i, o, got, want)
+				}
+			}
+		}
+	}
+}
+
+func wantError(t *testing.T, err error, parts ...string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("no error")
+	}
+	for _, p := range parts {
+		if !strings.Contains(err.Error(), p) {
+			t.Errorf("the error %q does not say %q", err, p)
+		}
+	}
+}

@@ -1,0 +1,242 @@
+package ioodin
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/gotorch"
+	F "github.com/ascood/ascood/gotorch/nn/functional"
+	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// params returns a network's parameter by its state-dict name.
+type params func(name string) gotorch.Tensor
+
+// gradientCase puts one rule of the exporter's table between the image and the
+// classifier that every case ends in.
+type gradientCase struct {
+	name  string
+	size  int // of the image
+	nodes []models.Node
+	torch func(x gotorch.Tensor, p params) gotorch.Tensor // what the nodes compute
+}
+
+// conv is a case with a single convolution.
+func conv(size int, c models.Conv2d) gradientCase {
+	return gradientCase{
+		fmt.Sprintf("Conv2d kernel %d stride %d padding %d on %d", c.Kernel, c.Stride, c.Padding, size), size,
+		[]models.Node{{Name: "op", Op: c, Inputs: []models.Value{0}}},
+		func(x gotorch.Tensor, p params) gotorch.Tensor {
+			return F.Conv2d(x, p("op.weight"), p("op.bias"), F.ConvOptions{Stride: c.Stride, Padding: c.Padding})
+		},
+	}
+}
+
+// pool is a case with a single max-pool.
+func pool(size int, m models.MaxPool2d) gradientCase {
+	return gradientCase{
+		fmt.Sprintf("MaxPool2d kernel %d stride %d padding %d on %d", m.Kernel, m.Stride, m.Padding, size), size,
+		[]models.Node{{Name: "op", Op: m, Inputs: []models.Value{0}}},
+		func(x gotorch.Tensor, p params) gotorch.Tensor {
+			return F.MaxPool2d(x, F.PoolOptions{Kernel: m.Kernel, Stride: m.Stride, Padding: m.Padding})
+		},
+	}
+}
+
+var gradientCases = []gradientCase{
+	conv(8, models.Conv2d{In: 3, Out: 4, Kernel: 3, Stride: 1, Padding: 1}),
+	conv(9, models.Conv2d{In: 3, Out: 4, Kernel: 5, Stride: 1, Bias: true}),
+	conv(8, models.Conv2d{In: 3, Out: 4, Kernel: 3, Stride: 2, Padding: 1}),
+	conv(9, models.Conv2d{In: 3, Out: 4, Kernel: 3, Stride: 2, Padding: 1}),
+	conv(8, models.Conv2d{In: 3, Out: 4, Kernel: 1, Stride: 2}),
+	conv(9, models.Conv2d{In: 3, Out: 4, Kernel: 1, Stride: 2}),
+	conv(12, models.Conv2d{In: 3, Out: 4, Kernel: 7, Stride: 2, Padding: 3}),
+	conv(10, models.Conv2d{In: 3, Out: 4, Kernel: 2, Stride: 3}),
+	pool(8, models.MaxPool2d{Kernel: 2, Stride: 2}),
+	pool(9, models.MaxPool2d{Kernel: 3, Stride: 2, Padding: 1}),
+	{"BatchNorm2d", 6, []models.Node{
+		{Name: "conv", Op: models.Conv2d{In: 3, Out: 4, Kernel: 3, Stride: 1, Padding: 1, Bias: true}, Inputs: []models.Value{0}},
+		{Name: "op", Op: models.BatchNorm2d{Features: 4, Eps: 1e-5}, Inputs: []models.Value{1}},
+	}, func(x gotorch.Tensor, p params) gotorch.Tensor {
+		x = F.Conv2d(x, p("conv.weight"), p("conv.bias"), F.ConvOptions{Stride: 1, Padding: 1})
+		return F.BatchNorm(x, F.BatchNormOptions{
+			Weight: p("op.weight"), Bias: p("op.bias"), RunningMean: p("op.running_mean"), RunningVar: p("op.running_var"), Eps: 1e-5,
+		})
+	}},
+	{"ReLU", 6, []models.Node{{Name: "op", Op: models.ReLU{}, Inputs: []models.Value{0}}},
+		func(x gotorch.Tensor, p params) gotorch.Tensor { return F.ReLU(x) }},
+	{"Add", 6, []models.Node{
+		{Name: "relu", Op: models.ReLU{}, Inputs: []models.Value{0}},
+		{Name: "op", Op: models.Add{}, Inputs: []models.Value{0, 1}},
+	}, func(x gotorch.Tensor, p params) gotorch.Tensor { return x.Add(F.ReLU(x)) }},
+	{"GlobalAvgPool", 6, []models.Node{{Name: "op", Op: models.GlobalAvgPool{}, Inputs: []models.Value{0}}},
+		func(x gotorch.Tensor, p params) gotorch.Tensor { return x.Mean(2, 3) }},
+	{"ZScore", 3, []models.Node{
+		{Name: "flat", Op: models.Flatten{}, Inputs: []models.Value{0}},
+		{Name: "", Op: models.ZScore{Eps: 1e-6}, Inputs: []models.Value{1}},
+	}, func(x gotorch.Tensor, p params) gotorch.Tensor {
+		x = x.Flatten(1, -1)
+		std := x.Std(1).Unsqueeze(1).AddScalar(1e-6)
+		return x.Sub(x.Mean(1).Unsqueeze(1)).Div(std).Mul(p("sigma"))
+	}},
+	{"Flatten and Linear", 4, nil, func(x gotorch.Tensor, p params) gotorch.Tensor { return x }},
+}
+
+// TestGradientRules compares the gradient of each rule with libtorch's and with
+// finite differences of the exported forward pass.
+func TestGradientRules(t *testing.T) {
+	for _, c := range gradientCases {
+		t.Run(c.name, func(t *testing.T) {
+			graph := c.graph(t)
+			weights := smallWeights(graph)
+			rng := rand.New(rand.NewPCG(3, 4))
+			const batch = 2
+			x := make([]float32, batch*3*c.size*c.size)
+			for i := range x {
+				x[i] = float32(rng.NormFloat64())
+			}
+			s := openGraph(t, graph, weights, c.size)
+			set := setting{temperature: 1, noise: 0}
+			out := runImages(t, s, x, batch, []int{batch, 3, c.size, c.size}, set)
+			gradient := out.floats[artifact.Gradient]
+
+			logits, want := torchGradient(t, c, graph, weights, x, batch, out.ints[artifact.Prediction])
+			closeTo(t, artifact.Logits, out.floats[artifact.Logits], logits, 1e-5, true)
+			closeTo(t, artifact.Gradient, gradient, want, 1e-5, true)
+			checkDirection(t, s, x, gradient, out.ints[artifact.Prediction], c.size, rng)
+		})
+	}
+}
+
+// graph completes the case with a classifier of five classes.
+func (c gradientCase) graph(t *testing.T) *models.Graph {
+	t.Helper()
+	g := &models.Graph{Spec: models.Spec{Arch: c.name, Classes: 5}, Nodes: c.nodes}
+	last := models.Value(len(g.Nodes))
+	shapes, err := g.Shapes(c.size, c.size)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dim := 1
+	for _, d := range shapes[last] {
+		dim *= d
+	}
+	if len(shapes[last]) == 3 {
+		g.Nodes = append(g.Nodes, models.Node{Name: "flatten", Op: models.Flatten{}, Inputs: []models.Value{last}})
+		last++
+	}
+	g.Nodes = append(g.Nodes, models.Node{Name: "fc", Op: models.Linear{In: dim, Out: 5}, Inputs: []models.Value{last}})
+	g.Feature, g.Logits = last, last+1
+	return g
+}
+
+func smallWeights(g *models.Graph) export.Weights {
+	rng := rand.New(rand.NewPCG(1, 2))
+	weights := export.Weights{}
+	for _, p := range g.Params() {
+		n := 1
+		for _, d := range p.Shape {
+			n *= d
+		}
+		values := make([]float32, n)
+		for i := range values {
+			values[i] = float32(0.3 * rng.NormFloat64())
+			if p.Name == "op.running_var" || p.Name == "sigma" {
+				values[i] = 0.5 + rng.Float32()
+			}
+		}
+		weights[p.Name] = values
+	}
+	return weights
+}
+
+func openGraph(t *testing.T, g *models.Graph, weights export.Weights, size int) *session {
+	t.Helper()
+	half := [3]float64{.5, .5, .5}
+	m, err := export.Build(g, weights, preprocess.Config{PreSize: size, ImageSize: size, Mean: half, Std: half}, artifact.Score{Temperature: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return openFromImage(t, m, size)
+}
+
+// torchGradient returns libtorch's logits and the gradient of the cross-entropy
+// with the given classes.
+func torchGradient(t *testing.T, c gradientCase, g *models.Graph, weights export.Weights, x []float32, batch int, class []int64) (logits, gradient []float32) {
+	t.Helper()
+	s := gotorch.NewScope()
+	defer s.Close()
+	p := map[string]gotorch.Tensor{}
+	for _, param := range g.Params() {
+		p[param.Name] = gotorch.FromSlice(s, weights[param.Name], param.Shape...)
+	}
+	image := gotorch.FromSlice(s, x, batch, 3, c.size, c.size).SetRequiresGrad(true)
+	at := func(name string) gotorch.Tensor { return p[name] }
+	out := F.Linear(c.torch(image, at).Flatten(1, -1), p["fc.weight"], p["fc.bias"])
+	loss := F.CrossEntropy(out, gotorch.FromSlice(s, class, batch), F.Sum)
+	grads := gotorch.Grad([]gotorch.Tensor{loss}, []gotorch.Tensor{image}, gotorch.GradOptions{})
+	logits, gradient = gotorch.ToSlice[float32](out.Detach()), gotorch.ToSlice[float32](grads[0])
+	if err := s.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return logits, gradient
+}
+
+// checkDirection compares the gradient along a random direction with a central
+// difference of the cross-entropy, both from the exported graph.
+func checkDirection(t *testing.T, s *session, x, gradient []float32, class []int64, size int, rng *rand.Rand) {
+	t.Helper()
+	const step = 1e-3
+	batch := len(class)
+	plus, minus := make([]float32, len(x)), make([]float32, len(x))
+	slope := 0.0
+	for i := range x {
+		d := rng.NormFloat64()
+		plus[i], minus[i] = x[i]+float32(step*d), x[i]-float32(step*d)
+		slope += float64(gradient[i]) * d
+	}
+	loss := func(x []float32) float64 {
+		z := runImages(t, s, x, batch, []int{batch, 3, size, size}, setting{temperature: 1}).floats[artifact.Logits]
+		sum := 0.0
+		for i, c := range class {
+			row := z[i*len(z)/batch : (i+1)*len(z)/batch]
+			total := 0.0
+			for _, v := range row {
+				total += math.Exp(float64(v - row[c]))
+			}
+			sum += math.Log(total)
+		}
+		return sum
+	}
+	difference := (loss(plus) - loss(minus)) / (2 * step)
+	if off := math.Abs(difference - slope); off > 5e-3*math.Max(1, math.Abs(slope)) {
+		t.Errorf("along a random direction the gradient gives %g, finite differences %g", slope, difference)
+	}
+}
+
+// TestMaxPoolTies: of equal elements both the exported graph and libtorch must
+// take the first, as images with flat areas have many.
+func TestMaxPoolTies(t *testing.T) {
+	for _, c := range []gradientCase{
+		pool(8, models.MaxPool2d{Kernel: 2, Stride: 2}),
+		pool(9, models.MaxPool2d{Kernel: 3, Stride: 2, Padding: 1}),
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			graph := c.graph(t)
+			weights := smallWeights(graph)
+			rng := rand.New(rand.NewPCG(5, 6))
+			x := make([]float32, 3*c.size*c.size)
+			for i := range x {
+				x[i] = float32(rng.IntN(2))
+			}
+			out := runImages(t, openGraph(t, graph, weights, c.size), x, 1, []int{1, 3, c.size, c.size}, setting{temperature: 1})
+			_, want := torchGradient(t, c, graph, weights, x, 1, out.ints[artifact.Prediction])
+			closeTo(t, artifact.Gradient, out.floats[artifact.Gradient], want, 1e-5, true)
+		})
+	}
+}
