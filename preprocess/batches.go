@@ -22,6 +22,7 @@ type LoadOptions struct {
 	Workers   int     // goroutines that decode; 0: GOMAXPROCS
 	Seed      uint64  // of the augmentation, with Epoch and an image's index
 	Epoch     int
+	KeepGoing bool // an image that cannot be loaded is reported in Batch.Errs and does not end the sequence
 }
 
 // Batch is a run of the order that Batches was given.
@@ -29,6 +30,7 @@ type Batch struct {
 	Indices []int   // [N] into the dataset
 	Pixels  []uint8 // [N, ImageSize, ImageSize, 3], RGB
 	Labels  []int64 // [N], Unlabelled where there is no class
+	Errs    []error // [N], why an image could not be loaded: its pixels are black; all nil unless KeepGoing
 }
 
 // readAhead is how many batches are in the making while the consumer has one.
@@ -41,7 +43,7 @@ const readAhead = 2
 //
 // A batch's memory is reused once the loop body that received it returns. The
 // first error ends the sequence: an image that cannot be loaded, which the error
-// names, or the end of ctx. All goroutines have ended when the loop has.
+// names (unless KeepGoing), or the end of ctx. All goroutines have ended when the loop has.
 func Batches(ctx context.Context, d Dataset, order []int, opt LoadOptions) iter.Seq2[Batch, error] {
 	return func(yield func(Batch, error) bool) {
 		l, err := newLoader(d, order, opt)
@@ -81,7 +83,6 @@ type loader struct {
 // slot is a batch and the memory behind it.
 type slot struct {
 	Batch
-	errs []error       // of each image
 	left atomic.Int64  // images not yet made
 	done chan struct{} // closed when none is left
 }
@@ -161,7 +162,7 @@ func (s *slot) reset(order []int, cropLen int) {
 	s.Indices = order
 	s.Pixels = grow(s.Pixels, n*cropLen)
 	s.Labels = grow(s.Labels, n)
-	s.errs = grow(s.errs, n)
+	s.Errs = grow(s.Errs, n)
 	s.left.Store(int64(n))
 	s.done = make(chan struct{})
 }
@@ -172,7 +173,7 @@ func (l *loader) work() {
 	rng := rand.New(source)
 	for j := range l.jobs {
 		source.Seed(l.seed(j.slot.Indices[j.k]))
-		j.slot.errs[j.k] = l.make(j.slot, j.k, rng)
+		j.slot.Errs[j.k] = l.make(j.slot, j.k, rng)
 		if j.slot.left.Add(-1) == 0 {
 			close(j.slot.done)
 		}
@@ -183,12 +184,14 @@ func (l *loader) work() {
 func (l *loader) make(s *slot, k int, rng *rand.Rand) error {
 	i := s.Indices[k]
 	s.Labels[k] = int64(l.data.Label(i))
+	size := l.opt.Config.CropLen()
+	pixels := s.Pixels[k*size:][:size:size]
 	img, err := l.data.Load(i)
 	if err != nil {
+		clear(pixels) // of an earlier batch
 		return err
 	}
-	size := l.opt.Config.CropLen()
-	l.opt.Augment(s.Pixels[k*size:][:size:size], img, rng)
+	l.opt.Augment(pixels, img, rng)
 	return nil
 }
 
@@ -213,8 +216,8 @@ func (l *loader) next(ctx context.Context) (*slot, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	for _, err := range s.errs {
-		if err != nil {
+	for _, err := range s.Errs {
+		if err != nil && !l.opt.KeepGoing {
 			return nil, err
 		}
 	}

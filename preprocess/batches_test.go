@@ -116,6 +116,32 @@ func TestBatchesStopAtUnreadableImage(t *testing.T) {
 	})
 }
 
+func TestBatchesKeepGoing(t *testing.T) {
+	d := &plain{n: 8, bad: []int{5, 6}}
+	order := []int{4, 5, 0, 1, 2, 3, 6, 7}
+	failed := 0
+	for b, err := range Batches(t.Context(), d, order, LoadOptions{Config: onePixel, BatchSize: 2, KeepGoing: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		for k, i := range b.Indices {
+			want := []uint8{uint8(i), uint8(i), uint8(i)}
+			if bad := slices.Contains(d.bad, i); bad {
+				failed++
+				want = []uint8{0, 0, 0}
+			} else if b.Errs[k] != nil {
+				t.Errorf("image %d: %v", i, b.Errs[k])
+			}
+			if got := b.Pixels[3*k:][:3]; !slices.Equal(got, want) {
+				t.Errorf("image %d has pixels %v, want %v", i, got, want)
+			}
+		}
+	}
+	if failed != 2 {
+		t.Errorf("%d broken images, want 2", failed)
+	}
+}
+
 func TestBatchesStopWithContext(t *testing.T) {
 	d := &plain{n: 1000, delay: time.Second}
 	order := make([]int, d.n)

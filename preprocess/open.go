@@ -5,6 +5,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/ascood/ascood"
@@ -14,8 +16,52 @@ import (
 // file, plain or gzipped, whose labels are those of the file beside it (for
 // t10k-images-idx3-ubyte that is t10k-labels-idx1-ubyte, with or without .gz;
 // without such a file it is unlabelled), or a list of images under root
-// (OpenImglist). An empty root is the list's own folder.
+// (OpenImglist). An empty root is the list's own folder. As in Python, a suffix
+// of [FROM:TO] picks a run of the images, counted from 0, TO not included.
 func Open(path, root string) (Dataset, error) {
+	match := rangeSuffix.FindStringSubmatch(path)
+	if match == nil {
+		return open(path, root)
+	}
+	d, err := open(match[1], root)
+	if err != nil {
+		return nil, err
+	}
+	from, err := bound(match[2], 0)
+	if err != nil {
+		return nil, err
+	}
+	to, err := bound(match[3], d.Len())
+	if err != nil {
+		return nil, err
+	}
+	if from >= to || to > d.Len() {
+		return nil, ascood.Errorf(ascood.Invalid, "%s: there is no such run of images, %s has %d", path, match[1], d.Len())
+	}
+	indices := make([]int, to-from)
+	for i := range indices {
+		indices[i] = from + i
+	}
+	return Subset(d, indices), nil
+}
+
+// rangeSuffix matches the suffix that picks a run of a dataset.
+var rangeSuffix = regexp.MustCompile(`^(.+)\[(\d*):(\d*)\]$`)
+
+// bound reads one end of a run; an empty one is otherwise.
+func bound(digits string, otherwise int) (int, error) {
+	if digits == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(digits)
+	if err != nil {
+		return 0, ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	return n, nil
+}
+
+// open opens a whole dataset.
+func open(path, root string) (Dataset, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
