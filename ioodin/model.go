@@ -19,10 +19,8 @@ import (
 type Options struct {
 	Device  Device
 	Threads int             // for one batch; 0 is one a core
-	Score   artifact.Method // "" is the artifact's
-	// Temperature and Noise replace the score's settings where not nil.
-	Temperature, Noise *float64
-	Logger             *slog.Logger // tells what "auto" chose; nil is silent
+	Score   *artifact.Score // nil is the artifact's
+	Logger  *slog.Logger    // tells what "auto" chose; nil is silent
 }
 
 // Model scores images. It may be used from several goroutines at once.
@@ -46,8 +44,11 @@ func Open(path string, opt Options) (*Model, error) {
 // New loads an artifact from memory. Only the part of the graph that the score
 // needs is kept.
 func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) {
-	score, err := opt.score(d.Score)
-	if err != nil {
+	score := d.Score
+	if opt.Score != nil {
+		score = *opt.Score
+	}
+	if err := score.Validate(); err != nil {
 		return nil, err
 	}
 	needs := []string{artifact.Logits, artifact.Prediction}
@@ -76,24 +77,6 @@ var settings = []*onnx.ValueInfoProto{
 var scoreOutput = map[artifact.Method]string{
 	artifact.MethodIODIN: artifact.IODIN,
 	artifact.MethodODIN:  artifact.ODIN,
-}
-
-// score returns the settings to use, given the artifact's own.
-func (opt Options) score(own artifact.Score) (artifact.Score, error) {
-	s := own
-	if opt.Score != "" && opt.Score != own.Method {
-		var err error
-		if s, err = artifact.DefaultScore(opt.Score); err != nil {
-			return s, err
-		}
-	}
-	if opt.Temperature != nil {
-		s.Temperature = *opt.Temperature
-	}
-	if opt.Noise != nil {
-		s.Noise = *opt.Noise
-	}
-	return s, s.Validate()
 }
 
 // open creates the session on the device asked for. Only "auto" may fall back,

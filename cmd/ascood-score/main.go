@@ -1,0 +1,164 @@
+// Command ascood-score scores image files with an exported model.
+package main
+
+import (
+	"context"
+	"encoding/csv"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/google/renameio/v2"
+	"github.com/spf13/pflag"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/preprocess"
+)
+
+const usage = `ascood-score says of each image what class it is, how in-distribution it looks,
+and whether it is in or out of distribution, as CSV.
+
+  ascood-score --model model.onnx shirt.png digit.png
+  ascood-score --model model.onnx --imglist test.txt --data-dir images -o scores.csv
+
+It exits with 0 only if every image was scored.
+`
+
+func main() { cli.Main(run) }
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	fs := cli.NewFlags("ascood-score", usage, stdout)
+	model := fs.String("model", "", "artifact `file` that ascood-export wrote")
+	output := fs.StringP("output", "o", "", "`file` for the CSV (default: standard output)")
+	imglist := fs.String("imglist", "", "images to score: list, folder or IDX `file`, in place of files named one by one")
+	dataDir := fs.String("data-dir", "", "`folder` that the paths of an image list start from (default: the list's own)")
+	score := cli.AddScore(fs, "the artifact's")
+	device := cli.AddDevice(fs, "cpu")
+	threads := fs.Int("threads", 0, "threads to compute with; 0 is one a core")
+	batch := fs.Int("batch-size", ioodin.DefaultBatchSize, "images scored at once")
+	if err := cli.Parse(fs, args, true); err != nil {
+		return err
+	}
+	if err := cli.Require(fs, "model"); err != nil {
+		return err
+	}
+	if *batch < 1 {
+		return cli.Usagef("--batch-size %d: must be at least 1", *batch)
+	}
+	data, err := openImages(fs, *imglist, *dataDir)
+	if err != nil {
+		return err
+	}
+	m, err := cli.OpenModel(*model, score, *device, *threads, cli.Logger(stderr))
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if err := m.Calibrated(); err != nil {
+		fmt.Fprintf(stderr, "no p-values and verdicts: %v\n", err)
+	}
+	out, err := create(*output, stdout)
+	if err != nil {
+		return err
+	}
+	defer out.Cleanup()
+	failed, err := scoreAll(ctx, m, data, *batch, out, stderr)
+	if err != nil {
+		return err
+	}
+	if err := out.CloseAtomicallyReplace(); err != nil {
+		return fmt.Errorf("write scores: %w", err)
+	}
+	if failed > 0 {
+		return ascood.Errorf(ascood.Invalid, "%d of %d images could not be scored; the column error says why", failed, data.Len())
+	}
+	return nil
+}
+
+// openImages returns the images that the words or --imglist name.
+func openImages(fs *pflag.FlagSet, imglist, dataDir string) (preprocess.Dataset, error) {
+	switch {
+	case imglist != "" && fs.NArg() > 0:
+		return nil, cli.Usagef("give image files or --imglist, not both")
+	case imglist != "":
+		return preprocess.Open(imglist, dataDir)
+	case fs.NArg() == 0:
+		return nil, cli.Usagef("no images: give image files or --imglist")
+	}
+	return preprocess.OpenFiles(fs.Args()), nil
+}
+
+// output is where the CSV goes: a file that appears when it is complete, or a
+// stream.
+type output interface {
+	io.Writer
+	Cleanup() error
+	CloseAtomicallyReplace() error
+}
+
+type stream struct{ io.Writer }
+
+func (stream) Cleanup() error                { return nil }
+func (stream) CloseAtomicallyReplace() error { return nil }
+
+func create(path string, stdout io.Writer) (output, error) {
+	if path == "" {
+		return stream{stdout}, nil
+	}
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "write scores: %w", err)
+	}
+	return f, nil
+}
+
+// columns of the CSV. A field that an image does not have is empty.
+var columns = []string{"image", "label", "prediction", "class", "score", "p_value", "verdict", "error"}
+
+// scoreAll writes a row an image and returns how many could not be scored.
+func scoreAll(ctx context.Context, m *ioodin.Model, data preprocess.Dataset, batch int, out, stderr io.Writer) (failed int, err error) {
+	w := csv.NewWriter(out)
+	w.Write(columns)
+	add, finish := cli.Progress(stderr, data.Len(), "scoring")
+	defer finish()
+	for image, err := range m.Scan(ctx, data, ioodin.ScanOptions{BatchSize: batch, KeepGoing: true}) {
+		if err != nil {
+			return failed, err
+		}
+		if image.Err != nil {
+			failed++
+			fmt.Fprintf(stderr, "%v\n", image.Err)
+		}
+		w.Write(row(m, data, image))
+		add(1)
+	}
+	w.Flush()
+	return failed, w.Error()
+}
+
+// row is an image's line of the CSV.
+func row(m *ioodin.Model, data preprocess.Dataset, image ioodin.Scanned) []string {
+	label := ""
+	if l := data.Label(image.Index); l != preprocess.Unlabelled {
+		label = strconv.Itoa(l)
+	}
+	fields := []string{data.Name(image.Index), label, "", "", "", "", "", ""}
+	if image.Err != nil {
+		fields[7] = image.Err.Error()
+		return fields
+	}
+	fields[2] = strconv.Itoa(image.Prediction)
+	fields[3] = m.Info().Classes[image.Prediction]
+	fields[4] = format(image.Score)
+	if m.Calibrated() == nil {
+		d := m.Decide(image.Score)
+		fields[5], fields[6] = format(d.PValue), string(d.Verdict)
+	}
+	return fields
+}
+
+// format writes a number with as many digits as tell it apart from its float32
+// neighbours.
+func format(v float64) string { return strconv.FormatFloat(v, 'g', 9, 64) }

@@ -1,0 +1,39 @@
+package cli
+
+import (
+	"io"
+	"log/slog"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/ioodin"
+)
+
+// AddDevice defines --device.
+func AddDevice(fs *pflag.FlagSet, otherwise string) *string {
+	return fs.String("device", otherwise, "where to compute: cpu, cuda, cuda:N or auto, which takes a GPU if there is one")
+}
+
+// OpenModel opens an artifact as the flags say.
+func OpenModel(path string, score *ScoreFlags, device string, threads int, logs *slog.Logger) (*ioodin.Model, error) {
+	if threads < 0 {
+		return nil, Usagef("--threads %d: must be at least 1, or 0 for one a core", threads)
+	}
+	on, err := ioodin.ParseDevice(device)
+	if err != nil {
+		return nil, &usageError{err}
+	}
+	model, meta, err := artifact.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := score.Apply(meta.Score)
+	if err != nil {
+		return nil, err
+	}
+	return ioodin.New(model, meta, ioodin.Options{Device: on, Threads: threads, Score: &settings, Logger: logs})
+}
+
+// Logger writes log lines for a person to read.
+func Logger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

@@ -1,0 +1,104 @@
+package ioodin
+
+import (
+	"context"
+	"iter"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// ScanOptions says how a dataset is gone through.
+type ScanOptions struct {
+	BatchSize int  // images scored at once; 0 is DefaultBatchSize
+	KeepGoing bool // an image that cannot be read is reported and passed over
+}
+
+// DefaultBatchSize is large enough to keep two cores busy and small enough for
+// the memory of a laptop at 224x224 pixels.
+const DefaultBatchSize = 32
+
+// Scanned is an image of a dataset with its result, or with the reason why there
+// is none.
+type Scanned struct {
+	Index int // in the dataset
+	Result
+	Err error // not nil only with KeepGoing
+}
+
+// Scan scores the images of a dataset in order. Decoding runs in parallel with
+// scoring. The first error ends it.
+func (m *Model) Scan(ctx context.Context, d preprocess.Dataset, opt ScanOptions) iter.Seq2[Scanned, error] {
+	load := preprocess.LoadOptions{Config: m.info.Preprocess, BatchSize: opt.BatchSize, KeepGoing: opt.KeepGoing}
+	if load.BatchSize == 0 {
+		load.BatchSize = DefaultBatchSize
+	}
+	order := make([]int, d.Len())
+	for i := range order {
+		order[i] = i
+	}
+	return func(yield func(Scanned, error) bool) {
+		for batch, err := range preprocess.Batches(ctx, d, order, load) {
+			if err != nil {
+				yield(Scanned{}, err)
+				return
+			}
+			images, err := m.scanBatch(ctx, batch)
+			if err != nil {
+				yield(Scanned{}, err)
+				return
+			}
+			for _, image := range images {
+				if !yield(image, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// scanBatch scores the images of a batch that could be read.
+func (m *Model) scanBatch(ctx context.Context, b preprocess.Batch) ([]Scanned, error) {
+	size := m.info.Preprocess.CropLen()
+	images := make([]Scanned, len(b.Indices))
+	var crops [][]uint8
+	for i := range images {
+		images[i] = Scanned{Index: b.Indices[i], Err: b.Errs[i]}
+		if b.Errs[i] == nil {
+			crops = append(crops, b.Pixels[i*size:(i+1)*size])
+		}
+	}
+	results, err := m.Score(ctx, crops)
+	if err != nil {
+		return nil, err
+	}
+	for i := range images {
+		if images[i].Err == nil {
+			images[i].Result, results = results[0], results[1:]
+		}
+	}
+	return images, nil
+}
+
+// Calibrate scores the images of an in-distribution dataset that the training
+// has not seen, and returns where the threshold and the quantiles lie. data is
+// how the user named the images; done, if not nil, is called with the number of
+// images just scored. An image that cannot be read ends it with an error.
+func (m *Model) Calibrate(ctx context.Context, d preprocess.Dataset, data string, tpr float64, done func(n int)) (*artifact.Calibration, error) {
+	scores := make([]float64, 0, d.Len())
+	for image, err := range m.Scan(ctx, d, ScanOptions{}) {
+		if err != nil {
+			return nil, err
+		}
+		if label := d.Label(image.Index); label >= len(m.info.Classes) {
+			return nil, ascood.Errorf(ascood.Invalid, "%s has label %d, but the model has %d classes: calibration needs in-distribution images",
+				d.Name(image.Index), label, len(m.info.Classes))
+		}
+		scores = append(scores, image.Score)
+		if done != nil {
+			done(1)
+		}
+	}
+	return artifact.Calibrate(scores, tpr, m.score, data)
+}
