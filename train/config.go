@@ -1,0 +1,159 @@
+package train
+
+import (
+	"math"
+	"strings"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// Config is everything that determines a run's weights: two runs with equal
+// configurations end alike on one machine. It is stored with every checkpoint.
+// Default gives the published values, which stand behind the fields; fields
+// without one must be set.
+type Config struct {
+	// Network.
+	Method string  `json:"method"` // ascood: "ascood", or "ce" for the plain classifier with a linear head and cross-entropy alone
+	Arch   string  `json:"arch"`   // one of models.Archs
+	Width  int     `json:"width"`  // 0: base width; 0 is the architecture's own
+	Sigma  float64 `json:"sigma"`  // 0.5: scale of the standardised feature
+
+	// Outliers, made anew from each batch (ASCOOD only).
+	OODType  string  `json:"ood_type"`  // gradient: one of OODTypes
+	PInv     float64 `json:"p_inv"`     // 0.1: share of the image's most salient elements (gradient) or pixels (shuffle) that is changed
+	W        float64 `json:"w"`         // 1: weight of the outliers' loss
+	AlphaMin float64 `json:"alpha_min"` // 30 (gradient), 0.1 (gaussian): strength of the outliers in the last epoch
+	AlphaMax float64 `json:"alpha_max"` // 300 (gradient), 0.1 (gaussian): strength that the first epoch starts below
+
+	// Optimiser: SGD with Nesterov momentum; the rate falls along a cosine to 1e-6.
+	Epochs      int     `json:"epochs"`       // 100: passes over the training images
+	BatchSize   int     `json:"batch_size"`   // 128: images a step; as in the references, the last batch of an epoch may be smaller
+	LR          float64 `json:"lr"`           // 0.1: learning rate of the first step
+	FCLRFactor  float64 `json:"fc_lr_factor"` // 1: the last layer's learning rate relative to the others'
+	Momentum    float64 `json:"momentum"`     // 0.9
+	WeightDecay float64 `json:"weight_decay"` // 5e-4: on all weights, biases and normalisations
+	Seed        uint64  `json:"seed"`         // 0: decides initial weights, order, augmentation, outliers and subsets
+
+	// Data. Subsets are random, drawn with the seed, as lists are often sorted by class.
+	Train      string `json:"train"`       // imglist, class folder or IDX images, as preprocess.Open takes it
+	Val        string `json:"val"`         // likewise; either this or Holdout
+	DataDir    string `json:"data_dir"`    // root of the paths in imglists
+	Classes    string `json:"classes"`     // file with one class name a line; class folders bring their own, other data count as "0", "1", …
+	Holdout    int    `json:"holdout"`     // training images set aside for validation instead of Val
+	TrainLimit int    `json:"train_limit"` // 0: train on this many images only; 0 is all
+	ValLimit   int    `json:"val_limit"`   // 0: validate on this many images only; 0 is all
+
+	Preprocess preprocess.Config `json:"preprocess"` // sizes and normalisation
+	Augment    string            `json:"augment"`    // one of preprocess.Augmentations
+}
+
+// Methods of training.
+const (
+	MethodASCOOD = "ascood"
+	MethodCE     = "ce"
+)
+
+// minLR is where the learning rate's schedule ends.
+const minLR = 1e-6
+
+// Default returns the published hyperparameters (Regmi 2024) for the given type
+// of outliers; architecture, data, preprocessing and augmentation are left open.
+func Default(oodType string) Config {
+	c := Config{
+		Method: MethodASCOOD, Sigma: 0.5,
+		OODType: oodType, PInv: 0.1, W: 1, AlphaMin: 30, AlphaMax: 300,
+		Epochs: 100, BatchSize: 128, LR: 0.1, FCLRFactor: 1, Momentum: 0.9, WeightDecay: 5e-4,
+	}
+	if oodType == OODGaussian {
+		c.AlphaMin, c.AlphaMax = 0.1, 0.1
+	}
+	return c
+}
+
+// Validate reports the first field that is missing or impossible, by its flag.
+func (c Config) Validate() error {
+	if c.Method != MethodASCOOD && c.Method != MethodCE {
+		return ascood.Errorf(ascood.Invalid, "unknown --method %q; known are %s, %s", c.Method, MethodASCOOD, MethodCE)
+	}
+	if c.Arch == "" {
+		return ascood.Errorf(ascood.Invalid, "--arch is missing; known are %s", strings.Join(models.Archs(), ", "))
+	}
+	if _, err := models.New(c.spec(2)); err != nil {
+		return err
+	}
+	if err := c.validateNumbers(); err != nil {
+		return err
+	}
+	if err := c.validateData(); err != nil {
+		return err
+	}
+	return c.validateInput()
+}
+
+func (c Config) validateNumbers() error {
+	for _, n := range []struct {
+		flag     string
+		value    float64
+		ok       bool
+		expected string
+	}{
+		{"sigma", c.Sigma, c.Sigma > 0, "greater than 0"},
+		{"p-inv", c.PInv, c.PInv > 0 && c.PInv <= 1, "in (0, 1]"},
+		{"w", c.W, c.W >= 0, "at least 0"},
+		{"alpha-min", c.AlphaMin, c.AlphaMin >= 0, "at least 0"},
+		{"alpha-max", c.AlphaMax, c.AlphaMax >= c.AlphaMin, "at least --alpha-min"},
+		{"epochs", float64(c.Epochs), c.Epochs >= 1, "at least 1"},
+		{"batch-size", float64(c.BatchSize), c.BatchSize >= 1, "at least 1"},
+		{"lr", c.LR, c.LR >= minLR, "at least 1e-6, where the schedule ends"},
+		{"fc-lr-factor", c.FCLRFactor, c.FCLRFactor >= 0, "at least 0"},
+		{"momentum", c.Momentum, c.Momentum > 0 && c.Momentum < 1, "between 0 and 1"},
+		{"weight-decay", c.WeightDecay, c.WeightDecay >= 0, "at least 0"},
+		{"holdout", float64(c.Holdout), c.Holdout >= 0, "at least 0"},
+		{"train-limit", float64(c.TrainLimit), c.TrainLimit >= 0, "at least 0"},
+		{"val-limit", float64(c.ValLimit), c.ValLimit >= 0, "at least 0"},
+	} {
+		if !n.ok || math.IsInf(n.value, 0) {
+			return ascood.Errorf(ascood.Invalid, "--%s %g: must be %s", n.flag, n.value, n.expected)
+		}
+	}
+	return nil
+}
+
+func (c Config) validateData() error {
+	if c.Train == "" {
+		return ascood.Errorf(ascood.Invalid, "--train is missing: an imglist, a folder of class folders or IDX images")
+	}
+	if (c.Val == "") == (c.Holdout == 0) {
+		return ascood.Errorf(ascood.Invalid, "validation images: give either --val or --holdout")
+	}
+	return nil
+}
+
+func (c Config) validateInput() error {
+	if c.Preprocess == (preprocess.Config{}) {
+		return ascood.Errorf(ascood.Invalid, "preprocessing is missing: give --preprocess with one of %s, or --pre-size, --image-size, --mean and --std",
+			strings.Join(preprocess.Presets(), ", "))
+	}
+	if err := c.Preprocess.Validate(); err != nil {
+		return err
+	}
+	if c.Augment == "" {
+		return ascood.Errorf(ascood.Invalid, "--augment is missing: %s", strings.Join(preprocess.Augmentations(), ", "))
+	}
+	if _, err := c.Preprocess.Augmentation(c.Augment); err != nil {
+		return err
+	}
+	_, err := newOutliers(c.OODType, c.PInv, c.Preprocess.ImageSize)
+	return err
+}
+
+// spec is the network for the given number of classes.
+func (c Config) spec(classes int) models.Spec {
+	s := models.Spec{Arch: c.Arch, Width: c.Width, Classes: classes, Head: models.HeadASCOOD}
+	if c.Method == MethodCE {
+		s.Head = models.HeadLinear
+	}
+	return s
+}

@@ -1,0 +1,115 @@
+package train
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// images are the labelled images of a run.
+type images struct {
+	train, val preprocess.Dataset
+	classes    []string
+}
+
+// openImages opens the training and validation images, draws the subsets and
+// checks every label against the classes.
+func openImages(c Config) (*images, error) {
+	train, err := preprocess.Open(c.Train, c.DataDir)
+	if err != nil {
+		return nil, err
+	}
+	classes, err := classesOf(c, train)
+	if err != nil {
+		return nil, err
+	}
+	d := &images{classes: classes}
+	if d.train, d.val, err = split(c, train); err != nil {
+		return nil, err
+	}
+	if c.Val != "" {
+		if d.val, err = preprocess.Open(c.Val, c.DataDir); err != nil {
+			return nil, err
+		}
+		if err := sameClasses(train, d.val); err != nil {
+			return nil, err
+		}
+	}
+	d.val = subset(d.val, c.ValLimit, c.Seed, 1)
+	for _, set := range []preprocess.Dataset{d.train, d.val} {
+		if err := checkLabels(set, classes); err != nil {
+			return nil, err
+		}
+	}
+	return d, nil
+}
+
+// split sets Holdout random images aside and keeps TrainLimit of the others.
+func split(c Config, d preprocess.Dataset) (train, holdout preprocess.Dataset, err error) {
+	if c.Holdout+max(c.TrainLimit, 1) > d.Len() {
+		return nil, nil, ascood.Errorf(ascood.Invalid, "%s has %d images: too few for --holdout %d and --train-limit %d", c.Train, d.Len(), c.Holdout, c.TrainLimit)
+	}
+	if c.Holdout == 0 {
+		return subset(d, c.TrainLimit, c.Seed, 0), nil, nil
+	}
+	order := random(c.Seed, forSubset, 0).Perm(d.Len())
+	rest := order[c.Holdout:]
+	if c.TrainLimit > 0 {
+		rest = rest[:c.TrainLimit]
+	}
+	return preprocess.Subset(d, rest), preprocess.Subset(d, order[:c.Holdout]), nil
+}
+
+// subset draws limit images, or keeps all where limit is 0 or reaches them.
+func subset(d preprocess.Dataset, limit int, seed uint64, n int) preprocess.Dataset {
+	if limit == 0 || limit >= d.Len() {
+		return d
+	}
+	return preprocess.Subset(d, random(seed, forSubset, n).Perm(d.Len())[:limit])
+}
+
+// classesOf returns the classes' names from the file, the folders or, failing
+// both, the numbers up to the largest label.
+func classesOf(c Config, d preprocess.Dataset) ([]string, error) {
+	if c.Classes != "" {
+		return preprocess.ReadClasses(c.Classes)
+	}
+	if names := preprocess.Classes(d); names != nil {
+		return names, nil
+	}
+	last := 0
+	for i := range d.Len() {
+		last = max(last, d.Label(i))
+	}
+	names := make([]string, last+1)
+	for i := range names {
+		names[i] = strconv.Itoa(i)
+	}
+	return names, nil
+}
+
+// sameClasses reports class folders that differ: the same label would stand for
+// another class.
+func sameClasses(train, val preprocess.Dataset) error {
+	t, v := preprocess.Classes(train), preprocess.Classes(val)
+	if t == nil || v == nil || slices.Equal(t, v) {
+		return nil
+	}
+	return ascood.Errorf(ascood.Invalid, "the class folders of --train and --val differ: %s against %s",
+		strings.Join(t, ", "), strings.Join(v, ", "))
+}
+
+func checkLabels(d preprocess.Dataset, classes []string) error {
+	for i := range d.Len() {
+		switch label := d.Label(i); {
+		case label < 0:
+			return ascood.Errorf(ascood.Invalid, "%s has no label: training and validation images need one", d.Name(i))
+		case label >= len(classes):
+			return ascood.Errorf(ascood.Invalid, "%s has label %d, but there are %d classes (0 to %d)", d.Name(i), label, len(classes), len(classes)-1)
+		}
+	}
+	return nil
+}

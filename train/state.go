@@ -1,0 +1,143 @@
+package train
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/gotorch"
+)
+
+// details are what a checkpoint says about its training, as JSON: the
+// configuration and, in LastFile, where the run was.
+type details struct {
+	Config
+	Images   int       `json:"images"` // in the training set
+	Position *position `json:"position,omitempty"`
+}
+
+// momentumPrefix is before a parameter's name in the name of its momentum buffer.
+const momentumPrefix = "momentum."
+
+// save writes a checkpoint of the run's state. LastFile also gets what it takes
+// to resume; all else about the run's future follows from seed and position.
+func (r *run) save(name string) error {
+	c := &checkpoint.Checkpoint{Training: checkpoint.StateDict{}}
+	var err error
+	if c.Model, err = r.learner.net.stateDict(); err != nil {
+		return fmt.Errorf("%s is not written: %w", name, err)
+	}
+	d := details{Config: r.config, Images: r.images.train.Len()}
+	if name == LastFile {
+		d.Position = &r.at
+		if err := r.learner.momentum(c.Training); err != nil {
+			return fmt.Errorf("%s is not written: %w", name, err)
+		}
+	}
+	training, err := json.Marshal(d)
+	if err != nil {
+		return err
+	}
+	c.Meta = checkpoint.Meta{
+		Arch: r.config.Arch, Classes: r.images.classes, Preprocess: &r.config.Preprocess, Training: training,
+		Epoch: r.at.Epochs, Step: r.at.Steps, Accuracy: r.at.Accuracy, Tool: "ascood-train",
+	}
+	return c.Save(filepath.Join(r.options.Output, name))
+}
+
+// momentum adds the optimiser's buffers to state; there are none before the
+// first step.
+func (l *learner) momentum(state checkpoint.StateDict) error {
+	backbone, fc := l.net.params()
+	for i, p := range slices.Concat(backbone, fc) {
+		buffer := l.sgd.Momentum(i)
+		if buffer == (gotorch.Tensor{}) {
+			return nil
+		}
+		t, err := download(buffer)
+		if err != nil {
+			return fmt.Errorf("momentum of %s: %w", p.name, err)
+		}
+		state[momentumPrefix+p.name] = t
+	}
+	return nil
+}
+
+// saved is a run as LastFile has it.
+type saved struct {
+	path            string
+	config          Config
+	at              position
+	images          int
+	classes         []string
+	model, training checkpoint.StateDict
+}
+
+// ReadConfig returns the configuration of the run in dir.
+func ReadConfig(dir string) (Config, error) {
+	s, err := load(dir)
+	if err != nil {
+		return Config{}, err
+	}
+	return s.config, nil
+}
+
+func load(dir string) (*saved, error) {
+	path := filepath.Join(dir, LastFile)
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil, ascood.Errorf(ascood.Invalid, "nothing to resume in %q: it has no %s", dir, LastFile)
+	}
+	c, err := checkpoint.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	var d details
+	if err := json.Unmarshal(c.Meta.Training, &d); err != nil || d.Position == nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%s does not say where its run was: it cannot be resumed", path)
+	}
+	s := &saved{
+		path: path, config: d.Config, at: *d.Position, images: d.Images,
+		classes: c.Meta.Classes, model: c.Model, training: c.Training,
+	}
+	return s, s.config.Validate()
+}
+
+// check compares the data with those that the run began with.
+func (s *saved) check(d *images) error {
+	if n := d.train.Len(); n != s.images {
+		return ascood.Errorf(ascood.Invalid, "%s was trained on %d images, now there are %d", s.path, s.images, n)
+	}
+	if !slices.Equal(s.classes, d.classes) {
+		return ascood.Errorf(ascood.Invalid, "%s was trained on classes %q, now they are %q", s.path, s.classes, d.classes)
+	}
+	return nil
+}
+
+// restoreMomentum puts the optimiser's buffers back.
+func (s *saved) restoreMomentum(l *learner) error {
+	if len(s.training) == 0 {
+		return nil
+	}
+	host := gotorch.NewScope(gotorch.NoGrad)
+	defer host.Close()
+	var buffers []gotorch.Tensor
+	backbone, fc := l.net.params()
+	for _, p := range slices.Concat(backbone, fc) {
+		t, ok := s.training[momentumPrefix+p.name]
+		if !ok {
+			return ascood.Errorf(ascood.Invalid, "%s has no momentum of %s", s.path, p.name)
+		}
+		values, err := t.Float32s()
+		if err != nil {
+			return fmt.Errorf("%s: momentum of %s: %w", s.path, p.name, err)
+		}
+		buffers = append(buffers, gotorch.FromSlice(host, values, t.Shape...))
+	}
+	return l.sgd.SetMomentum(buffers)
+}
