@@ -1,0 +1,150 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/ioodin"
+)
+
+// batcher runs the network on the images that wait for it, several at a time. It
+// never waits for a batch to fill: an image that comes alone is scored alone.
+type batcher struct {
+	model   Model
+	max     int
+	metrics *metrics
+	// waiting is unbuffered: whoever is about to send stands in line, first come
+	// first served, and leaves the line by giving up.
+	waiting chan *job
+	stop    context.CancelFunc
+	workers sync.WaitGroup
+}
+
+// job is an image on its way through the network.
+type job struct {
+	ctx  context.Context
+	crop []uint8
+	done chan outcome // buffered: the worker does not wait for a client that left
+}
+
+// outcome is what became of a job.
+type outcome struct {
+	result ioodin.Result
+	begun  time.Time // when its batch was run
+	err    error
+}
+
+func newBatcher(model Model, max, workers int, m *metrics) *batcher {
+	ctx, stop := context.WithCancel(context.Background())
+	b := &batcher{model: model, max: max, metrics: m, waiting: make(chan *job), stop: stop}
+	for range workers {
+		b.workers.Go(func() { b.work(ctx) })
+	}
+	return b
+}
+
+// close ends the workers after the batches in work.
+func (b *batcher) close() {
+	b.stop()
+	b.workers.Wait()
+}
+
+// score waits for the result of one crop.
+func (b *batcher) score(ctx context.Context, crop []uint8, t *timing) (ioodin.Result, error) {
+	start := time.Now()
+	j := &job{ctx: ctx, crop: crop, done: make(chan outcome, 1)}
+	b.metrics.queued.Inc()
+	select {
+	case b.waiting <- j:
+		b.metrics.queued.Dec()
+	case <-ctx.Done():
+		b.metrics.queued.Dec()
+		return ioodin.Result{}, ctx.Err()
+	}
+	select {
+	case o := <-j.done:
+		t.waiting += o.begun.Sub(start)
+		t.inference = time.Since(o.begun)
+		return o.result, o.err
+	case <-ctx.Done():
+		return ioodin.Result{}, ctx.Err()
+	}
+}
+
+// work runs batches until ctx is done.
+func (b *batcher) work(ctx context.Context) {
+	for {
+		select {
+		case j := <-b.waiting:
+			b.run(b.gather(j))
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// gather joins to the first job those that wait already, less those whose
+// clients have left.
+func (b *batcher) gather(j *job) []*job {
+	batch := make([]*job, 0, b.max)
+	for {
+		if j.ctx.Err() == nil {
+			batch = append(batch, j)
+		}
+		if len(batch) == b.max {
+			return batch
+		}
+		select {
+		case j = <-b.waiting:
+		default:
+			return batch
+		}
+	}
+}
+
+// run scores a batch and tells each job. If a batch fails, its images are tried
+// one by one: one client's image is not another one's failure.
+func (b *batcher) run(batch []*job) {
+	if len(batch) == 0 {
+		return
+	}
+	begun := time.Now()
+	results, err := b.infer(batch)
+	if err != nil && len(batch) > 1 {
+		for _, j := range batch {
+			b.run([]*job{j})
+		}
+		return
+	}
+	for i, j := range batch {
+		o := outcome{begun: begun, err: err}
+		if err == nil {
+			o.result = results[i]
+		}
+		j.done <- o
+	}
+}
+
+// infer calls the model. No single client's context governs a shared batch.
+func (b *batcher) infer(batch []*job) (results []ioodin.Result, err error) {
+	b.metrics.batches.Observe(float64(len(batch)))
+	crops := make([][]uint8, len(batch))
+	for i, j := range batch {
+		crops[i] = j.crop
+	}
+	err = guard(func() error {
+		results, err = b.model.Score(context.Background(), crops)
+		if err == nil && len(results) != len(crops) {
+			err = fmt.Errorf("the model gave %d results for %d images", len(results), len(crops))
+		}
+		return err
+	})
+	if err != nil {
+		// Whatever it is, it is not for the client to mend.
+		return nil, ascood.Errorf(ascood.Internal, "run model: %w", err)
+	}
+	return results, nil
+}

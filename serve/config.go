@@ -1,0 +1,85 @@
+package serve
+
+import (
+	"log/slog"
+	"time"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/ioodin"
+)
+
+// Config holds the server's limits. DefaultConfig has values for all of them.
+//
+// Memory is bounded by them: about MaxRequests·MaxBody for uploads, and up to 20
+// bytes for each of MaxPixels for the images being decoded at any one time (a
+// progressive JPEG takes the most).
+type Config struct {
+	MaxBody     int64         // bytes of one request
+	MaxPixels   int           // of one image, and of all images being decoded at once
+	MaxImages   int           // of one request
+	MaxRequests int           // in work at once; further ones are refused as busy
+	MaxBatch    int           // images that share one run of the network
+	Timeout     time.Duration // for one request, from its first byte to its answer
+
+	DrainDelay   time.Duration // between failing /readyz and closing the door, for load balancers to notice
+	DrainTimeout time.Duration // for the requests in flight at shutdown to finish
+
+	Logger *slog.Logger // one line a request; nil is silent
+}
+
+// DefaultConfig returns limits that suit photographs and a small machine.
+func DefaultConfig() Config {
+	return Config{
+		MaxBody:      16 << 20,
+		MaxPixels:    50_000_000,
+		MaxImages:    16,
+		MaxRequests:  64,
+		MaxBatch:     8,
+		Timeout:      60 * time.Second,
+		DrainTimeout: 30 * time.Second,
+	}
+}
+
+// Validate returns an ascood.Invalid error that names the first limit that no
+// server can have.
+func (c Config) Validate() error {
+	for _, limit := range []struct {
+		name  string
+		value int64
+	}{
+		{"request body (bytes)", c.MaxBody},
+		{"pixels of an image", int64(c.MaxPixels)},
+		{"images of a request", int64(c.MaxImages)},
+		{"requests at once", int64(c.MaxRequests)},
+		{"images of a batch", int64(c.MaxBatch)},
+		{"time for a request", int64(c.Timeout)},
+		{"time to drain", int64(c.DrainTimeout)},
+	} {
+		if limit.value < 1 {
+			return ascood.Errorf(ascood.Invalid, "limit on %s: %d must be greater than 0", limit.name, limit.value)
+		}
+	}
+	if c.DrainDelay < 0 {
+		return ascood.Errorf(ascood.Invalid, "drain delay %v: must not be negative", c.DrainDelay)
+	}
+	return nil
+}
+
+// Limits of the connection that no user has a reason to change.
+const (
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 2 * time.Minute
+	writeMargin    = 10 * time.Second // for an answer to reach a client that used up its Timeout
+	maxHeaderBytes = 16 << 10
+)
+
+// workers is how many batches to run at once. On the CPU one batch uses every
+// core already; on a GPU the next batch is copied while one is computed.
+func workers(d ioodin.Device) int {
+	if onGPU(d) {
+		return 2
+	}
+	return 1
+}
+
+func onGPU(d ioodin.Device) bool { return d.String() != "cpu" }

@@ -1,0 +1,132 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ascood/ascood"
+)
+
+// Codes that only HTTP has.
+const (
+	notFound         ascood.Code = "not_found"
+	methodNotAllowed ascood.Code = "method_not_allowed"
+	timedOut         ascood.Code = "timeout"  // the upload took too long
+	canceled         ascood.Code = "canceled" // the client left; for the log, nobody reads the answer
+)
+
+// statuses is the one place where an error becomes an HTTP status.
+var statuses = map[ascood.Code]int{
+	ascood.Invalid:     http.StatusBadRequest,
+	ascood.TooLarge:    http.StatusRequestEntityTooLarge,
+	ascood.Unsupported: http.StatusUnsupportedMediaType,
+	ascood.Busy:        http.StatusServiceUnavailable,
+	ascood.Unavailable: http.StatusServiceUnavailable,
+	ascood.Internal:    http.StatusInternalServerError,
+	notFound:           http.StatusNotFound,
+	methodNotAllowed:   http.StatusMethodNotAllowed,
+	timedOut:           http.StatusRequestTimeout,
+	canceled:           499, // nginx's "client closed request"
+}
+
+// Error is an error as clients see it.
+type Error struct {
+	Code    ascood.Code `json:"code"`
+	Message string      `json:"message"`
+}
+
+// ErrorResponse is the body of every answer that is not a success.
+type ErrorResponse struct {
+	Error     Error  `json:"error"`
+	RequestID string `json:"request_id"`
+}
+
+// public is what a client may know of an error.
+func public(err error) Error {
+	code := ascood.CodeOf(err)
+	if code == ascood.Internal {
+		return Error{code, "internal error; the server's log has the details under this request's id"}
+	}
+	return Error{code, err.Error()}
+}
+
+// blames reports whether it is the image that is wrong, and not the request or
+// the server.
+func blames(err error) bool {
+	switch ascood.CodeOf(err) {
+	case ascood.Invalid, ascood.TooLarge, ascood.Unsupported:
+		return true
+	}
+	return false
+}
+
+// writeError is echo's error handler.
+func writeError(err error, c echo.Context) {
+	response := c.Response()
+	if response.Committed {
+		return
+	}
+	e := public(err)
+	status := statuses[e.Code]
+	if status == http.StatusServiceUnavailable {
+		response.Header().Set(echo.HeaderRetryAfter, "1")
+	}
+	// A failure to write means that the client has left.
+	_ = c.JSON(status, ErrorResponse{e, requestID(c)})
+}
+
+// classify gives a code to the errors of echo, of the connection and of the
+// request's context, and leaves all others as they are.
+func classify(err error, r *http.Request) error {
+	switch {
+	case errors.As(err, new(*ascood.Error)):
+		return err
+	case errors.Is(err, echo.ErrNotFound):
+		return ascood.Errorf(notFound, "no such page: %.100q", r.URL.Path)
+	case errors.Is(err, echo.ErrMethodNotAllowed):
+		return ascood.Errorf(methodNotAllowed, "method %.20q is not allowed here", r.Method)
+	case errors.Is(err, context.DeadlineExceeded):
+		return ascood.Errorf(ascood.Busy, "no result in time: the server is busy")
+	case errors.Is(err, context.Canceled), errors.As(err, new(*net.OpError)):
+		return ascood.Errorf(canceled, "the client left")
+	}
+	return err
+}
+
+// uploadError gives a code to what goes wrong while a request's body is read.
+func uploadError(err error, r *http.Request) error {
+	tooLarge, isTooLarge := errors.AsType[*http.MaxBytesError](err)
+	switch {
+	case isTooLarge:
+		return bodyTooLarge(tooLarge.Limit)
+	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
+		return ascood.Errorf(timedOut, "the upload took too long")
+	case r.Context().Err() != nil:
+		return r.Context().Err()
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return ascood.Errorf(ascood.Invalid, "the upload ended early")
+	}
+	return ascood.Errorf(ascood.Invalid, "the upload cannot be read: %w", err)
+}
+
+func bodyTooLarge(limit int64) error {
+	return ascood.Errorf(ascood.TooLarge, "the request is larger than the limit of %d bytes", limit)
+}
+
+// guard turns a panic of f into an internal error that carries the stack.
+func guard(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
+}

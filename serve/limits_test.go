@@ -1,0 +1,191 @@
+package serve
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"image"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+// endless is an upload of n bytes that counts what is read of it.
+type endless struct{ left, read int64 }
+
+func (e *endless) Read(p []byte) (int, error) {
+	if e.left == 0 {
+		return 0, io.EOF
+	}
+	n := min(int64(len(p)), e.left)
+	clear(p[:n])
+	e.left -= n
+	e.read += n
+	return int(n), nil
+}
+
+// An upload of 100 MB is refused by its length, or after MaxBody bytes where it
+// states none, without that much memory.
+func TestLargeUpload(t *testing.T) {
+	const size, limit = 100 << 20, 4 << 20
+	part := "--x\r\nContent-Disposition: form-data; name=image\r\n\r\n"
+	for _, tt := range []struct {
+		name, contentType, head string
+		length                  int64 // stated
+		most                    int64 // bytes read
+	}{
+		{"body", "image/jpeg", "", size, 0},
+		{"body of unknown length", "image/jpeg", "", -1, limit + 1},
+		{"part", "multipart/form-data; boundary=x", part, size, 0},
+		{"part of unknown length", "multipart/form-data; boundary=x", part, -1, limit + 1},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newServer(t, &fakeModel{}, func(c *Config) { c.MaxBody = limit })
+			body := &endless{left: size}
+			r := httptest.NewRequest(http.MethodPost, "/v1/score", io.MultiReader(strings.NewReader(tt.head), body))
+			r.ContentLength = tt.length
+			r.Header.Set("Content-Type", tt.contentType)
+			used := allocated(func() {
+				e := wantError(t, do(s, r), http.StatusRequestEntityTooLarge, "too_large")
+				if want := fmt.Sprintf("the request is larger than the limit of %d bytes", limit); e.Message != want {
+					t.Errorf("message %q", e.Message)
+				}
+			})
+			if body.read > tt.most {
+				t.Errorf("read %d bytes, want at most %d", body.read, tt.most)
+			}
+			// A buffer that grows by doubling allocates a few times its size.
+			if used > 8*limit {
+				t.Errorf("allocated %d bytes", used)
+			}
+		})
+	}
+}
+
+// The refusal reaches a client that is still sending.
+func TestLargeUploadIsAnswered(t *testing.T) {
+	s := newServer(t, &fakeModel{}, func(c *Config) { c.MaxBody = 1 << 20 })
+	address := serveOn(t, s)
+	response, err := http.Post("http://"+address+"/v1/score", "image/png", io.LimitReader(&endless{left: 100 << 20}, 100<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusRequestEntityTooLarge || !response.Close {
+		t.Errorf("status %d, connection to be closed: %v", response.StatusCode, response.Close)
+	}
+}
+
+func TestBusy(t *testing.T) {
+	m, begun, release := blocking()
+	s := newServer(t, m, func(c *Config) { c.MaxRequests = 1 })
+	first := make(chan *httptest.ResponseRecorder)
+	go func() { first <- do(s, raw(grayPNG(t, 128))) }()
+	<-begun
+
+	w := do(s, raw(grayPNG(t, 128)))
+	wantError(t, w, http.StatusServiceUnavailable, "busy")
+	if w.Header().Get("Retry-After") == "" {
+		t.Error("no Retry-After")
+	}
+	if w := do(s, httptest.NewRequest("GET", "/readyz", nil)); w.Code != http.StatusOK {
+		t.Errorf("a busy server is not ready: %s", w.Body)
+	}
+
+	close(release)
+	wantScore(t, <-first, 128./255)
+	wantScore(t, do(s, raw(grayPNG(t, 128))), 128./255)
+}
+
+// A client that leaves frees its place, whether its image waits or is being
+// scored.
+func TestCanceledClientFreesItsPlace(t *testing.T) {
+	m, begun, release := blocking()
+	defer close(release)
+	s := newServer(t, m, func(c *Config) { c.MaxRequests = 2 })
+	ctx, leave := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	for range 2 {
+		go func() {
+			do(s, raw(grayPNG(t, 128)).WithContext(ctx))
+			done <- struct{}{}
+		}()
+	}
+	<-begun
+	eventually(t, "one image to wait", func() bool { return metric(t, s, "ascood_images_queued") == "1" })
+	leave()
+	<-done
+	<-done
+	if n := len(s.places); n != 0 {
+		t.Errorf("%d places still taken", n)
+	}
+	if got := metric(t, s, "ascood_images_queued"); got != "0" {
+		t.Errorf("%s images still wait", got)
+	}
+}
+
+func TestDeadline(t *testing.T) {
+	m, _, release := blocking()
+	defer close(release)
+	s := newServer(t, m, func(c *Config) { c.Timeout = 20 * time.Millisecond })
+	e := wantError(t, do(s, raw(grayPNG(t, 128))), http.StatusServiceUnavailable, "busy")
+	if e.Message != "no result in time: the server is busy" {
+		t.Errorf("message %q", e.Message)
+	}
+}
+
+// A client that sends too slowly is told so.
+func TestSlowUpload(t *testing.T) {
+	s := newServer(t, &fakeModel{}, func(c *Config) { c.Timeout = 50 * time.Millisecond })
+	conn, err := net.Dial("tcp", serveOn(t, s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprint(conn, "POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nsome bytes and then no more")
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	if response.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(body), `"code":"timeout","message":"the upload took too long"`) {
+		t.Errorf("status %d: %s %v", response.StatusCode, body, err)
+	}
+}
+
+// The pixels being decoded at once are limited, not only those of one image.
+func TestDecodersShareThePixels(t *testing.T) {
+	d := newDecoder(fakeInfo.Preprocess, 1000)
+	d.share = 100
+	for _, tt := range []struct {
+		name string
+		file []byte
+		want int64
+	}{
+		{"small image: one core's share", encodePNG(t, image.NewGray(image.Rect(0, 0, 5, 5))), 100},
+		{"no image", []byte("text"), 100},
+		{"refused anyway", hugePNG(), 100},
+		{"large image: its pixels", encodePNG(t, image.NewGray(image.Rect(0, 0, 30, 30))), 900},
+	} {
+		if got := d.cost(tt.file); got != tt.want {
+			t.Errorf("%s: cost %d, want %d", tt.name, got, tt.want)
+		}
+	}
+	// While all pixels are taken, a client waits, and may give up.
+	if err := d.pixels.Acquire(t.Context(), 1000); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if _, err := d.crop(ctx, grayPNG(t, 1), &timing{}); err != context.DeadlineExceeded {
+		t.Errorf("got %v, want the deadline", err)
+	}
+	d.pixels.Release(1000)
+	if _, err := d.crop(t.Context(), grayPNG(t, 1), &timing{}); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,142 @@
+
+"use strict";
+
+const $ = (selector, root = document) => root.querySelector(selector);
+const endpoint = location.origin + "/v1/score";
+const model = fetch("/v1/models").then(r => r.json()).then(answer => answer.models[0]);
+
+$("#curl").textContent =
+  `curl -F image=@photo.jpg ${endpoint}\n` +
+  `curl -F image=@one.jpg -F image=@two.png ${endpoint}`;
+
+model.then(m => {
+  const named = m.classes.slice(0, 12).join(", ");
+  const more = m.classes.length > 12 ? ` and ${m.classes.length - 12} more` : "";
+  $("#about").textContent =
+    `Does an image look like those that ${m.name} was trained on? It knows ${m.classes.length} classes: ${named}${more}.`;
+  $("#limits").textContent =
+    `Up to ${Math.floor(m.limits.body_bytes / 2 ** 20)} MB and ${Math.floor(m.limits.image_pixels / 1e6)} megapixels each.`;
+}).catch(() => { $("#summary").textContent = "The server does not answer."; });
+
+// Images are asked about one by one, a few at a time, so that each answer shows
+// as soon as it is there.
+const queue = [];
+let asking = 0, pending = 0;
+
+function add(files) {
+  const cards = [...files].map(file => {
+    const card = $("#card").content.firstElementChild.cloneNode(true);
+    $(".file", card).textContent = file.name;
+    $(".file", card).title = file.name;
+    preview(file, card);
+    queue.push({ file, card });
+    return card;
+  });
+  pending += cards.length;
+  $("#results").prepend(...cards);
+  report();
+  while (asking < 3 && queue.length) next();
+}
+
+async function next() {
+  const { file, card } = queue.shift();
+  asking++;
+  try {
+    await ask(file, card);
+  } catch (error) {
+    fail(card, error.message);
+  }
+  asking--;
+  pending--;
+  report();
+  if (queue.length) next();
+}
+
+async function ask(file, card) {
+  let response;
+  try {
+    response = await fetch(endpoint, { method: "POST", body: file });
+  } catch {
+    throw new Error("The server did not answer, or refused the upload.");
+  }
+  const answer = await response.json();
+  if (!response.ok) throw new Error(answer.error.message);
+  show(card, answer.results[0], answer.time_ms, (await model).calibration);
+}
+
+function preview(file, card) {
+  const img = $("img", card), url = URL.createObjectURL(file);
+  img.onload = () => {
+    img.classList.toggle("small", img.naturalWidth < 100);
+    URL.revokeObjectURL(url);
+  };
+  img.onerror = () => { img.replaceWith("no preview"); URL.revokeObjectURL(url); };
+  img.src = url;
+}
+
+function show(card, r, ms, calibration) {
+  const inside = r.verdict === "in_distribution";
+  card.classList.add(inside ? "in" : "out");
+  $(".verdict", card).textContent = inside ? "✓ In distribution" : "✕ Out of distribution";
+  $(".words", card).textContent = inside
+    ? "Looks like the images the model knows."
+    : "Unlike the images the model knows: do not rely on its class.";
+  $(".share", card).textContent = share(r.p_value, calibration.samples);
+  $(".class", card).textContent = r.class || r.prediction;
+  $(".probability", card).textContent = percent(r.probability);
+  $(".score", card).textContent = r.score.toPrecision(6);
+  $(".threshold", card).textContent = r.threshold.toPrecision(6);
+  $(".p", card).textContent = r.p_value.toPrecision(2);
+  $(".time", card).textContent = `${ms.toFixed(ms < 10 ? 1 : 0)} ms`;
+  $(".mark", card).style.left = position(r.p_value, 1 - calibration.tpr, inside) + "%";
+  $(".track", card).setAttribute("aria-label",
+    `score ${r.score.toPrecision(6)}, ${inside ? "at or above" : "below"} the threshold of ${r.threshold.toPrecision(6)}`);
+  $(".meter", card).hidden = $("dl", card).hidden = false;
+}
+
+function fail(card, message) {
+  card.classList.add("failed");
+  $(".verdict", card).textContent = "Not scored";
+  $(".words", card).textContent = message[0].toUpperCase() + message.slice(1);
+}
+
+// position places a p-value on the bar, whose first 35% are below the threshold.
+function position(p, threshold, inside) {
+  return inside
+    ? Math.min(98, Math.max(38, 35 + 65 * (p - threshold) / (1 - threshold)))
+    : Math.min(32, Math.max(2, 35 * p / threshold));
+}
+
+// share says a p-value in words.
+function share(p, samples) {
+  if (p * (samples + 1) < 1.5) return `Stranger than all ${samples.toLocaleString("en")} known images it was compared with.`;
+  if (p < 0.01) return `About 1 in ${Math.round(1 / p).toLocaleString("en")} known images is at least this strange.`;
+  return `${percent(p)} of known images are at least this strange.`;
+}
+
+function percent(share) {
+  const value = share * 100;
+  if (value > 99 && value < 100) return "over 99%";
+  return (value < 1 ? value.toFixed(1) : Math.round(value)) + "%";
+}
+
+function report() {
+  const cards = document.getElementsByClassName("card").length;
+  const count = kind => document.getElementsByClassName(`card ${kind}`).length;
+  const unscored = count("failed") ? `, ${count("failed")} not scored` : "";
+  const waiting = pending ? `, ${pending} waiting` : "";
+  $("#summary").textContent = cards
+    ? `${cards} image${cards === 1 ? "" : "s"}: ${count("in")} in, ${count("out")} out of distribution${unscored}${waiting}.`
+    : "";
+}
+
+const drop = $("#drop"), input = $("#files");
+input.addEventListener("change", () => { add(input.files); input.value = ""; });
+addEventListener("paste", e => add(e.clipboardData.files));
+addEventListener("dragover", e => { e.preventDefault(); drop.classList.add("over"); });
+addEventListener("dragleave", e => { if (!e.relatedTarget) drop.classList.remove("over"); });
+addEventListener("drop", e => {
+  e.preventDefault();
+  drop.classList.remove("over");
+  add(e.dataTransfer.files);
+});

@@ -1,0 +1,146 @@
+package serve
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/ioodin"
+)
+
+// ScoreResponse answers POST /v1/score, whether for one image or several.
+type ScoreResponse struct {
+	RequestID string         `json:"request_id"`
+	Model     string         `json:"model"`
+	Settings  artifact.Score `json:"settings"`
+	Results   []Result       `json:"results"` // in the order of the images
+	TimeMS    float64        `json:"time_ms"` // from the request's header to this answer
+}
+
+// Result is a decision about an image, or the error that prevented it.
+type Result struct {
+	File string `json:"file,omitempty"` // as the client named it
+	*Decision
+	Error *Error `json:"error,omitempty"`
+}
+
+// Decision has the names that ascood-score gives its columns.
+type Decision struct {
+	Verdict     ioodin.Verdict `json:"verdict"`
+	Score       float64        `json:"score"`       // higher is more in-distribution
+	Threshold   float64        `json:"threshold"`   // the lowest score of an in-distribution image
+	PValue      float64        `json:"p_value"`     // share of known images at least this strange
+	Prediction  int            `json:"prediction"`  // index of the most likely class
+	Class       string         `json:"class"`       // its name
+	Probability float64        `json:"probability"` // and its probability
+	StagesMS    Stages         `json:"stages_ms"`
+}
+
+// Stages says where an image's time went, in milliseconds.
+type Stages struct {
+	Waiting   float64 `json:"waiting"`
+	Decoding  float64 `json:"decoding"`
+	Inference float64 `json:"inference"`
+}
+
+// timing is Stages while they pass.
+type timing struct{ waiting, decoding, inference time.Duration }
+
+// score reads the images, scores them and answers. An image that is wrong does
+// not hold up the others: its error stands in its place. The request fails if
+// none of its images could be scored, so for a single image the status tells.
+func (s *Server) score(c echo.Context) error {
+	start := time.Now()
+	r := c.Request()
+	uploads, err := s.readUploads(c.Response().Writer, r)
+	if err != nil {
+		return err
+	}
+	c.Set(imagesKey, len(uploads))
+	results, err := s.scoreAll(r.Context(), uploads)
+	if err != nil {
+		return err
+	}
+	return c.JSON(http.StatusOK, ScoreResponse{
+		RequestID: requestID(c),
+		Model:     s.model.Info().Name,
+		Settings:  s.model.Settings(),
+		Results:   results,
+		TimeMS:    milliseconds(time.Since(start)),
+	})
+}
+
+// scoreAll scores the images side by side. An error that is not an image's own
+// ends them all.
+func (s *Server) scoreAll(ctx context.Context, uploads []upload) ([]Result, error) {
+	results := make([]Result, len(uploads))
+	faults := make([]error, len(uploads))
+	group, ctx := errgroup.WithContext(ctx)
+	for i, u := range uploads {
+		group.Go(func() error {
+			return guard(func() error {
+				d, err := s.scoreOne(ctx, u.data)
+				results[i] = Result{File: u.name, Decision: d}
+				if err == nil || !blames(err) {
+					return err
+				}
+				faults[i] = err
+				e := public(err)
+				results[i].Error = &e
+				s.metrics.images.WithLabelValues(string(e.Code)).Inc()
+				return nil
+			})
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return nil, err
+	}
+	return results, hopeless(faults)
+}
+
+// hopeless returns the first fault if every image has one.
+func hopeless(faults []error) error {
+	for _, err := range faults {
+		if err == nil {
+			return nil
+		}
+	}
+	if len(faults) == 1 {
+		return faults[0]
+	}
+	return fmt.Errorf("none of the %d images can be scored; the first: %w", len(faults), faults[0])
+}
+
+// scoreOne decodes, scores and judges one image.
+func (s *Server) scoreOne(ctx context.Context, file []byte) (*Decision, error) {
+	var t timing
+	crop, err := s.decoder.crop(ctx, file, &t)
+	if err != nil {
+		return nil, err
+	}
+	r, err := s.batcher.score(ctx, crop, &t)
+	if err != nil {
+		return nil, err
+	}
+	verdict := s.model.Decide(r.Score)
+	s.metrics.images.WithLabelValues(string(verdict.Verdict)).Inc()
+	s.metrics.stage(t)
+	return &Decision{
+		Verdict: verdict.Verdict, Score: r.Score, Threshold: verdict.Threshold, PValue: verdict.PValue,
+		Prediction: r.Prediction, Class: s.className(r.Prediction), Probability: r.Probability,
+		StagesMS: Stages{milliseconds(t.waiting), milliseconds(t.decoding), milliseconds(t.inference)},
+	}, nil
+}
+
+// className is "" for a class that the model does not name.
+func (s *Server) className(i int) string {
+	if classes := s.model.Info().Classes; i >= 0 && i < len(classes) {
+		return classes[i]
+	}
+	return ""
+}

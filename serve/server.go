@@ -1,0 +1,150 @@
+// Package serve answers over HTTP whether uploaded images are in or out of
+// distribution. POST /v1/score is the service itself; GET / is a page for
+// people, and /livez, /readyz, /v1/models and /metrics are for operators.
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"github.com/labstack/echo/v4"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/ioodin"
+)
+
+// Model is what the server asks of an *ioodin.Model.
+type Model interface {
+	Info() artifact.Metadata
+	Settings() artifact.Score
+	Device() ioodin.Device
+	Calibrated() error
+	Score(ctx context.Context, crops [][]uint8) ([]ioodin.Result, error)
+	Decide(score float64) ioodin.Decision
+}
+
+// Server is an http.Handler that scores images with one model.
+type Server struct {
+	config   Config
+	model    Model
+	log      *slog.Logger
+	echo     *echo.Echo
+	metrics  *metrics
+	decoder  *decoder
+	batcher  *batcher
+	places   chan struct{} // one taken by each request in work
+	draining atomic.Bool
+}
+
+// New returns a server for a model, which must be calibrated: without that there
+// are no verdicts. Close it before the model.
+func New(model Model, config Config) (*Server, error) {
+	if err := config.Validate(); err != nil {
+		return nil, err
+	}
+	if err := model.Calibrated(); err != nil {
+		return nil, err
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	m := newMetrics()
+	s := &Server{
+		config:  config,
+		model:   model,
+		log:     config.Logger,
+		echo:    echo.New(),
+		metrics: m,
+		decoder: newDecoder(model.Info().Preprocess, config.MaxPixels),
+		batcher: newBatcher(model, config.MaxBatch, workers(model.Device()), m),
+		places:  make(chan struct{}, config.MaxRequests),
+	}
+	s.routes()
+	return s, nil
+}
+
+func (s *Server) routes() {
+	e := s.echo
+	e.HTTPErrorHandler = writeError
+	e.Use(withRequestID, s.withLog, withRecover, withHeaders)
+	e.POST("/v1/score", s.score, s.withDeadline, s.withPlace)
+	get := func(path string, handler echo.HandlerFunc) {
+		e.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
+	}
+	get("/", page())
+	get("/livez", s.live)
+	get("/readyz", s.ready)
+	get("/v1/models", s.models)
+	get("/metrics", s.metrics.handler())
+}
+
+// ServeHTTP implements http.Handler.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
+
+// Close stops the workers once the batches in work are done.
+func (s *Server) Close() { s.batcher.close() }
+
+// Serve answers requests on l until ctx is done, then lets the requests in
+// flight finish. The error says what kept it from doing either. It closes l.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	if err := s.warm(ctx); err != nil {
+		return errors.Join(fmt.Errorf("try the model: %w", err), l.Close())
+	}
+	server := &http.Server{
+		Handler:           s,
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       s.config.Timeout,
+		WriteTimeout:      s.config.Timeout + writeMargin,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+	s.log.Info("listening", "addr", l.Addr().String(), "model", s.model.Info().Name,
+		"settings", s.model.Settings().String(), "device", s.model.Device().String())
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(l) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+		return s.drain(server)
+	}
+}
+
+// warm scores black images, so that a model that cannot run fails the start and
+// not the first client. A GPU is shown every size of batch: it plans for each
+// when it first sees it.
+func (s *Server) warm(ctx context.Context) error {
+	largest := 1
+	if onGPU(s.model.Device()) {
+		largest = s.config.MaxBatch
+	}
+	black := make([]uint8, s.model.Info().Preprocess.CropLen())
+	for n := 1; n <= largest; n++ {
+		if _, err := s.model.Score(ctx, slices.Repeat([][]uint8{black}, n)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drain announces the end, closes the door and waits for those inside.
+func (s *Server) drain(server *http.Server) error {
+	s.draining.Store(true)
+	s.log.Info("shutting down", "in_flight", len(s.places))
+	time.Sleep(s.config.DrainDelay)
+	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
+	defer cancel()
+	err := server.Shutdown(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = fmt.Errorf("%d requests cut off: they did not finish within %v", len(s.places), s.config.DrainTimeout)
+	}
+	return errors.Join(err, server.Close())
+}

@@ -1,0 +1,92 @@
+package serve
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+
+	"github.com/ascood/ascood"
+)
+
+// fieldName is that of the form fields that hold images.
+const fieldName = "image"
+
+// upload is an image file as it came.
+type upload struct {
+	name string // "" if the client gave none
+	data []byte
+}
+
+// readUploads reads the images of a request: the form's, or else the body itself
+// is one. What kind of image it is shows in its content, never in a header.
+// Nothing beyond MaxBody is read, and nothing is written to disk.
+func (s *Server) readUploads(w http.ResponseWriter, r *http.Request) ([]upload, error) {
+	if r.ContentLength > s.config.MaxBody {
+		return nil, bodyTooLarge(s.config.MaxBody)
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, s.config.MaxBody)
+	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if mediaType == "multipart/form-data" {
+		return s.readForm(r)
+	}
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, uploadError(err, r)
+	}
+	if len(data) == 0 {
+		return nil, ascood.Errorf(ascood.Invalid, "no image: the body is empty; send an image, or a multipart form with fields named %q", fieldName)
+	}
+	return []upload{{data: data}}, nil
+}
+
+func (s *Server) readForm(r *http.Request) ([]upload, error) {
+	form, err := r.MultipartReader()
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "multipart form: %w", err)
+	}
+	var uploads []upload
+	for {
+		part, err := form.NextPart()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, uploadError(err, r)
+		}
+		if len(uploads) == s.config.MaxImages {
+			return nil, ascood.Errorf(ascood.TooLarge, "the form has more than %d images, the limit for one request", s.config.MaxImages)
+		}
+		u, err := readPart(part, r)
+		if err != nil {
+			return nil, err
+		}
+		uploads = append(uploads, u)
+	}
+	if len(uploads) == 0 {
+		return nil, ascood.Errorf(ascood.Invalid, "no image: the form has no field named %q", fieldName)
+	}
+	return uploads, nil
+}
+
+func readPart(part *multipart.Part, r *http.Request) (upload, error) {
+	if name := part.FormName(); name != fieldName {
+		return upload{}, ascood.Errorf(ascood.Invalid, "form field %.50q: images are sent in fields named %q", name, fieldName)
+	}
+	data, err := io.ReadAll(part)
+	if err != nil {
+		return upload{}, uploadError(err, r)
+	}
+	return upload{name: shorten(part.FileName()), data: data}, nil
+}
+
+// shorten keeps a made-up name from making the answer larger than the question.
+func shorten(name string) string {
+	const most = 255 // as in file systems
+	runes := []rune(name)
+	if len(runes) <= most {
+		return name
+	}
+	return string(runes[:most-1]) + "…"
+}
