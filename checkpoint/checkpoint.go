@@ -2,9 +2,11 @@ package checkpoint
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/google/renameio/v2"
@@ -25,9 +27,15 @@ type Checkpoint struct {
 	Meta     Meta
 }
 
-// Load reads a safetensors file, ours or a bare state dict. The prefix
-// "module." of data-parallel models is taken off the names. A file that is
-// missing or damaged is ascood.Invalid; the error names file and fault.
+// Load reads a safetensors file, ours or a bare state dict, or a file that
+// torch.save wrote (.pth, .pt, .ckpt; either format), which is told by the
+// content. There the state dict may be the whole or lie under "state_dict",
+// "model" or "net". No code in the file is run: one that refers to anything but
+// tensors is refused, by the name of it.
+//
+// The prefix "module." of data-parallel models is taken off the names, and the
+// floating-point tensors of the model become F32. A file that is missing or
+// damaged is ascood.Invalid; the error names file and fault.
 func Load(path string) (*Checkpoint, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -41,22 +49,31 @@ func Load(path string) (*Checkpoint, error) {
 }
 
 func parse(content []byte) (*Checkpoint, error) {
-	if len(content) == 0 {
+	c := &Checkpoint{Model: StateDict{}, Training: StateDict{}}
+	var state StateDict
+	var header map[string]string
+	var err error
+	switch {
+	case len(content) == 0:
 		return nil, ascood.Errorf(ascood.Invalid, "the file is empty")
+	case bytes.HasPrefix(content, zipMagic), bytes.HasPrefix(content, legacyMagic):
+		state, err = readTorch(content)
+	case len(content) > 8 && content[8] == '{':
+		state, header, err = readSafetensors(content)
+	default:
+		return nil, ascood.Errorf(ascood.Invalid, "neither a safetensors file nor one that torch.save wrote")
 	}
-	state, header, err := readSafetensors(content)
 	if err != nil {
 		return nil, err
 	}
-	c := &Checkpoint{Model: StateDict{}, Training: StateDict{}}
 	if err := c.Meta.decode(header); err != nil {
 		return nil, err
 	}
-	return c, c.split(state)
+	return c, c.add(state)
 }
 
-// split sorts tensors into those of the model and those of training.
-func (c *Checkpoint) split(state StateDict) error {
+// add sorts tensors into those of the model and those of training.
+func (c *Checkpoint) add(state StateDict) error {
 	for name, t := range state {
 		if rest, ok := strings.CutPrefix(name, trainingPrefix); ok {
 			c.Training[rest] = t
@@ -65,6 +82,10 @@ func (c *Checkpoint) split(state StateDict) error {
 		plain := strings.TrimPrefix(name, parallelPrefix)
 		if _, ok := c.Model[plain]; ok {
 			return ascood.Errorf(ascood.Invalid, "both %s and %s%s are in the state dict", plain, parallelPrefix, plain)
+		}
+		t, err := t.single()
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
 		}
 		c.Model[plain] = t
 	}
@@ -84,7 +105,15 @@ func (c *Checkpoint) Save(path string) error {
 }
 
 func (c *Checkpoint) save(path string) error {
+	if len(c.Model) == 0 {
+		return ascood.Errorf(ascood.Invalid, "the model has no tensors")
+	}
 	state := maps.Clone(c.Model)
+	for name := range c.Model {
+		if strings.HasPrefix(name, trainingPrefix) {
+			return ascood.Errorf(ascood.Invalid, "the model's %s begins with %s, which is kept for the trainer", name, trainingPrefix)
+		}
+	}
 	for name, t := range c.Training {
 		state[trainingPrefix+name] = t
 	}
@@ -92,7 +121,7 @@ func (c *Checkpoint) save(path string) error {
 	if err != nil {
 		return err
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
 	if err != nil {
 		return ascood.Errorf(ascood.Invalid, "%w", err)
 	}

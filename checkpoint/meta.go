@@ -29,6 +29,8 @@ const (
 	formatVersion = 1
 )
 
+var errNoArch = ascood.Errorf(ascood.Invalid, "no ascood.arch in the metadata")
+
 // fields lists the keys of the metadata with pointers to their values.
 func (m *Meta) fields() []field {
 	return []field{
@@ -52,21 +54,24 @@ type field struct {
 // encode returns the metadata for a file's header. PyTorch's loaders look for
 // the key "format".
 func (m *Meta) encode() (map[string]string, error) {
-	header := map[string]string{"format": "pt"}
-	if m.Arch == "" {
-		return header, nil
-	}
-	header[formatKey] = fmt.Sprint(formatVersion)
+	header := map[string]string{}
 	for _, f := range m.fields() {
 		if f.zero {
 			continue
 		}
 		text, err := json.Marshal(f.value)
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", f.key, err)
+			return nil, ascood.Errorf(ascood.Invalid, "%s: %w", f.key, err)
 		}
 		header[f.key] = string(text)
 	}
+	if m.Arch == "" && len(header) > 0 {
+		return nil, errNoArch
+	}
+	if m.Arch != "" {
+		header[formatKey] = fmt.Sprint(formatVersion)
+	}
+	header["format"] = "pt"
 	return header, nil
 }
 
@@ -90,7 +95,7 @@ func (m *Meta) decode(header map[string]string) error {
 		}
 	}
 	if m.Arch == "" {
-		return ascood.Errorf(ascood.Invalid, "no ascood.arch in __metadata__")
+		return errNoArch
 	}
 	return nil
 }

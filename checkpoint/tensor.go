@@ -110,6 +110,16 @@ func (t *Tensor) Float32s() ([]float32, error) {
 	return values, nil
 }
 
+// single returns a floating-point tensor as F32, any other as it is.
+func (t *Tensor) single() (*Tensor, error) {
+	switch t.DType {
+	case F16, BF16, F64:
+		values, err := t.Float32s()
+		return FromFloat32s(values, t.Shape...), err
+	}
+	return t, nil
+}
+
 // Int64s returns the elements of an I64 tensor. Any other type is an error.
 func (t *Tensor) Int64s() ([]int64, error) {
 	if err := t.validate(); err != nil {
