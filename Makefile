@@ -30,7 +30,7 @@ bench: setup ## run all benchmarks
 	$(with-runtime) go test -run '^$$' -bench . -benchmem ./...
 
 demo: build ## train, export, serve and ask: from images to two verdicts
-	@scripts/demo.sh
+	@scripts/demo/run.sh
 
 serve: build ## serve what the demo made
 	@test -e demo/model.onnx || { echo "demo/model.onnx is missing: run make demo first"; exit 1; }

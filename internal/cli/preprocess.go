@@ -25,6 +25,7 @@ func AddPreprocess(fs *pflag.FlagSet) *PreprocessFlags {
 	fs.IntVar(&p.size, "image-size", 0, "side of the square crop that the network sees, `pixels`")
 	fs.Float64SliceVar(&p.mean, "mean", nil, "mean of pixel/255 for `R,G,B`")
 	fs.Float64SliceVar(&p.std, "std", nil, "standard deviation of pixel/255 for `R,G,B`")
+	fs.Lookup("mean").DefValue, fs.Lookup("std").DefValue = "", "" // no "(default [])" in the help
 	return p
 }
 

@@ -1,0 +1,166 @@
+package artifact
+
+import (
+	"math"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ascood/ascood/onnx"
+)
+
+func TestCalibrateKeepsTPR(t *testing.T) {
+	for _, n := range []int{20, 99, 100, 101, 1000} {
+		scores := make([]float64, n)
+		for i := range scores {
+			scores[i] = float64((i * 7919) % n) // each of 0…n-1 once
+		}
+		c, err := Calibrate(scores, 0.95, Score{}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := 0
+		for _, s := range scores {
+			if c.Keeps(s) {
+				kept++
+			}
+		}
+		if kept < int(math.Ceil(0.95*float64(n))) || kept > int(math.Ceil(0.95*float64(n))) {
+			t.Errorf("of %d scores the threshold %v keeps %d", n, c.Threshold, kept)
+		}
+	}
+}
+
+func TestPValue(t *testing.T) {
+	c, err := Calibrate([]float64{4, 1, 2, 2, 3}, 0.5, Score{}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for score, want := range map[float64]float64{0.5: 1. / 6, 1: 2. / 6, 2: 4. / 6, 2.5: 4. / 6, 4: 1, 9: 1} {
+		if got := c.PValue(score); math.Abs(got-want) > 1e-12 {
+			t.Errorf("p-value of %v is %v, want %v", score, got, want)
+		}
+	}
+}
+
+// TestPValueOfManySamples: the stored quantiles stand for more samples than
+// there are of them.
+func TestPValueOfManySamples(t *testing.T) {
+	const n = 5 * maxQuantiles
+	scores := make([]float64, n)
+	for i := range scores {
+		scores[i] = float64(i)
+	}
+	c, err := Calibrate(scores, 0.95, Score{}, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(c.Quantiles) != maxQuantiles {
+		t.Errorf("%d quantiles are stored", len(c.Quantiles))
+	}
+	for _, s := range []float64{-1, 0, 100, n / 20, n / 2, n - 1, n} {
+		exact := (math.Min(math.Max(s+1, 0), n) + 1) / (n + 1)
+		if got := c.PValue(s); math.Abs(got-exact) > 2./maxQuantiles {
+			t.Errorf("p-value of %v is %v, want about %v", s, got, exact)
+		}
+	}
+}
+
+func TestCalibrateWrongInput(t *testing.T) {
+	for want, c := range map[string]struct {
+		scores []float64
+		tpr    float64
+	}{
+		"at least 20 are needed": {make([]float64, 19), 0.95},
+		"between 0 and 1":        {make([]float64, 100), 1},
+		"not a number":           {append(make([]float64, 50), math.NaN()), 0.95},
+	} {
+		if _, err := Calibrate(c.scores, c.tpr, Score{}, ""); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that says %q", err, want)
+		}
+	}
+}
+
+func TestSaveAndLoad(t *testing.T) {
+	m := tiny()
+	want := &Metadata{Name: "n", Classes: []string{"a", "b"}, Score: Score{MethodIODIN, 1000, 0.0014},
+		Calibration: &Calibration{Samples: 2, TPR: .5, Threshold: 0.1, Quantiles: []float64{0.1, 0.1000000001}}}
+	path := filepath.Join(t.TempDir(), "m.onnx")
+	if err := Save(path, m, want); err != nil {
+		t.Fatal(err)
+	}
+	_, got, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("read %+v, want %+v", got, want)
+	}
+}
+
+func TestLoadWrongFile(t *testing.T) {
+	dir := t.TempDir()
+	stranger, err := proto.Marshal(tiny())
+	if err != nil {
+		t.Fatal(err)
+	}
+	newer := tiny()
+	newer.MetadataProps = []*onnx.StringStringEntryProto{{Key: formatKey, Value: "99"}}
+	newerFile, err := proto.Marshal(newer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		content []byte
+		want    string
+	}{
+		"empty.onnx":    {nil, "not an ONNX file"},
+		"text.onnx":     {[]byte("hello, world"), "not an ONNX file"},
+		"stranger.onnx": {stranger, "not one that ascood-export wrote"},
+		"newer.onnx":    {newerFile, "version 99"},
+		"cut.onnx":      {stranger[:len(stranger)-3], "truncated"},
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, c.content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := Load(path); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: error %v, want one that says %q", name, err, c.want)
+		}
+	}
+	if _, _, err := Load(filepath.Join(dir, "none.onnx")); err == nil || !strings.Contains(err.Error(), "none.onnx") {
+		t.Errorf("a missing file: error %v", err)
+	}
+	if err := Save(filepath.Join(dir, "no", "m.onnx"), tiny(), &Metadata{}); err == nil {
+		t.Error("written into a folder that does not exist")
+	}
+}
+
+func TestDefaultScores(t *testing.T) {
+	for _, m := range Methods() {
+		s, err := DefaultScore(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Validate(); err != nil {
+			t.Error(err)
+		}
+	}
+	for _, s := range []Score{{MethodIODIN, 0, 0}, {MethodIODIN, math.NaN(), 0}, {MethodODIN, 1, -1}, {"energy", 1, 0}} {
+		if s.Validate() == nil {
+			t.Errorf("%+v is valid", s)
+		}
+	}
+}
+
+// tiny is a model of one node.
+func tiny() *onnx.ModelProto {
+	b := onnx.NewBuilder("tiny")
+	x := b.Input("x", "", onnx.TensorProto_FLOAT, "N")
+	b.Output(b.Op("Relu", []string{x}), "", onnx.TensorProto_FLOAT, "N")
+	return b.Model("test", "1")
+}

@@ -1,0 +1,81 @@
+package onnx
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// chain is x → a = x + one → b = a · two, with a and b as outputs.
+func chain() *ModelProto {
+	g := NewBuilder("chain")
+	x := g.Input("x", "", TensorProto_FLOAT, "N", 2)
+	a := g.Rename(g.Op("Add", []string{x, g.Weights("one", []float32{1})}), "a")
+	b := g.Rename(g.Op("Mul", []string{a, g.Weights("two", []float32{2})}), "b")
+	g.Output(a, "", TensorProto_FLOAT, "N", 2)
+	g.Output(b, "", TensorProto_FLOAT, "N", 2)
+	return g.Model("test", "1")
+}
+
+func TestExtract(t *testing.T) {
+	for name, c := range map[string]struct {
+		outputs                   []string
+		cut                       []*ValueInfoProto
+		ops, inputs, initializers []string
+	}{
+		"all":             {[]string{"a", "b"}, nil, []string{"Add", "Mul"}, []string{"x"}, []string{"one", "two"}},
+		"first":           {[]string{"a"}, nil, []string{"Add"}, []string{"x"}, []string{"one"}},
+		"from a value":    {[]string{"b"}, []*ValueInfoProto{Value("a", TensorProto_FLOAT, "N", 2)}, []string{"Mul"}, []string{"a"}, []string{"two"}},
+		"from a constant": {[]string{"b"}, []*ValueInfoProto{Value("two", TensorProto_FLOAT)}, []string{"Add", "Mul"}, []string{"x", "two"}, []string{"one"}},
+		"unneeded cut":    {[]string{"a"}, []*ValueInfoProto{Value("two", TensorProto_FLOAT)}, []string{"Add"}, []string{"x"}, []string{"one"}},
+	} {
+		part, err := Extract(chain(), c.outputs, c.cut...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ops, inputs, outputs, initializers []string
+		for _, n := range part.Graph.Node {
+			ops = append(ops, n.OpType)
+		}
+		for _, v := range part.Graph.Input {
+			inputs = append(inputs, v.Name)
+		}
+		for _, v := range part.Graph.Output {
+			outputs = append(outputs, v.Name)
+		}
+		for _, v := range part.Graph.Initializer {
+			initializers = append(initializers, v.Name)
+		}
+		for _, list := range [][2][]string{{ops, c.ops}, {inputs, c.inputs}, {outputs, c.outputs}, {initializers, c.initializers}} {
+			if !slices.Equal(list[0], list[1]) {
+				t.Errorf("%s: %v, want %v", name, list[0], list[1])
+			}
+		}
+	}
+}
+
+func TestExtractUnknownNames(t *testing.T) {
+	if _, err := Extract(chain(), []string{"c"}); err == nil || !strings.Contains(err.Error(), `"c"`) {
+		t.Errorf("error %v does not name the output", err)
+	}
+	if _, err := Extract(chain(), []string{"b"}, Value("c", TensorProto_FLOAT)); err == nil || !strings.Contains(err.Error(), `"c"`) {
+		t.Errorf("error %v does not name the value to cut at", err)
+	}
+}
+
+func TestBuilderNamesAreUnique(t *testing.T) {
+	b := NewBuilder("names")
+	x := b.Input("x", "", TensorProto_FLOAT, "N")
+	seen := map[string]bool{x: true}
+	b.Scope("s/")
+	for range 3 {
+		name := b.Op("Relu", []string{x})
+		if seen[name] {
+			t.Errorf("%s is there twice", name)
+		}
+		seen[name] = true
+	}
+	if b.Scalar(1) != b.Scalar(1) || b.Int64s(1, 2) != b.Int64s(1, 2) || b.Scalar(1) == b.Scalar(2) {
+		t.Error("constants are shared if and only if they are equal")
+	}
+}
