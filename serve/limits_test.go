@@ -109,13 +109,13 @@ func TestCanceledClientFreesItsPlace(t *testing.T) {
 	s := newServer(t, m, func(c *Config) { c.MaxRequests = 2 })
 	ctx, leave := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	for range 2 {
-		go func() {
-			do(s, raw(grayPNG(t, 128)).WithContext(ctx))
-			done <- struct{}{}
-		}()
+	send := func() {
+		do(s, raw(grayPNG(t, 128)).WithContext(ctx))
+		done <- struct{}{}
 	}
+	go send()
 	<-begun
+	go send()
 	eventually(t, "one image to wait", func() bool { return metric(t, s, "ascood_images_queued") == "1" })
 	leave()
 	<-done

@@ -5,7 +5,6 @@ import (
 	"log/slog"
 
 	"github.com/ascood/ascood/internal/cli"
-	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/serve"
 )
 
@@ -23,7 +22,7 @@ for operators. SIGINT or SIGTERM lets the requests in flight finish.
 
 type options struct {
 	model, addr string
-	device      ioodin.Device
+	device      *string
 	threads     int
 	score       *cli.ScoreFlags
 	limits      serve.Config
@@ -33,11 +32,11 @@ type options struct {
 func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	o := &options{limits: serve.DefaultConfig()}
 	fs := cli.NewFlags("ascood-serve", usage, stdout)
-	fs.StringVar(&o.model, "model", "", "exported model, a `file`")
+	fs.StringVar(&o.model, "model", "", "artifact `file` that ascood-export wrote with --calibrate")
 	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 picks a free one")
-	device := fs.String("device", "auto", "where to run: cpu, cuda, cuda:N, or auto for a GPU if there is one")
-	fs.IntVar(&o.threads, "threads", 0, "CPU threads of the network; 0 is one a core")
-	o.score = cli.AddScore(fs, "the model's; it must be calibrated for what is chosen")
+	o.device = cli.AddDevice(fs, "auto")
+	fs.IntVar(&o.threads, "threads", 0, "threads to compute with; 0 is one a core")
+	o.score = cli.AddScore(fs, "the artifact's")
 
 	c := &o.limits
 	body := fs.Int64("max-body", c.MaxBody>>20, "largest request, `MiB`")
@@ -58,13 +57,7 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	}
 	c.MaxBody = *body << 20
 	c.MaxPixels = int(*pixels * 1e6)
-	if o.threads < 0 {
-		return nil, cli.Usagef("--threads %d: must not be negative", o.threads)
-	}
 	var err error
-	if o.device, err = ioodin.ParseDevice(*device); err != nil {
-		return nil, cli.Usagef("--device: %w", err)
-	}
 	if c.Logger, err = logger(*format, stderr); err != nil {
 		return nil, err
 	}

@@ -8,9 +8,7 @@ import (
 	"net"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/internal/cli"
-	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/serve"
 )
 
@@ -29,7 +27,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer l.Close()
 
-	model, err := open(o)
+	model, err := cli.OpenModel(o.model, o.score, *o.device, o.threads, o.limits.Logger)
 	if err != nil {
 		return err
 	}
@@ -40,20 +38,4 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer server.Close()
 	return server.Serve(ctx, l)
-}
-
-// open loads the model with the score that the flags ask for.
-func open(o *options) (*ioodin.Model, error) {
-	graph, metadata, err := artifact.Load(o.model)
-	if err != nil {
-		return nil, err
-	}
-	score, err := o.score.Apply(metadata.Score)
-	if err != nil {
-		return nil, err
-	}
-	return ioodin.New(graph, metadata, ioodin.Options{
-		Device: o.device, Threads: o.threads, Logger: o.limits.Logger,
-		Score: &score,
-	})
 }
