@@ -1,0 +1,153 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/internal/testmodel"
+	"github.com/ascood/ascood/preprocess"
+)
+
+var (
+	lenet   = testmodel.Path("testdata", "nets", "lenet.safetensors")
+	resnet  = testmodel.Path("testdata", "nets", "ascood-resnet18_32x32.safetensors")
+	clothes = filepath.Join(testmodel.FashionMNIST, "t10k-images-idx3-ubyte.gz")
+	pre28   = []string{"--pre-size", "28", "--image-size", "28", "--mean", ".5,.5,.5", "--std", ".5,.5,.5"}
+)
+
+func TestBareStateDict(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "m.onnx")
+	stdout, err := command(t, slices.Concat(pre28, []string{"--checkpoint", lenet, "--arch", "lenet", "-o", out, "--calibrate", clothes + "[:100]", "--tpr", "0.9"})...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(stdout, "calibrated on 100 images") {
+		t.Errorf("output: %s", stdout)
+	}
+	_, meta, err := artifact.Load(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := meta.Calibration
+	if meta.Name != "m" || meta.Arch != "lenet" || len(meta.Classes) != 10 || meta.Preprocess.ImageSize != 28 ||
+		c == nil || c.TPR != 0.9 || c.Samples != 100 || len(meta.Source.SHA256) != 64 {
+		t.Errorf("metadata %+v", meta)
+	}
+	checkWithONNX(t, out)
+}
+
+// checkWithONNX runs ONNX's own checker where Debian's python3-onnx is present.
+func checkWithONNX(t *testing.T, path string) {
+	t.Helper()
+	const python = "/usr/bin/python3"
+	if exec.Command(python, "-c", "import onnx").Run() != nil {
+		t.Log("python3-onnx is not installed: the file was not checked by it")
+		return
+	}
+	check := "import onnx, sys; onnx.checker.check_model(onnx.load(sys.argv[1]), full_check=True)"
+	if out, err := exec.Command(python, "-c", check, path).CombinedOutput(); err != nil {
+		t.Errorf("ONNX's checker: %v\n%s", err, out)
+	}
+}
+
+// TestOwnCheckpoint: what the checkpoint says needs no flags, and flags must not
+// contradict it.
+func TestOwnCheckpoint(t *testing.T) {
+	c, err := checkpoint.Load(resnet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pre, err := preprocess.Preset("cifar100")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Meta = checkpoint.Meta{Arch: "resnet18_32x32", Preprocess: &pre, Classes: testmodel.Classes}
+	dir := t.TempDir()
+	own, out := filepath.Join(dir, "best.safetensors"), filepath.Join(dir, "m.onnx")
+	if err := c.Save(own); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := command(t, "--checkpoint", own, "-o", out, "--name", "clothes", "--score", "odin", "--noise", "0.01"); err != nil {
+		t.Fatal(err)
+	}
+	_, meta, err := artifact.Load(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := (artifact.Score{Method: "odin", Temperature: 1000, Noise: 0.01}); meta.Name != "clothes" || meta.Score != want ||
+		meta.Preprocess != pre || meta.Classes[2] != "two" || meta.Head != "ascood" || meta.Width != 8 {
+		t.Errorf("metadata %+v", meta)
+	}
+	checkWithONNX(t, out)
+
+	for _, args := range [][]string{{"--arch", "lenet"}, {"--preprocess", "cifar10"}} {
+		_, err := command(t, append(args, "--checkpoint", own, "-o", out)...)
+		if err == nil || !strings.Contains(err.Error(), "the checkpoint") {
+			t.Errorf("%v: error %v, want one about the contradiction", args, err)
+		}
+	}
+}
+
+func TestWrongInput(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	whole, err := os.ReadFile(lenet)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := slices.Concat(pre28, []string{"--checkpoint", lenet, "--arch", "lenet"})
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no checkpoint":         {nil, "--checkpoint is missing"},
+		"missing checkpoint":    {slices.Concat(pre28, []string{"--checkpoint", filepath.Join(dir, "none")}), "none"},
+		"empty checkpoint":      {slices.Concat(pre28, []string{"--checkpoint", file("empty", "")}), "empty"},
+		"truncated checkpoint":  {slices.Concat(pre28, []string{"--checkpoint", file("cut", string(whole[:len(whole)-1000]))}), "cut"},
+		"bare without arch":     {slices.Concat(pre28, []string{"--checkpoint", lenet}), "--arch must say what it is; known are [lenet"},
+		"bare without size":     {[]string{"--checkpoint", lenet, "--arch", "lenet"}, "give --preprocess with one of"},
+		"half of a size":        {[]string{"--checkpoint", lenet, "--arch", "lenet", "--pre-size", "28"}, "belong together"},
+		"preset and size":       {slices.Concat(good, []string{"--preprocess", "cifar10"}), "one or the other"},
+		"unknown preset":        {[]string{"--checkpoint", lenet, "--arch", "lenet", "--preprocess", "mnist"}, "cifar10"},
+		"another architecture":  {slices.Concat(pre28, []string{"--checkpoint", resnet, "--arch", "lenet"}), "not those of lenet"},
+		"image of another size": {[]string{"--checkpoint", lenet, "--arch", "lenet", "--preprocess", "cifar10"}, "lenet cannot take 32x32 images"},
+		"class names":           {slices.Concat(good, []string{"--classes", file("classes", "a\nb\n")}), "names 2 classes, but the network has 10"},
+		"score":                 {slices.Concat(good, []string{"--score", "energy"}), "known are [iodin odin msp]"},
+		"few images":            {slices.Concat(good, []string{"--calibrate", clothes + "[:19]"}), "at least 20 are needed"},
+		"tpr":                   {slices.Concat(good, []string{"--calibrate", clothes + "[:50]", "--tpr", "1"}), "between 0 and 1"},
+		"output folder":         {slices.Concat(good, []string{"-o", filepath.Join(dir, "no", "m.onnx")}), "write model"},
+		"words":                 {slices.Concat(good, []string{"extra"}), `unexpected argument "extra"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "m.onnx")
+			args := append([]string{"-o", out}, c.args...)
+			_, err := command(t, args...)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one that says %q", err, c.want)
+			}
+			if left, _ := filepath.Glob(filepath.Join(filepath.Dir(out), "*")); len(left) > 0 {
+				t.Errorf("left behind: %v", left)
+			}
+		})
+	}
+}
+
+func command(t *testing.T, args ...string) (stdout string, err error) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	err = run(t.Context(), args, &out, &errs)
+	return out.String(), err
+}

@@ -1,0 +1,180 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/internal/testmodel"
+)
+
+func TestScoreFiles(t *testing.T) {
+	dir := t.TempDir()
+	good, text := filepath.Join(dir, "good.png"), filepath.Join(dir, "text.png")
+	writePNG(t, good)
+	write(t, text, "no image")
+	out := filepath.Join(dir, "scores.csv")
+	_, stderr, err := score(t, "--model", testmodel.LeNet(t), "-o", out, good, text, filepath.Join(dir, "none.png"))
+	if err == nil || !strings.Contains(err.Error(), "2 of 3 images could not be scored") {
+		t.Errorf("error %v, want one that counts the unreadable images", err)
+	}
+	for _, name := range []string{"text.png", "none.png"} {
+		if !strings.Contains(stderr, name) {
+			t.Errorf("stderr does not report %s:\n%s", name, stderr)
+		}
+	}
+	rows := readCSV(t, out)
+	if got := strings.Join(rows[0], ","); got != "image,label,prediction,class,score,p_value,verdict,error" {
+		t.Errorf("header %s", got)
+	}
+	if len(rows) != 4 {
+		t.Fatalf("%d rows, want a header and 3", len(rows))
+	}
+	first := rows[1]
+	class, err := strconv.Atoi(first[2])
+	if err != nil || first[0] != good || first[1] != "" || first[3] != testmodel.Classes[class] || first[7] != "" {
+		t.Errorf("row %v", first)
+	}
+	if p, err := strconv.ParseFloat(first[5], 64); err != nil || p <= 0 || p > 1 || (first[6] == "in_distribution") != (p > 0.05) {
+		t.Errorf("p-value %s and verdict %s", first[5], first[6])
+	}
+	for _, row := range rows[2:] {
+		if row[4] != "" || row[6] != "" || row[7] == "" {
+			t.Errorf("row of an unreadable image: %v", row)
+		}
+	}
+}
+
+// TestScoreDataset scores labelled images and checks that neither the batch size
+// nor the number of threads matters.
+func TestScoreDataset(t *testing.T) {
+	model := testmodel.LeNet(t)
+	set := filepath.Join(testmodel.FashionMNIST, "t10k-images-idx3-ubyte.gz[:50]")
+	one, _, err := score(t, "--model", model, "--imglist", set, "--batch-size", "1", "--threads", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	many, _, err := score(t, "--model", model, "--imglist", set, "--batch-size", "16", "--threads", "2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if one != many {
+		t.Error("scores depend on batch size or threads")
+	}
+	if n := strings.Count(one, "\n"); n != 51 || !strings.Contains(one, "t10k-images-idx3-ubyte[0],9,") {
+		t.Errorf("%d lines:\n%s", n, one)
+	}
+}
+
+func TestScoreMethods(t *testing.T) {
+	model := testmodel.LeNet(t)
+	file := filepath.Join(t.TempDir(), "a.png")
+	writePNG(t, file)
+	for _, method := range []string{"iodin", "odin", "msp"} {
+		out, stderr, err := score(t, "--model", model, "--score", method, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		verdicts := strings.Contains(out, "_distribution")
+		if want := method == "iodin"; verdicts != want || strings.Contains(stderr, "calibrated for") == want {
+			t.Errorf("%s: verdicts %v, stderr %q", method, verdicts, stderr)
+		}
+	}
+}
+
+func TestWrongInput(t *testing.T) {
+	model := testmodel.LeNet(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "a.png")
+	writePNG(t, file)
+	list := func(content string) string {
+		path := filepath.Join(t.TempDir(), "list.txt")
+		write(t, path, content)
+		return path
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no model":            {[]string{file}, "--model is missing"},
+		"missing model":       {[]string{"--model", "none.onnx", file}, "none.onnx"},
+		"not ours":            {[]string{"--model", testmodel.Path("go.mod"), file}, "not an ONNX file"},
+		"no images":           {[]string{"--model", model}, "no images"},
+		"both":                {[]string{"--model", model, "--imglist", "x", file}, "not both"},
+		"score":               {[]string{"--model", model, "--score", "energy", file}, "known are [iodin odin msp]"},
+		"temperature":         {[]string{"--model", model, "--temperature", "0", file}, "greater than 0"},
+		"noise of msp":        {[]string{"--model", model, "--score", "msp", "--noise", "1", file}, "no meaning"},
+		"device":              {[]string{"--model", model, "--device", "gpu", file}, "known are cpu, cuda"},
+		"no CUDA":             {[]string{"--model", model, "--device", "cuda", file}, "no CUDA provider"},
+		"batch size":          {[]string{"--model", model, "--batch-size", "0", file}, "at least 1"},
+		"output":              {[]string{"--model", model, "-o", filepath.Join(dir, "no", "s.csv"), file}, "write scores"},
+		"unlabelled line":     {[]string{"--model", model, "--imglist", list("a.png\n")}, "list.txt:1"},
+		"absolute path":       {[]string{"--model", model, "--imglist", list("a.png 1\n/etc/passwd 0\n")}, "list.txt:2"},
+		"path that leads out": {[]string{"--model", model, "--imglist", list("../a.png 0\n")}, ".."},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, _, err := score(t, c.args...)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one that says %q", err, c.want)
+			}
+			if out != "" {
+				t.Errorf("something was written:\n%s", out)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	out, _, err := score(t, "--help")
+	if status := cli.Report(os.Stderr, "ascood-score", err); status != 0 || !strings.Contains(out, "--imglist") {
+		t.Errorf("status %d, help:\n%s", status, out)
+	}
+}
+
+func score(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	err = run(t.Context(), args, &out, &errs)
+	return out.String(), errs.String(), err
+}
+
+func writePNG(t *testing.T, path string) {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, 40, 30))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(i)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path, b.String())
+}
+
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func readCSV(t *testing.T, path string) [][]string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}

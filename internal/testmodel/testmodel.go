@@ -1,0 +1,74 @@
+// Package testmodel makes small artifacts for the tests of what runs them.
+package testmodel
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// FashionMNIST is where Debian's package dataset-fashion-mnist puts its files.
+const FashionMNIST = "/usr/share/datasets/fashion-mnist"
+
+// Classes are the class names of LeNet's artifact.
+var Classes = []string{"zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"}
+
+// LeNet writes the reference's LeNet as an artifact, calibrated on images of
+// Fashion-MNIST, and returns its path.
+func LeNet(tb testing.TB) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "lenet.onnx")
+	if err := writeLeNet(path, tb); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+func writeLeNet(path string, tb testing.TB) error {
+	c, err := checkpoint.Load(Path("testdata", "nets", "lenet.safetensors"))
+	if err != nil {
+		return err
+	}
+	half := [3]float64{.5, .5, .5}
+	score, err := artifact.DefaultScore(artifact.MethodIODIN)
+	if err != nil {
+		return err
+	}
+	model, meta, err := export.FromCheckpoint(c, export.Options{
+		Name: "lenet", Arch: "lenet", Classes: Classes, Score: score,
+		Preprocess: &preprocess.Config{PreSize: 28, ImageSize: 28, Mean: half, Std: half},
+	})
+	if err != nil {
+		return err
+	}
+	data, err := preprocess.Open(filepath.Join(FashionMNIST, "t10k-images-idx3-ubyte.gz[:200]"), "")
+	if err != nil {
+		return err
+	}
+	m, err := ioodin.New(model, meta, ioodin.Options{Threads: 1})
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if meta.Calibration, err = m.Calibrate(tb.Context(), data, "clothes", 0.95, nil); err != nil {
+		return err
+	}
+	return artifact.Save(path, model, meta)
+}
+
+// Path returns the path of a file of the repository, given from its root.
+func Path(elements ...string) string {
+	dir := "."
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return filepath.Join(append([]string{dir}, elements...)...)
+		}
+		dir = filepath.Join(dir, "..")
+	}
+}
