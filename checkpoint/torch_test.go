@@ -1,8 +1,11 @@
 package checkpoint
 
 import (
+	"archive/zip"
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"maps"
 	"math"
 	"os"
@@ -219,4 +222,57 @@ func TestStateDictLimit(t *testing.T) {
 	if ascood.CodeOf(err) != ascood.TooLarge {
 		t.Errorf("got %v, want an error of code %s", err, ascood.TooLarge)
 	}
+}
+
+// FuzzUnpickle skips the archive around a pickle, whose checksums would reject
+// most of what the fuzzer tries.
+func FuzzUnpickle(f *testing.F) {
+	for _, path := range []string{"zip-views.pt", "protocol4.pth", "nested-model.pth", "evil-zip.pth", "parameter.pth"} {
+		content := read(f, "testdata/torch/"+path)
+		archive, err := zip.NewReader(bytes.NewReader(content), int64(len(content)))
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, record := range archive.File {
+			if !strings.HasSuffix(record.Name, "data.pkl") {
+				continue
+			}
+			r, err := record.Open()
+			if err != nil {
+				f.Fatal(err)
+			}
+			data, err := io.ReadAll(r)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(data)
+		}
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		open := func(_ string, s *storage) error {
+			if s.elements > 1000 {
+				return errors.New("the test has no such record")
+			}
+			s.data = make([]byte, s.elements*s.dtype.Size())
+			return nil
+		}
+		r := &torchReader{storages: map[string]*storage{}, open: open}
+		object, _, err := unpickle(data, r.persistent)
+		if err != nil {
+			return
+		}
+		tensors, err := findStateDict(object)
+		if err != nil {
+			return
+		}
+		state, err := stateDict(tensors, len(data))
+		if err != nil {
+			return
+		}
+		for name, tensor := range state {
+			if err := tensor.validate(); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+		}
+	})
 }
