@@ -122,16 +122,17 @@ func (s *Scope) adoptGenerator(g cGenerator) {
 	s.generators = append(s.generators, g)
 }
 
-// fail records the scope's first error. An error that came with an operand of
-// another scope already names its operation.
+// fail records the scope's first error. If an operand was invalid because an
+// operation failed in another scope, that one's error is recorded here too.
 func (s *Scope) fail(op string, operands []any, err error) {
-	if _, ok := errors.AsType[*OpError](err); !ok {
-		err = &OpError{Op: op, Operands: describe(operands), Err: err}
+	failure, inherited := errors.AsType[*OpError](err)
+	if !inherited {
+		failure = &OpError{Op: op, Operands: describe(operands), Err: err}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err == nil {
-		s.err = err
+		s.err = failure
 	}
 }
 

@@ -39,7 +39,7 @@ const memoryChannelsLast = 2
 // To converts to a DType, moves to a Device, or both. It returns t itself if
 // nothing changes.
 func (t Tensor) To(options ...CreateOption) Tensor {
-	c := collect(options)
+	c := collect(nil, options)
 	return Call(nil, "to.dtype_layout", t, c.dtype, nil, c.device)
 }
 
