@@ -44,7 +44,7 @@ func TestInfer(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := fmt.Sprint(shapes[g.Feature], shapes[g.Logits]); got != fmt.Sprintf("[%d] [10]", c.dim) {
+			if got := fmt.Sprint(shapes[g.Feature], shapes[g.Logits]); got != fmt.Sprintf("[%d] [%d]", c.dim, c.want.Classes) {
 				t.Errorf("feature and logits have shapes %s", got)
 			}
 		})
@@ -66,7 +66,7 @@ func TestInferNamesFaults(t *testing.T) {
 	_, err = models.Infer("lenet", stateOf(t, "resnet18_32x32"))
 	wantError(t, err, "not those of lenet", "block1.0", "bn1.bias")
 	_, err = models.Infer("resnet", nil)
-	wantError(t, err, `"resnet"`, "lenet, resnet18_32x32")
+	wantError(t, err, `"resnet"`, "lenet, resnet18_224x224, resnet18_32x32, resnet50")
 }
 
 func TestNewWrongSpec(t *testing.T) {

@@ -17,8 +17,10 @@ type arch struct {
 }
 
 var registry = map[string]arch{
-	"lenet":          {width: 6, stem: "block1.0", backbone: lenet},
-	"resnet18_32x32": {width: 64, stem: "conv1", backbone: resnet18For32x32},
+	"lenet":            {width: 6, stem: "block1.0", backbone: lenet},
+	"resnet18_32x32":   {width: 64, stem: "conv1", backbone: resnet18For32x32},
+	"resnet18_224x224": {width: 64, stem: "conv1", backbone: resnet18For224x224},
+	"resnet50":         {width: 64, stem: "conv1", backbone: resnet50},
 }
 
 // Archs returns the names of the known architectures, sorted.
