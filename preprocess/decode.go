@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 
+	"github.com/disintegration/imaging"
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	_ "golang.org/x/image/webp"
@@ -52,7 +53,7 @@ func Decode(r io.Reader, maxPixels int) (img *image.NRGBA, err error) {
 	if animatedWebP(header.Bytes()) {
 		return nil, ascood.Errorf(ascood.Unsupported, "animated WebP images are not handled")
 	}
-	decoded, _, err := image.Decode(io.MultiReader(&header, in))
+	decoded, err := imaging.Decode(io.MultiReader(&header, in), imaging.AutoOrientation(false))
 	if err != nil {
 		return nil, in.explain(err)
 	}
