@@ -20,11 +20,12 @@ func BenchmarkScore(b *testing.B) {
 		size int
 	}{
 		{"resnet18_32x32", 32},
+		{"resnet18_224x224", 224},
 	} {
 		for _, batch := range []int{1, 16} {
 			for _, method := range artifact.Methods() {
 				b.Run(fmt.Sprintf("%s/batch%d/%s", net.arch, batch, method), func(b *testing.B) {
-					m := openRandom(b, net.arch, net.size, method)
+					m := openRandom(b, models.Spec{Arch: net.arch}, net.size, method, 1)
 					images := make([][]uint8, batch)
 					for i := range images {
 						images[i] = randomCrop(net.size)
@@ -41,10 +42,11 @@ func BenchmarkScore(b *testing.B) {
 	}
 }
 
-// openRandom exports and opens a network with random weights on one CPU thread.
-func openRandom(tb testing.TB, arch string, size int, method artifact.Method) *Model {
+// openRandom exports and opens a network of ten classes with random weights.
+func openRandom(tb testing.TB, spec models.Spec, size int, method artifact.Method, threads int) *Model {
 	tb.Helper()
-	graph, err := models.New(models.Spec{Arch: arch, Classes: 10, Head: models.HeadASCOOD})
+	spec.Classes, spec.Head = 10, models.HeadASCOOD
+	graph, err := models.New(spec)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -58,7 +60,7 @@ func openRandom(tb testing.TB, arch string, size int, method artifact.Method) *M
 	if err != nil {
 		tb.Fatal(err)
 	}
-	m, err := New(model, &artifact.Metadata{Name: arch, Classes: make([]string, 10), Preprocess: pre, Score: score}, Options{Threads: 1})
+	m, err := New(model, &artifact.Metadata{Name: spec.Arch, Classes: make([]string, 10), Preprocess: pre, Score: score}, Options{Threads: threads})
 	if err != nil {
 		tb.Fatal(err)
 	}

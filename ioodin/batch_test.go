@@ -1,0 +1,38 @@
+package ioodin
+
+import (
+	"testing"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/models"
+)
+
+// TestScoreDoesNotDependOnBatch scores images together, alone and beside others.
+func TestScoreDoesNotDependOnBatch(t *testing.T) {
+	for _, method := range artifact.Methods() {
+		t.Run(string(method), func(t *testing.T) {
+			m := openRandom(t, models.Spec{Arch: "resnet18_32x32", Width: 8}, 32, method, 2)
+			images := make([][]uint8, 24)
+			for i := range images {
+				images[i] = randomCrop(32)
+			}
+			together, err := m.Score(t.Context(), images)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, size := range []int{1, 2, 3, 5, 8, 12} {
+				for i := 0; i+size <= len(images); i += size {
+					some, err := m.Score(t.Context(), images[i:i+size])
+					if err != nil {
+						t.Fatal(err)
+					}
+					for k, r := range some {
+						if r != together[i+k] {
+							t.Errorf("image %d scores %v in a batch of %d, %v in one of 24", i+k, r, size, together[i+k])
+						}
+					}
+				}
+			}
+		})
+	}
+}
