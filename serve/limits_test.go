@@ -138,6 +138,19 @@ func TestDeadline(t *testing.T) {
 	}
 }
 
+// The same over a connection, whose own deadline passes at the same time.
+func TestDeadlineIsAnswered(t *testing.T) {
+	r := startRunning(t, func(c *Config) { c.Timeout = 100 * time.Millisecond })
+	if status := <-r.answer; status != http.StatusServiceUnavailable {
+		t.Errorf("status %d", status)
+	}
+	close(r.release)
+	r.stop()
+	if err := <-r.served; err != nil {
+		t.Error(err)
+	}
+}
+
 // A client that sends too slowly is told so.
 func TestSlowUpload(t *testing.T) {
 	s := newServer(t, &fakeModel{}, func(c *Config) { c.Timeout = 50 * time.Millisecond })

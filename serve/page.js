@@ -13,7 +13,7 @@ model.then(m => {
   const named = m.classes.slice(0, 12).join(", ");
   const more = m.classes.length > 12 ? ` and ${m.classes.length - 12} more` : "";
   $("#about").textContent =
-    `Does an image look like those that ${m.name} was trained on? It knows ${m.classes.length} classes: ${named}${more}.`;
+    `Does an image look like those that the model “${m.name}” was trained on? It knows ${m.classes.length} classes: ${named}${more}.`;
   $("#limits").textContent =
     `Up to ${Math.floor(m.limits.body_bytes / 2 ** 20)} MB and ${Math.floor(m.limits.image_pixels / 1e6)} megapixels each.`;
 }).catch(() => { $("#summary").textContent = "The server does not answer."; });
@@ -53,6 +53,9 @@ async function next() {
 }
 
 async function ask(file, card) {
+  const { limits, calibration } = await model;
+  // The server would say so too, but some browsers send all of it before they listen.
+  if (file.size > limits.body_bytes) throw new Error("The file is larger than the server accepts.");
   let response;
   try {
     response = await fetch(endpoint, { method: "POST", body: file });
@@ -61,7 +64,7 @@ async function ask(file, card) {
   }
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error.message);
-  show(card, answer.results[0], answer.time_ms, (await model).calibration);
+  show(card, answer.results[0], answer.time_ms, calibration);
 }
 
 function preview(file, card) {
