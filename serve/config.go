@@ -10,9 +10,9 @@ import (
 
 // Config holds the server's limits. DefaultConfig has values for all of them.
 //
-// Memory is bounded by them: about MaxRequests·MaxBody for uploads, and up to 20
-// bytes for each of MaxPixels for the images being decoded at any one time (a
-// progressive JPEG takes the most).
+// Memory is bounded by them: MaxRequests·MaxBody for uploads, and at worst 35
+// bytes for each of MaxPixels for the images being decoded (measured on
+// progressive JPEGs, garbage included; GOMEMLIMIT lowers it).
 type Config struct {
 	MaxBody     int64         // bytes of one request
 	MaxPixels   int           // of one image, and of all images being decoded at once
@@ -27,11 +27,11 @@ type Config struct {
 	Logger *slog.Logger // one line a request; nil is silent
 }
 
-// DefaultConfig returns limits that suit photographs and a small machine.
+// DefaultConfig returns limits that suit a camera's photographs and a small machine.
 func DefaultConfig() Config {
 	return Config{
 		MaxBody:      16 << 20,
-		MaxPixels:    50_000_000,
+		MaxPixels:    25_000_000,
 		MaxImages:    16,
 		MaxRequests:  64,
 		MaxBatch:     8,

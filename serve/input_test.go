@@ -92,7 +92,7 @@ func TestWrongInput(t *testing.T) {
 		{"text", raw([]byte("hello, world")), 400, "invalid", "not an image in a known format; known are JPEG, PNG, GIF, BMP, TIFF and WebP"},
 		{"truncated JPEG", raw(grayJPEG(t)[:400]), 400, "invalid", "damaged image"},
 		{"truncated PNG", raw(image[:len(image)-20]), 400, "invalid", "damaged image"},
-		{"50,000x50,000 pixels", raw(hugePNG()), 413, "too_large", "image of 50000x50000 pixels: the limit is 50000000 pixels"},
+		{"50,000x50,000 pixels", raw(hugePNG()), 413, "too_large", "image of 50000x50000 pixels: the limit is 25000000 pixels"},
 		{"wrong field", form(t, file{"file", "a.png", image}), 400, "invalid", `form field "file": images are sent in fields named "image"`},
 		{"too many parts", form(t, file{"image", "a", image}, file{"image", "b", image}, file{"image", "c", image}), 413, "too_large", "more than 2 images"},
 		{"empty form", empty, 400, "invalid", `the form has no field named "image"`},
