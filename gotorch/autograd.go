@@ -1,5 +1,7 @@
 package gotorch
 
+import "fmt"
+
 // GradOptions alter Grad.
 type GradOptions struct {
 	// Seeds weigh the outputs: the gradient is of the sum of outputs·seeds. nil
@@ -22,8 +24,11 @@ func Grad(outputs, inputs []Tensor, opt GradOptions) []Tensor {
 	s := run(nil, "grad", []any{outputs, inputs, opt.Seeds}, func(s *Scope, a *arguments) error {
 		all := a.tensors()
 		seeds := all[len(outputs)+len(inputs):]
-		if len(seeds) == 0 {
+		switch {
+		case len(seeds) == 0:
 			seeds = make([]cTensor, len(outputs))
+		case len(seeds) != len(outputs):
+			return fmt.Errorf("%d seeds for %d outputs", len(seeds), len(outputs))
 		}
 		results := make([]cTensor, len(inputs))
 		if err := cGrad(all[:len(outputs)], seeds, all[len(outputs):len(outputs)+len(inputs)], opt, results); err != nil {

@@ -206,10 +206,9 @@ func (a *arguments) add(operand any) error {
 			break
 		}
 		arg.kind, arg.a = kindGenerator, cInt(len(a.handles))
-		if err := a.hold(o.s); err != nil {
+		if err := a.addGenerator(o); err != nil {
 			return err
 		}
-		a.handles = append(a.handles, cHandle(o.g))
 	default:
 		return fmt.Errorf("a %T is no argument of an operator", operand)
 	}
@@ -230,6 +229,17 @@ func (a *arguments) addTensor(t Tensor) error {
 		return err
 	}
 	a.handles = append(a.handles, cHandle(t.t))
+	return nil
+}
+
+func (a *arguments) addGenerator(g *Generator) error {
+	if g.g == nil {
+		return errors.New("not a valid generator")
+	}
+	if err := a.hold(g.s); err != nil {
+		return err
+	}
+	a.handles = append(a.handles, cHandle(g.g))
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package gotorch
 
-// Element by element, with PyTorch's broadcasting.
+// Element by element, with PyTorch's broadcasting and promotion of types. Scalars
+// are floats: as in PyTorch, an integer tensor plus 1.0 is float32.
 
 // Add returns t + other.
 func (t Tensor) Add(other Tensor) Tensor { return Call(nil, "add.Tensor", t, other) }
@@ -59,6 +60,12 @@ func (t Tensor) Gt(other Tensor) Tensor { return Call(nil, "gt.Tensor", t, other
 // Ge returns where t >= other, as bool.
 func (t Tensor) Ge(other Tensor) Tensor { return Call(nil, "ge.Tensor", t, other) }
 
+// Lt returns where t < other, as bool.
+func (t Tensor) Lt(other Tensor) Tensor { return Call(nil, "lt.Tensor", t, other) }
+
+// Le returns where t <= other, as bool.
+func (t Tensor) Le(other Tensor) Tensor { return Call(nil, "le.Tensor", t, other) }
+
 // EqScalar returns where t = v, as bool.
 func (t Tensor) EqScalar(v float64) Tensor { return Call(nil, "eq.Scalar", t, v) }
 
@@ -67,6 +74,21 @@ func (t Tensor) GtScalar(v float64) Tensor { return Call(nil, "gt.Scalar", t, v)
 
 // GeScalar returns where t >= v, as bool.
 func (t Tensor) GeScalar(v float64) Tensor { return Call(nil, "ge.Scalar", t, v) }
+
+// LtScalar returns where t < v, as bool.
+func (t Tensor) LtScalar(v float64) Tensor { return Call(nil, "lt.Scalar", t, v) }
+
+// LeScalar returns where t <= v, as bool.
+func (t Tensor) LeScalar(v float64) Tensor { return Call(nil, "le.Scalar", t, v) }
+
+// Not returns the logical negation, as bool.
+func (t Tensor) Not() Tensor { return Call(nil, "logical_not", t) }
+
+// Maximum returns the larger of t and other.
+func (t Tensor) Maximum(other Tensor) Tensor { return Call(nil, "maximum", t, other) }
+
+// Minimum returns the smaller of t and other.
+func (t Tensor) Minimum(other Tensor) Tensor { return Call(nil, "minimum", t, other) }
 
 // Where takes a where the condition holds and b elsewhere.
 func Where(condition, a, b Tensor) Tensor { return Call(nil, "where.self", condition, a, b) }

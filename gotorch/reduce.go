@@ -38,6 +38,13 @@ func (t Tensor) MaxDim(dim int) (values, indices Tensor) {
 	return r[0], r[1]
 }
 
+// MinDim returns the smallest elements along a dimension, which vanishes, and
+// their indices.
+func (t Tensor) MinDim(dim int) (values, indices Tensor) {
+	r := CallN(nil, 2, "min.dim", t, dim)
+	return r[0], r[1]
+}
+
 // ArgMax returns the index of the largest element along a dimension, which
 // vanishes.
 func (t Tensor) ArgMax(dim int) Tensor { return Call(nil, "argmax", t, dim) }

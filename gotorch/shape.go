@@ -4,6 +4,9 @@ package gotorch
 // Memory that does not allow it is an error: Reshape copies instead.
 func (t Tensor) View(shape ...int) Tensor { return Call(nil, "view", t, shape) }
 
+// ViewAs is View with other's shape.
+func (t Tensor) ViewAs(other Tensor) Tensor { return Call(nil, "view_as", t, other) }
+
 // Reshape is View, copying if the memory does not allow a view.
 func (t Tensor) Reshape(shape ...int) Tensor { return Call(nil, "reshape", t, shape) }
 
@@ -77,6 +80,11 @@ func (t Tensor) Scatter(dim int, index, src Tensor) Tensor {
 // ScatterScalar is Scatter of one value.
 func (t Tensor) ScatterScalar(dim int, index Tensor, v float64) Tensor {
 	return Call(nil, "scatter.value", t, dim, index, v)
+}
+
+// Split cuts t along a dimension into parts of the given sizes, sharing memory.
+func (t Tensor) Split(dim int, sizes ...int) []Tensor {
+	return CallN(nil, len(sizes), "split_with_sizes", t, sizes, dim)
 }
 
 // Cat joins tensors along a dimension.

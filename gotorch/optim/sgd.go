@@ -21,24 +21,33 @@ type Group struct {
 }
 
 // SGD is stochastic gradient descent by PyTorch's rule. With the gradient
-// g = grad + decay·p, the momentum buffer is b = g in the first step and
-// b = momentum·b + g later on; then p changes by -lr·b, or with Nesterov by
-// -lr·(g + momentum·b).
+// g = grad + decay·p, the momentum buffer, at first 0, becomes
+// b = momentum·b + g; then p changes by -lr·b, or with Nesterov by
+// -lr·(g + momentum·b). Without momentum it changes by -lr·g.
 type SGD struct {
 	Groups []Group // rates may be changed between steps, parameters may not
 
-	options SGDOptions
-	scope   *gotorch.Scope // owns the momentum buffers
-	buffers [][]gotorch.Tensor
+	options  SGDOptions
+	momentum [][]gotorch.Tensor // a buffer for each parameter of each group, or nil
 }
 
 // NewSGD returns an optimiser of the groups' parameters. Its momentum buffers
-// are made by the first step, and belong to s.
+// belong to s, and have the parameters' devices and memory layouts.
 func NewSGD(s *gotorch.Scope, groups []Group, options SGDOptions) (*SGD, error) {
 	if options.Nesterov && options.Momentum <= 0 {
 		return nil, fmt.Errorf("optim: Nesterov needs a momentum above 0, not %v", options.Momentum)
 	}
-	return &SGD{Groups: groups, options: options, scope: s, buffers: make([][]gotorch.Tensor, len(groups))}, nil
+	o := &SGD{Groups: groups, options: options}
+	if options.Momentum == 0 {
+		return o, nil
+	}
+	o.momentum = make([][]gotorch.Tensor, len(groups))
+	for i, g := range groups {
+		for _, p := range g.Params {
+			o.momentum[i] = append(o.momentum[i], gotorch.Call(s, "zeros_like", p))
+		}
+	}
+	return o, s.Err()
 }
 
 // Params returns the parameters of all groups in order, as Step wants their
@@ -73,21 +82,17 @@ func (o *SGD) Step(grads []gotorch.Tensor) error {
 
 func (o *SGD) stepGroup(s *gotorch.Scope, i int, d []gotorch.Tensor) {
 	params, n := o.Groups[i].Params, len(d)
-	momentum, decay := o.options.Momentum, o.options.WeightDecay
-	if decay != 0 {
+	if decay := o.options.WeightDecay; decay != 0 {
 		d = gotorch.CallN(s, n, "_foreach_add.List", d, params, decay)
 	}
-	if momentum != 0 {
-		if buffers := o.buffers[i]; buffers == nil {
-			o.buffers[i] = o.firstBuffers(s, d)
-		} else {
-			gotorch.CallN(s, 0, "_foreach_mul_.Scalar", buffers, momentum)
-			gotorch.CallN(s, 0, "_foreach_add_.List", buffers, d, 1)
-		}
+	if m := o.options.Momentum; m != 0 {
+		buffers := o.momentum[i]
+		gotorch.CallN(s, 0, "_foreach_mul_.Scalar", buffers, m)
+		gotorch.CallN(s, 0, "_foreach_add_.List", buffers, d, 1)
 		if o.options.Nesterov {
-			d = gotorch.CallN(s, n, "_foreach_add.List", d, o.buffers[i], momentum)
+			d = gotorch.CallN(s, n, "_foreach_add.List", d, buffers, m)
 		} else {
-			d = o.buffers[i]
+			d = buffers
 		}
 	}
 	gotorch.CallN(s, 0, "_foreach_add_.List", params, d, -o.Groups[i].LR)

@@ -13,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include <malloc.h>
+
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
@@ -21,7 +23,24 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
+#if TORCH_VERSION_MAJOR < 1 || (TORCH_VERSION_MAJOR == 1 && TORCH_VERSION_MINOR < 13)
+#error "gotorch needs libtorch 1.13 or later; this is older"
+#endif
+
 namespace {
+
+// A training step frees all that it allocated. By default glibc gives such
+// blocks back to the kernel, which then has to clear pages anew in every step,
+// and its limits adapt, so that resident memory jumps. Kept, the memory is what
+// the largest step took. In a Go program libtorch is the one user of malloc.
+const bool memory_is_kept = [] {
+#ifdef __GLIBC__
+  mallopt(M_ARENA_MAX, 1);       // goroutines move between threads
+  mallopt(M_MMAP_MAX, 0);        // no block is mapped and unmapped by itself
+  mallopt(M_TRIM_THRESHOLD, -1);  // the heap does not shrink
+#endif
+  return true;
+}();
 
 std::atomic<int64_t> live_handles{0};
 
