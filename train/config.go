@@ -38,10 +38,9 @@ type Config struct {
 
 	// Data. Subsets are random, drawn with the seed, as lists are often sorted by class.
 	Train      string `json:"train"`       // imglist, class folder or IDX images, as preprocess.Open takes it
-	Val        string `json:"val"`         // likewise; either this or Holdout
+	Val        string `json:"val"`         // likewise
 	DataDir    string `json:"data_dir"`    // root of the paths in imglists
 	Classes    string `json:"classes"`     // file with one class name a line; class folders bring their own, other data count as "0", "1", …
-	Holdout    int    `json:"holdout"`     // training images set aside for validation instead of Val
 	TrainLimit int    `json:"train_limit"` // 0: train on this many images only; 0 is all
 	ValLimit   int    `json:"val_limit"`   // 0: validate on this many images only; 0 is all
 
@@ -86,9 +85,6 @@ func (c Config) Validate() error {
 	if err := c.validateNumbers(); err != nil {
 		return err
 	}
-	if err := c.validateData(); err != nil {
-		return err
-	}
 	return c.validateInput()
 }
 
@@ -110,7 +106,6 @@ func (c Config) validateNumbers() error {
 		{"fc-lr-factor", c.FCLRFactor, c.FCLRFactor >= 0, "at least 0"},
 		{"momentum", c.Momentum, c.Momentum > 0 && c.Momentum < 1, "between 0 and 1"},
 		{"weight-decay", c.WeightDecay, c.WeightDecay >= 0, "at least 0"},
-		{"holdout", float64(c.Holdout), c.Holdout >= 0, "at least 0"},
 		{"train-limit", float64(c.TrainLimit), c.TrainLimit >= 0, "at least 0"},
 		{"val-limit", float64(c.ValLimit), c.ValLimit >= 0, "at least 0"},
 	} {
@@ -121,17 +116,11 @@ func (c Config) validateNumbers() error {
 	return nil
 }
 
-func (c Config) validateData() error {
-	if c.Train == "" {
-		return ascood.Errorf(ascood.Invalid, "--train is missing: an imglist, a folder of class folders or IDX images")
-	}
-	if (c.Val == "") == (c.Holdout == 0) {
-		return ascood.Errorf(ascood.Invalid, "validation images: give either --val or --holdout")
-	}
-	return nil
-}
-
+// validateInput checks what is said about the images.
 func (c Config) validateInput() error {
+	if c.Train == "" || c.Val == "" {
+		return ascood.Errorf(ascood.Invalid, "--train and --val are to name images: a list, a folder with a folder for each class, or an IDX file")
+	}
 	if c.Preprocess == (preprocess.Config{}) {
 		return ascood.Errorf(ascood.Invalid, "preprocessing is missing: give --preprocess with one of %s, or --pre-size, --image-size, --mean and --std",
 			strings.Join(preprocess.Presets(), ", "))

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,47 +21,27 @@ type images struct {
 func openImages(c Config) (*images, error) {
 	train, err := preprocess.Open(c.Train, c.DataDir)
 	if err != nil {
+		return nil, fmt.Errorf("--train: %w", err)
+	}
+	val, err := preprocess.Open(c.Val, c.DataDir)
+	if err != nil {
+		return nil, fmt.Errorf("--val: %w", err)
+	}
+	if err := sameClasses(train, val); err != nil {
 		return nil, err
 	}
 	classes, err := classesOf(c, train)
 	if err != nil {
 		return nil, err
 	}
-	d := &images{classes: classes}
-	if d.train, d.val, err = split(c, train); err != nil {
-		return nil, err
+	d := &images{train: subset(train, c.TrainLimit, c.Seed, 0), val: subset(val, c.ValLimit, c.Seed, 1), classes: classes}
+	if err := checkLabels(d.train, classes); err != nil {
+		return nil, fmt.Errorf("--train: %w", err)
 	}
-	if c.Val != "" {
-		if d.val, err = preprocess.Open(c.Val, c.DataDir); err != nil {
-			return nil, err
-		}
-		if err := sameClasses(train, d.val); err != nil {
-			return nil, err
-		}
-	}
-	d.val = subset(d.val, c.ValLimit, c.Seed, 1)
-	for _, set := range []preprocess.Dataset{d.train, d.val} {
-		if err := checkLabels(set, classes); err != nil {
-			return nil, err
-		}
+	if err := checkLabels(d.val, classes); err != nil {
+		return nil, fmt.Errorf("--val: %w", err)
 	}
 	return d, nil
-}
-
-// split sets Holdout random images aside and keeps TrainLimit of the others.
-func split(c Config, d preprocess.Dataset) (train, holdout preprocess.Dataset, err error) {
-	if c.Holdout+max(c.TrainLimit, 1) > d.Len() {
-		return nil, nil, ascood.Errorf(ascood.Invalid, "%s has %d images: too few for --holdout %d and --train-limit %d", c.Train, d.Len(), c.Holdout, c.TrainLimit)
-	}
-	if c.Holdout == 0 {
-		return subset(d, c.TrainLimit, c.Seed, 0), nil, nil
-	}
-	order := random(c.Seed, forSubset, 0).Perm(d.Len())
-	rest := order[c.Holdout:]
-	if c.TrainLimit > 0 {
-		rest = rest[:c.TrainLimit]
-	}
-	return preprocess.Subset(d, rest), preprocess.Subset(d, order[:c.Holdout]), nil
 }
 
 // subset draws limit images, or keeps all where limit is 0 or reaches them.

@@ -26,8 +26,9 @@ last.safetensors (the state to resume from) and metrics.csv to --output.
   ascood-train --resume --output run
 
 Images come as a list of "relative/path label" lines, as a folder with a folder
-for each class, or as an IDX file of the MNIST family. Defaults are the published
-hyperparameters; each run prints all of its own.
+for each class, or as an IDX file of the MNIST family; [FROM:TO] after any of
+them picks a run of its images. Defaults are the published hyperparameters; each
+run prints all of its own.
 `
 
 func main() { cli.Main(run) }
@@ -97,7 +98,6 @@ func (f *flags) data() {
 	c := &f.config
 	f.StringVar(&c.Train, "train", c.Train, "training images: list, folder or IDX `file`")
 	f.StringVar(&c.Val, "val", c.Val, "validation images: list, folder or IDX `file`")
-	f.IntVar(&c.Holdout, "holdout", c.Holdout, "instead of --val: random training images to set aside for validation")
 	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "`folder` that the paths of an image list start from (default: the list's own)")
 	f.StringVar(&c.Classes, "classes", c.Classes, "`file` with one class name a line (default: the class folders' names, or the labels' numbers)")
 	f.IntVar(&c.TrainLimit, "train-limit", c.TrainLimit, "train on so many random images only; 0 is all")
@@ -143,7 +143,7 @@ func (f *flags) settle(own train.Config) error {
 	if f.resume {
 		return f.contradictions(own)
 	}
-	return cli.Require(f.FlagSet, "train", "arch", "augment", "output")
+	return cli.Require(f.FlagSet, "train", "val", "arch", "augment", "output")
 }
 
 // Flags that are not part of the configuration, and those that make up one part

@@ -1,0 +1,89 @@
+package train
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"github.com/ascood/ascood/gotorch"
+	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// stepper makes steps on one batch of random pixels, uploaded anew each time, as
+// the loop does.
+type stepper struct {
+	learner *learner
+	input   input
+	pixels  []uint8
+	labels  []int64
+	at      when
+}
+
+func newStepper(tb testing.TB, scope *gotorch.Scope, c Config, batch int) *stepper {
+	tb.Helper()
+	c.Preprocess = preprocess.Config{PreSize: 28, ImageSize: 28, Mean: [3]float64{.5, .5, .5}, Std: [3]float64{.5, .5, .5}}
+	g, err := models.New(c.spec(10))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	net, err := newNetwork(scope, g, initial(g, c.Sigma, 1), gotorch.CPU, channelsLast)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	l, err := newLearner(c, net, 28, 1e6)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := &stepper{learner: l, input: newInput(scope, c.Preprocess, gotorch.CPU), pixels: make([]uint8, batch*28*28*3), at: when{epoch: 1}}
+	rng := random(1, forOrder, 0)
+	for i := range s.pixels {
+		s.pixels[i] = uint8(rng.Uint32())
+	}
+	for range batch {
+		s.labels = append(s.labels, int64(rng.IntN(10)))
+	}
+	return s
+}
+
+func (st *stepper) step(tb testing.TB) {
+	tb.Helper()
+	s := gotorch.NewScope()
+	defer s.Close()
+	x, y := st.input.images(s, st.pixels, len(st.labels)), st.input.labels(s, st.labels)
+	if _, err := st.learner.step(s, x, y, st.at); err != nil {
+		tb.Fatal(err)
+	}
+	st.at.step++
+}
+
+// allThreads lets libtorch use every processor, as a run does by default.
+func allThreads(tb testing.TB) {
+	tb.Helper()
+	if err := gotorch.SetNumThreads(runtime.NumCPU()); err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// BenchmarkStep trains resnet18_32x32 of width 16 on 28x28 images.
+func BenchmarkStep(b *testing.B) {
+	allThreads(b)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for _, method := range []string{MethodASCOOD, MethodCE} {
+		for _, batch := range []int{64, 128} {
+			b.Run(fmt.Sprintf("%s/batch=%d", method, batch), func(b *testing.B) {
+				scope := gotorch.NewScope()
+				defer scope.Close()
+				c := Default(OODGradient)
+				c.Method, c.Arch, c.Width = method, "resnet18_32x32", 16
+				st := newStepper(b, scope, c, batch)
+				st.step(b)
+				for b.Loop() {
+					st.step(b)
+				}
+				b.ReportMetric(float64(b.N*batch)/b.Elapsed().Seconds(), "images/s")
+			})
+		}
+	}
+}

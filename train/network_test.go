@@ -1,0 +1,176 @@
+package train
+
+import (
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/gotorch"
+	"github.com/ascood/ascood/models"
+)
+
+// loadNet reads a reference network and its inputs and outputs.
+func loadNet(t *testing.T, scope *gotorch.Scope, name string) (*network, func(key string) gotorch.Tensor) {
+	t.Helper()
+	read := func(file string) checkpoint.StateDict {
+		c, err := checkpoint.Load(filepath.Join("..", "testdata", "nets", file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Model
+	}
+	state := read(name + ".safetensors")
+	g, err := models.Infer(strings.TrimPrefix(name, "ascood-"), state.Shapes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	net, err := newNetwork(scope, g, state, gotorch.CPU, channelsLast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	io := read(name + ".io.safetensors")
+	return net, func(key string) gotorch.Tensor {
+		if values, err := io[key].Int64s(); err == nil {
+			return gotorch.FromSlice(scope, values, io[key].Shape...)
+		}
+		values, err := io[key].Float32s()
+		if err != nil {
+			t.Fatalf("%s: %v", key, err)
+		}
+		return gotorch.FromSlice(scope, values, io[key].Shape...)
+	}
+}
+
+// off is the largest difference relative to want's largest magnitude.
+func off(got, want gotorch.Tensor) float64 {
+	return got.Sub(want).Abs().Max().Item() / want.Abs().Max().Item()
+}
+
+// TestNetworks compares logits and saliency with the reference's, and makes sure
+// that neither changes the network.
+func TestNetworks(t *testing.T) {
+	for _, name := range []string{"resnet18_32x32", "ascood-resnet18_32x32", "lenet"} {
+		t.Run(name, func(t *testing.T) {
+			scope := gotorch.NewScope()
+			defer scope.Close()
+			net, io := loadNet(t, scope, name)
+			before, err := net.stateDict()
+			if err != nil {
+				t.Fatal(err)
+			}
+			x, target := io("x"), io("target")
+			if d := off(net.forward(x, inference), io("logits")); !(d < 1e-4) {
+				t.Errorf("logits are off by %.2g", d)
+			}
+			l := &learner{net: net}
+			if d := off(l.saliency(scope, x, target), io("saliency")); !(d < 1e-4) {
+				t.Errorf("saliency is off by %.2g", d)
+			}
+			after, err := net.stateDict()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !equalStates(before, after) {
+				t.Error("inference changed the network")
+			}
+		})
+	}
+}
+
+func equalStates(a, b checkpoint.StateDict) bool {
+	return maps.EqualFunc(a, b, func(x, y *checkpoint.Tensor) bool {
+		return x.DType == y.DType && slices.Equal(x.Shape, y.Shape) && slices.Equal(x.Data, y.Data)
+	})
+}
+
+// TestSaliencyNeedsNoWeights: what inference computes is constant to autograd
+// but for the image, so no gradient of a weight can be computed.
+func TestSaliencyNeedsNoWeights(t *testing.T) {
+	scope := gotorch.NewScope()
+	defer scope.Close()
+	net, io := loadNet(t, scope, "ascood-resnet18_32x32")
+	if net.forward(io("x"), inference).RequiresGrad() {
+		t.Error("logits of inference depend on weights")
+	}
+	if !net.forward(io("x"), training).RequiresGrad() {
+		t.Error("logits of training do not depend on weights")
+	}
+}
+
+// TestTrainAll makes a step with every architecture and head that there is.
+func TestTrainAll(t *testing.T) {
+	for _, arch := range models.Archs() {
+		for _, method := range []string{MethodASCOOD, MethodCE} {
+			t.Run(arch+"/"+method, func(t *testing.T) {
+				scope := gotorch.NewScope()
+				defer scope.Close()
+				c := Default(OODShuffle)
+				c.Arch, c.Method, c.Width = arch, method, 6
+				st := newStepper(t, scope, c, 4)
+				before, err := st.learner.net.stateDict()
+				if err != nil {
+					t.Fatal(err)
+				}
+				st.step(t)
+				after, err := st.learner.net.stateDict()
+				if err != nil {
+					t.Fatal(err)
+				}
+				for name := range before {
+					same := slices.Equal(before[name].Data, after[name].Data)
+					if constant := name == "sigma"; same != constant {
+						t.Errorf("%s: unchanged is %v, want %v", name, same, constant)
+					}
+				}
+			})
+		}
+	}
+}
+
+func TestInitial(t *testing.T) {
+	g, err := models.New(models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadASCOOD})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := initial(g, 0.5, 1)
+	if err := g.Check(state.Shapes()); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name     string
+		low, top float64 // bounds of the values
+		std      float64
+	}{
+		{"backbone.layer4.0.conv2.weight", -1 / math.Sqrt(576), 1 / math.Sqrt(576), 1 / math.Sqrt(3*576)},
+		{"backbone.fc.weight", -1 / math.Sqrt(64), 1 / math.Sqrt(64), 1 / math.Sqrt(3*64)},
+		{"backbone.fc.bias", -1 / math.Sqrt(64), 1 / math.Sqrt(64), 1 / math.Sqrt(3*64)},
+		{"backbone.bn1.weight", 1, 1, 0},
+		{"backbone.bn1.bias", 0, 0, 0},
+		{"backbone.bn1.running_mean", 0, 0, 0},
+		{"backbone.bn1.running_var", 1, 1, 0},
+		{"sigma", 0.5, 0.5, 0},
+	} {
+		values, err := state[test.name].Float32s()
+		if err != nil {
+			t.Fatal(err)
+		}
+		low, top := float64(slices.Min(values)), float64(slices.Max(values))
+		if low < test.low-1e-7 || top > test.top+1e-7 {
+			t.Errorf("%s: values in [%g, %g], want [%g, %g]", test.name, low, top, test.low, test.top)
+		}
+		var sum float64
+		for _, v := range values {
+			sum += math.Pow(float64(v)-(test.low+test.top)/2, 2)
+		}
+		if std := math.Sqrt(sum / float64(len(values))); math.Abs(std-test.std) > 0.35*test.std {
+			t.Errorf("%s: spread %g, want %g", test.name, std, test.std)
+		}
+	}
+	if !equalStates(state, initial(g, 0.5, 1)) || equalStates(state, initial(g, 0.5, 2)) {
+		t.Error("the seed does not decide the weights")
+	}
+}

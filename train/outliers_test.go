@@ -1,0 +1,112 @@
+package train
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/ascood/ascood/gotorch"
+)
+
+// ramp is 0, 1, … as [shape].
+func ramp(s *gotorch.Scope, shape ...int) gotorch.Tensor {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	return gotorch.Arange(s, 0, n, gotorch.Float32).View(shape...)
+}
+
+func TestGradientOutliers(t *testing.T) {
+	s := gotorch.NewScope()
+	defer s.Close()
+	x := ramp(s, 1, 3, 2, 2)
+	m := gotorch.FromSlice(s, []float32{.1, -.9, .2, 0, .3, .4, .5, -.6, .7, .8, -.2, 0}, 1, 3, 2, 2)
+	got := gotorch.ToSlice[float32](gradientOutliers(x, m, 10, 3))
+	want := []float32{0, 1 - 9, 2, 3, 4, 5, 6, 7, 8 + 7, 9 + 8, 10, 11}
+	if err := s.Err(); err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+}
+
+func TestShuffleOutliers(t *testing.T) {
+	s := gotorch.NewScope()
+	defer s.Close()
+	x := ramp(s, 1, 3, 2, 2)
+	// Pixel 3 has the largest sum of exp, though not the largest sum; then 0, 1, 2.
+	m := gotorch.FromSlice(s, []float32{1, 1, 0, 3, 1, 1, 0, -1, 1, .9, 0, -1}, 1, 3, 2, 2)
+	top := salientPixels(m, 3)
+	if got, want := gotorch.ToSlice[int64](top), []int64{3, 0, 1}; !slices.Equal(got, want) {
+		t.Fatalf("most salient pixels %v, want %v", got, want)
+	}
+	permutation := gotorch.FromSlice(s, []int64{1, 2, 0}, 1, 3)
+	got := gotorch.ToSlice[float32](shuffleOutliers(x, top, permutation))
+	want := []float32{1, 3, 2, 0, 5, 7, 6, 4, 9, 11, 10, 8} // 3 gets 0, 0 gets 1, 1 gets 3
+	if err := s.Err(); err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+}
+
+func TestPermutations(t *testing.T) {
+	s := gotorch.NewScope()
+	defer s.Close()
+	draw := func(seed uint64) []int64 {
+		return gotorch.ToSlice[int64](permutations(s, gotorch.Zeros(s, []int{50, 20}), gotorch.NewGenerator(s, gotorch.CPU, seed)))
+	}
+	all := draw(1)
+	if err := s.Err(); err != nil {
+		t.Fatal(err)
+	}
+	firsts := map[int64]bool{}
+	for row := range slices.Chunk(all, 20) {
+		firsts[row[0]] = true
+		sorted := slices.Sorted(slices.Values(row))
+		for i, v := range sorted {
+			if v != int64(i) {
+				t.Fatalf("%v is no permutation", row)
+			}
+		}
+	}
+	if len(firsts) < 10 {
+		t.Errorf("50 rows begin with %d different numbers of 20", len(firsts))
+	}
+	if !slices.Equal(all, draw(1)) || slices.Equal(all, draw(2)) {
+		t.Error("the seed does not decide what is drawn")
+	}
+}
+
+func TestGaussianOutliers(t *testing.T) {
+	s := gotorch.NewScope()
+	defer s.Close()
+	x := gotorch.Ones(s, []int{16, 3, 32, 32})
+	noise := gaussianOutliers(s, x, 0.1, gotorch.NewGenerator(s, gotorch.CPU, 1))
+	mean, std := noise.Mean().Item(), noise.Std().Item()
+	if !slices.Equal(noise.Shape(), x.Shape()) || math.Abs(mean) > 2e-3 || math.Abs(std-0.1) > 2e-3 {
+		t.Errorf("noise of shape %v with mean %.4f and std %.4f, want mean 0 and std 0.1", noise.Shape(), mean, std)
+	}
+}
+
+func TestNewOutliers(t *testing.T) {
+	for _, test := range []struct {
+		oodType string
+		share   float64
+		want    string
+	}{
+		{"noise", 0.1, `unknown --ood-type "noise"; known are gradient, shuffle, gaussian`},
+		{OODShuffle, 0.001, "--p-inv 0.001: less than one pixel of 28x28"},
+		{OODShuffle, 0.002, ""},
+	} {
+		_, err := newOutliers(test.oodType, test.share, 28)
+		if got := message(err); got != test.want {
+			t.Errorf("%s, %g: error %q, want %q", test.oodType, test.share, got, test.want)
+		}
+	}
+}
+
+// message is an error's text, "" for none.
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
