@@ -52,14 +52,14 @@ func (s subset) Label(i int) int   { return s.Dataset.Label(s.indices[i]) }
 
 func (s subset) Load(i int) (*image.NRGBA, error) { return s.Dataset.Load(s.indices[i]) }
 
-// Classes returns the class names of a dataset that knows them (a *Folder, or a
-// Subset of one), else nil.
+// Classes returns the class names of a dataset that knows them (a *Folder,
+// CIFAR's own files, or a Subset of either), else nil.
 func Classes(d Dataset) []string {
-	switch d := d.(type) {
-	case *Folder:
-		return d.Classes()
-	case subset:
-		return Classes(d.Dataset)
+	if named, ok := d.(interface{ Classes() []string }); ok {
+		return named.Classes()
 	}
 	return nil
 }
+
+// Classes are those of the whole.
+func (s subset) Classes() []string { return Classes(s.Dataset) }

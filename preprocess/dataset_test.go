@@ -317,7 +317,7 @@ func TestOpen(t *testing.T) {
 		}
 	}
 	_, err := Open(filepath.Join(dir, "data", "cat", "a.png"), "")
-	wantInvalid(t, err, "a.png", "neither a folder, an IDX file nor a list")
+	wantInvalid(t, err, "a.png", "neither a folder, an IDX file")
 	_, err = Open(filepath.Join(dir, "nothing"), "")
 	wantInvalid(t, err, "nothing")
 	_, err = Open(write(t, dir, "empty", nil), "")

@@ -12,12 +12,17 @@ import (
 	"github.com/ascood/ascood"
 )
 
-// Open opens a dataset by what path is: a folder (OpenFolder), an IDX images
-// file, plain or gzipped, whose labels are those of the file beside it (for
-// t10k-images-idx3-ubyte that is t10k-labels-idx1-ubyte, with or without .gz;
-// without such a file it is unlabelled), or a list of images under root
-// (OpenImglist). An empty root is the list's own folder. As in Python, a suffix
-// of [FROM:TO] picks a run of the images, counted from 0, TO not included.
+// Open opens a dataset by what path is:
+//   - a folder of images (OpenFolder);
+//   - the folder of CIFAR's binary version, which stands for its training images,
+//     or one of its files, whose names end in .bin (OpenCIFAR);
+//   - an IDX images file, plain or gzipped, whose labels are those of the file
+//     beside it: for t10k-images-idx3-ubyte that is t10k-labels-idx1-ubyte, with
+//     or without .gz; without such a file it is unlabelled (OpenIDX);
+//   - a list of images under root, the list's own folder if empty (OpenImglist).
+//
+// As in Python, a suffix of [FROM:TO] picks a run of the images, counted from 0,
+// TO not included.
 func Open(path, root string) (Dataset, error) {
 	match := rangeSuffix.FindStringSubmatch(path)
 	if match == nil {
@@ -67,7 +72,13 @@ func open(path, root string) (Dataset, error) {
 		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
 	}
 	if info.IsDir() {
+		if training := cifarTraining(path); training != nil {
+			return OpenCIFAR(training...)
+		}
 		return OpenFolder(path)
+	}
+	if strings.HasSuffix(path, ".bin") {
+		return OpenCIFAR(path)
 	}
 	head, err := peek(path)
 	switch {
@@ -76,7 +87,7 @@ func open(path, root string) (Dataset, error) {
 	case bytes.HasPrefix(head, []byte{0, 0, idxType}):
 		return OpenIDX(path, labelsBeside(path))
 	case bytes.IndexByte(head, 0) >= 0:
-		return nil, ascood.Errorf(ascood.Invalid, "%s: neither a folder, an IDX file nor a list of images", path)
+		return nil, ascood.Errorf(ascood.Invalid, "%s: neither a folder, an IDX file, CIFAR's .bin file nor a list of images", path)
 	}
 	if root == "" {
 		root = filepath.Dir(path)
