@@ -2,7 +2,10 @@ package train
 
 import (
 	"fmt"
+	"os"
 	"runtime"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/ascood/ascood/gotorch"
@@ -86,4 +89,44 @@ func BenchmarkStep(b *testing.B) {
 			})
 		}
 	}
+}
+
+// BenchmarkMemory makes 500 steps and reports how much memory of the process was
+// resident after the 10th and after the last.
+func BenchmarkMemory(b *testing.B) {
+	allThreads(b)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	scope := gotorch.NewScope()
+	defer scope.Close()
+	c := Default(OODGradient)
+	c.Arch, c.Width = "resnet18_32x32", 8
+	st := newStepper(b, scope, c, 32)
+	for range 10 {
+		st.step(b)
+	}
+	early := resident(b)
+	for b.Loop() {
+		for st.at.step < 500 {
+			st.step(b)
+		}
+	}
+	late := resident(b)
+	b.ReportMetric(early, "MB-step-10")
+	b.ReportMetric(late, "MB-step-500")
+	b.ReportMetric(100*(late/early-1), "%-growth")
+}
+
+// resident is the process's resident memory in MB.
+func resident(tb testing.TB) float64 {
+	tb.Helper()
+	data, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	pages, err := strconv.Atoi(strings.Fields(string(data))[1])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return float64(pages*os.Getpagesize()) / 1e6
 }

@@ -101,6 +101,49 @@ func TestSaliencyNeedsNoWeights(t *testing.T) {
 	}
 }
 
+// TestLayouts takes the first gradients in both layouts. They differ by more
+// than rounding where an activation next to 0 is on its other side (see
+// TestReference).
+func TestLayouts(t *testing.T) {
+	ref := readReference(t, OODGradient)
+	scope := gotorch.NewScope()
+	defer scope.Close()
+	c := Default(OODGradient)
+	c.Arch, c.Width = "resnet18_32x32", 8
+	x, y := ref.tensor(t, scope, "batch0.data"), ref.integers(t, scope, "batch0.label")
+	ood := reference{given: ref.want}.tensor(t, scope, "batch0.ood")
+	take := func(order layout) (loss float64, grads []gotorch.Tensor) {
+		g, err := models.New(c.spec(10))
+		if err != nil {
+			t.Fatal(err)
+		}
+		net, err := newNetwork(scope, g, ref.init(), gotorch.CPU, order)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l, err := newLearner(c, net, referenceSize, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lossID, lossOOD, _ := l.losses(x, ood, y)
+		total := lossID.Add(lossOOD)
+		return total.Item(), gotorch.Grad([]gotorch.Tensor{total}, l.sgd.Params(), gotorch.GradOptions{})
+	}
+	loss1, grads1 := take(channelsLast)
+	loss2, grads2 := take(rowMajor)
+	if math.Abs(loss1-loss2) > 1e-5*loss2 {
+		t.Errorf("losses %v and %v", loss1, loss2)
+	}
+	var apart, length float64
+	for i := range grads1 {
+		apart += grads1[i].Sub(grads2[i]).Pow(2).Sum().Item()
+		length += grads2[i].Pow(2).Sum().Item()
+	}
+	if err := scope.Err(); err != nil || !(apart < 1e-4*length) {
+		t.Errorf("gradients are %.2g of their length apart, %v", math.Sqrt(apart/length), err)
+	}
+}
+
 // TestTrainAll makes a step with every architecture and head that there is.
 func TestTrainAll(t *testing.T) {
 	for _, arch := range models.Archs() {

@@ -16,6 +16,9 @@ type progress struct {
 	bar    *progressbar.ProgressBar // nil where w is no terminal
 }
 
+// throttle is the least time between two pictures of the bar.
+const throttle = 200 * time.Millisecond
+
 // newProgress shows a run of the given number of epochs, with so many images
 // left to train on.
 func newProgress(w io.Writer, bar bool, epochs, images int) *progress {
@@ -24,7 +27,7 @@ func newProgress(w io.Writer, bar bool, epochs, images int) *progress {
 		p.bar = progressbar.NewOptions(images,
 			progressbar.OptionSetWriter(w), progressbar.OptionClearOnFinish(),
 			progressbar.OptionShowIts(), progressbar.OptionSetItsString("images"),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(200*time.Millisecond),
+			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(throttle),
 			progressbar.OptionSetWidth(20))
 	}
 	return p

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"encoding/binary"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood/internal/cli"
+)
+
+// data writes 60 images of 28x28 in two classes, dark and bright, as IDX.
+func data(t *testing.T) string {
+	t.Helper()
+	const n = 60
+	images, labels := []byte{0, 0, 8, 3}, []byte{0, 0, 8, 1, 0, 0, 0, n}
+	for _, d := range []uint32{n, 28, 28} {
+		images = binary.BigEndian.AppendUint32(images, d)
+	}
+	for i := range n {
+		labels = append(labels, byte(i%2))
+		for p := range 28 * 28 {
+			images = append(images, byte(i%2*128+(i*31+p*17)%100))
+		}
+	}
+	dir := t.TempDir()
+	path := filepath.Join(dir, "images-idx3-ubyte")
+	for file, content := range map[string][]byte{path: images, filepath.Join(dir, "labels-idx1-ubyte"): labels} {
+		if err := os.WriteFile(file, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return path
+}
+
+func command(t *testing.T, ctx context.Context, args ...string) (stdout, stderr string, status int) {
+	t.Helper()
+	var out, errs strings.Builder
+	err := run(ctx, args, &out, &errs)
+	status = cli.Report(&errs, "ascood-train", err)
+	return out.String(), errs.String(), status
+}
+
+// args is a command line that trains for an epoch or two.
+func args(data, output string, more ...string) []string {
+	return append([]string{
+		"--train", data + "[0:40]", "--val", data + "[40:60]", "--arch", "lenet", "--augment", "none", "--epochs", "2", "--batch-size", "8",
+		"--pre-size", "28", "--image-size", "28", "--mean", ".5,.5,.5", "--std", ".5,.5,.5", "--threads", "1", "-o", output,
+	}, more...)
+}
+
+func TestTrain(t *testing.T) {
+	images, output := data(t), filepath.Join(t.TempDir(), "run")
+	_, stderr, status := command(t, t.Context(), args(images, output)...)
+	if status != 0 {
+		t.Fatal(stderr)
+	}
+	for _, part := range []string{
+		"  --lr 0.1\n", "  --ood-type gradient\n", "  --alpha-max 300\n", "--mean 0.5,0.5,0.5", "msg=network arch=lenet width=6 head=ascood classes=2",
+		"msg=images train=40 val=20", "epoch 2/2  loss ", "msg=finished epochs=2",
+	} {
+		if !strings.Contains(stderr, part) {
+			t.Errorf("%q is not in\n%s", part, stderr)
+		}
+	}
+	for _, name := range []string{"best.safetensors", "last.safetensors", "metrics.csv"} {
+		if _, err := os.Stat(filepath.Join(output, name)); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, stderr, status := command(t, t.Context(), args(images, output)...); status == 0 || !strings.Contains(stderr, "continue it with --resume") {
+		t.Errorf("a second run in the same place: status %d, %s", status, stderr)
+	}
+	if _, stderr, status := command(t, t.Context(), "--resume", "-o", output); status != 0 {
+		t.Errorf("resuming a finished run: status %d, %s", status, stderr)
+	}
+}
+
+func TestResume(t *testing.T) {
+	images, output := data(t), filepath.Join(t.TempDir(), "run")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, stderr, status := command(t, ctx, args(images, output, "--seed", "7", "--method", "ce")...)
+	if status != cli.StatusInterrupted || !strings.Contains(stderr, "to go on: ascood-train --resume --output "+output) {
+		t.Fatalf("interrupted: status %d, %s", status, stderr)
+	}
+	if strings.Contains(stderr, "--ood-type") {
+		t.Errorf("a plain classifier does not make outliers:\n%s", stderr)
+	}
+	_, stderr, status = command(t, t.Context(), "--resume", "-o", output, "--lr", "0.2", "--seed", "7", "--batch-size", "16", "--preprocess", "cifar10")
+	want := `contradicted by --lr 0.2 (the run has "0.1"), --batch-size 16 (the run has "8"), preprocessing {PreSize:32 `
+	if status != cli.StatusUsage || !strings.Contains(stderr, want) || strings.Contains(stderr, "--seed 7 (") {
+		t.Errorf("contradicting flags: status %d, %s", status, stderr)
+	}
+	_, stderr, status = command(t, t.Context(), args(images, output, "--seed", "7", "--method", "ce", "--resume")...)
+	if status != 0 || !strings.Contains(stderr, "msg=finished epochs=2") {
+		t.Errorf("resuming with the same flags: status %d, %s", status, stderr)
+	}
+}
+
+func TestFlags(t *testing.T) {
+	images := data(t)
+	for _, test := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"unknown flag", []string{"--speed", "9"}, "unknown flag: --speed"},
+		{"nothing", nil, "--train is missing"},
+		{"nothing to resume", []string{"--resume", "-o", t.TempDir()}, "nothing to resume"},
+		{"word", []string{"now"}, `unexpected argument "now"`},
+		{"method", args(images, t.TempDir(), "--method", "x"), "known are ascood, ce"},
+		{"outliers", args(images, t.TempDir(), "--ood-type", "x"), "known are gradient, shuffle, gaussian"},
+		{"both ways to say it", args(images, t.TempDir(), "--preprocess", "cifar10"), "give one or the other"},
+		{"augmentation", args(images, t.TempDir(), "--augment", "x"), "known are none, classic, largescale"},
+		{"device", args(images, t.TempDir(), "--device", "x"), "known are cpu, cuda, cuda:N; or auto"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if _, stderr, status := command(t, t.Context(), test.args...); status == 0 || !strings.Contains(stderr, test.want) {
+				t.Errorf("status %d, %q is not in %s", status, test.want, stderr)
+			}
+		})
+	}
+}
+
+// TestDefaults: gaussian outliers have a published strength of their own.
+func TestDefaults(t *testing.T) {
+	f, err := parse(args("x", "y", "--ood-type", "gaussian"), os.Stdout)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.config.AlphaMin != 0.1 || f.config.AlphaMax != 0.1 {
+		t.Errorf("gaussian outliers of strength %g to %g, want 0.1", f.config.AlphaMax, f.config.AlphaMin)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	stdout, stderr, status := command(t, t.Context(), "--help")
+	if status != 0 || stderr != "" || !strings.Contains(stdout, "ascood-train --resume --output run") || !strings.Contains(stdout, "--fc-lr-factor") {
+		t.Errorf("status %d, %s%s", status, stdout, stderr)
+	}
+}

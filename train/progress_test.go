@@ -1,0 +1,38 @@
+package train
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestProgress(t *testing.T) {
+	row := Row{
+		Epoch: 1, LossID: 1.5, LossOOD: 0.25, LossEMA: 1.75, TrainAccuracy: 0.5, ValAccuracy: 0.625,
+		ImagesPerSecond: 543.21, Seconds: 12.5,
+	}
+	line := "epoch 1/2  loss 1.750 (images 1.500, outliers 0.250)  accuracy train 50.00% val 62.50%  543 images/s  12.5 s\n"
+	for _, bar := range []bool{false, true} {
+		var out strings.Builder
+		p := newProgress(&out, bar, 2, 200)
+		p.step(50, 1, tally{Images: 50, Correct: 10, LossEMA: 1.25})
+		time.Sleep(throttle + 10*time.Millisecond)
+		p.step(50, 1, tally{Images: 100, Correct: 45, LossEMA: 1.375})
+		p.epoch(row)
+		p.stop()
+		if !strings.Contains(out.String(), line) {
+			t.Errorf("bar %v: no line of the epoch in %q", bar, out.String())
+		}
+		if !bar {
+			if out.String() != line {
+				t.Errorf("more than a line: %q", out.String())
+			}
+			continue
+		}
+		for _, part := range []string{"epoch 1/2  loss 1.375  accuracy 45.0%", "images/s", "50%"} {
+			if !strings.Contains(out.String(), part) {
+				t.Errorf("the bar does not show %q: %q", part, out.String())
+			}
+		}
+	}
+}

@@ -1,0 +1,436 @@
+package train
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// writeStripes makes an IDX file of n images of 28x28 in four classes that are
+// easily told apart, stripes of different directions under noise, with its
+// labels, and returns the path of the images.
+func writeStripes(t *testing.T, n int) string {
+	t.Helper()
+	rng := random(7, forSubset, n)
+	images := binary.BigEndian.AppendUint32(nil, 0x803)
+	for _, d := range []int{n, 28, 28} {
+		images = binary.BigEndian.AppendUint32(images, uint32(d))
+	}
+	labels := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(nil, 0x801), uint32(n))
+	for i := range n {
+		class := i % 4
+		labels = append(labels, uint8(class))
+		phase := rng.IntN(6)
+		for y := range 28 {
+			for x := range 28 {
+				along := []int{x, y, x + y, x - y + 28}[class] + phase
+				images = append(images, uint8(along/3%2*150+rng.IntN(100)))
+			}
+		}
+	}
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "train-labels-idx1-ubyte"), labels)
+	return write(t, filepath.Join(dir, "train-images-idx3-ubyte"), images)
+}
+
+func write(t *testing.T, path string, data []byte) string {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// small is a run of seconds: 10 steps an epoch, the last of them smaller.
+func small(t *testing.T) Config {
+	t.Helper()
+	data := writeStripes(t, 200)
+	c := Default(OODShuffle)
+	c.Arch, c.Epochs, c.BatchSize, c.LR, c.Augment = "lenet", 3, 16, 0.05, "classic"
+	c.Train, c.Val = data+"[0:150]", data+"[150:200]"
+	c.Preprocess = preprocess.Config{PreSize: 28, ImageSize: 28, Mean: [3]float64{.5, .5, .5}, Std: [3]float64{.5, .5, .5}}
+	return c
+}
+
+func options(t *testing.T) Options {
+	t.Helper()
+	return Options{Output: filepath.Join(t.TempDir(), "run"), Device: "cpu", Threads: 2}
+}
+
+func mustRun(t *testing.T, c Config, o Options) {
+	t.Helper()
+	if err := Run(t.Context(), c, o); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func read(t *testing.T, o Options, name string) *checkpoint.Checkpoint {
+	t.Helper()
+	c, err := checkpoint.Load(filepath.Join(o.Output, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// rows reads metrics.csv without its header.
+func rows(t *testing.T, o Options) [][]string {
+	t.Helper()
+	data, err := os.ReadFile(filepath.Join(o.Output, MetricsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	records, err := csv.NewReader(bytes.NewReader(data)).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return records[1:]
+}
+
+// TestRun trains from images to checkpoints and looks at all that is left.
+func TestRun(t *testing.T) {
+	for _, test := range []struct{ method, oodType string }{
+		{MethodASCOOD, OODGradient}, {MethodASCOOD, OODShuffle}, {MethodASCOOD, OODGaussian}, {MethodCE, OODGradient},
+	} {
+		t.Run(test.method+"/"+test.oodType, func(t *testing.T) {
+			c, o := small(t), options(t)
+			c.Method, c.OODType = test.method, test.oodType
+			c.AlphaMin, c.AlphaMax = Default(test.oodType).AlphaMin, Default(test.oodType).AlphaMax
+			var shown strings.Builder
+			o.Progress = &shown
+			mustRun(t, c, o)
+			checkMetrics(t, c, rows(t, o))
+			checkBest(t, c, o)
+			if lines := strings.Count(shown.String(), "\n"); lines != 3 || !strings.Contains(shown.String(), "epoch 3/3  loss ") {
+				t.Errorf("progress is not a line an epoch:\n%s", shown.String())
+			}
+		})
+	}
+}
+
+func checkMetrics(t *testing.T, c Config, got [][]string) {
+	t.Helper()
+	if len(got) != c.Epochs {
+		t.Fatalf("%d rows of metrics, want %d", len(got), c.Epochs)
+	}
+	for i, row := range got {
+		values := map[string]float64{}
+		for j, name := range columns {
+			values[name], _ = strconv.ParseFloat(row[j], 64)
+		}
+		wantAlpha := 0.0
+		if c.Method == MethodASCOOD {
+			wantAlpha = alpha(i+1, c.Epochs, c.AlphaMin, c.AlphaMax)
+		}
+		wantLR := c.LR * lrMultiplier(10*(i+1)-1, 30, c.LR)
+		if values["epoch"] != float64(i+1) || math.Abs(values["lr"]-wantLR) > 1e-5*wantLR || math.Abs(values["alpha"]-wantAlpha) > 1e-3 {
+			t.Errorf("row %v: want epoch %d, lr %g, alpha %g", row, i+1, wantLR, wantAlpha)
+		}
+		if (values["loss_ood"] > 0) != (c.Method == MethodASCOOD) || values["loss_id"] <= 0 || values["loss_ema"] <= 0 {
+			t.Errorf("row %v: unlikely losses", row)
+		}
+		if values["images_per_second"] <= 0 || values["seconds"] <= 0 {
+			t.Errorf("row %v: no time has passed", row)
+		}
+	}
+	if last, _ := strconv.ParseFloat(got[len(got)-1][slices.Index(columns, "val_accuracy")], 64); last < 0.6 {
+		t.Errorf("accuracy %g after training on an easy task with 4 classes", last)
+	}
+}
+
+// checkBest makes sure that best.safetensors has all that an export needs.
+func checkBest(t *testing.T, c Config, o Options) {
+	t.Helper()
+	best := read(t, o, BestFile)
+	m := best.Meta
+	if m.Arch != c.Arch || !slices.Equal(m.Classes, []string{"0", "1", "2", "3"}) || m.Preprocess == nil || *m.Preprocess != c.Preprocess {
+		t.Errorf("best.safetensors says %+v of itself", m)
+	}
+	if m.Accuracy < 0.6 || m.Epoch < 1 || m.Epoch > c.Epochs || len(best.Training) != 0 {
+		t.Errorf("accuracy %g in epoch %d, %d tensors of training", m.Accuracy, m.Epoch, len(best.Training))
+	}
+	var kept Config
+	if err := json.Unmarshal(m.Training, &kept); err != nil || kept != c {
+		t.Errorf("the configuration is kept as %+v, %v, want %+v", kept, err, c)
+	}
+	_, zscored := best.Model["sigma"]
+	if zscored != (c.Method == MethodASCOOD) {
+		t.Errorf("the head standardises its feature: %v", zscored)
+	}
+}
+
+// endAfter returns a context that ends when a run has asked n times whether it
+// has, as it does after every step and every epoch.
+func endAfter(t *testing.T, n int) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	t.Cleanup(cancel)
+	return &countdown{ctx, cancel, n}
+}
+
+type countdown struct {
+	context.Context
+	cancel context.CancelFunc
+	left   int
+}
+
+func (c *countdown) Err() error {
+	if c.left--; c.left == 0 {
+		c.cancel()
+	}
+	return c.Context.Err()
+}
+
+// TestResume interrupts runs and compares what their continuation ends with.
+func TestResume(t *testing.T) {
+	c := small(t)
+	whole := options(t)
+	mustRun(t, c, whole)
+	for _, test := range []struct {
+		name        string
+		checks      int // of the context
+		epoch, step int // finished then
+	}{
+		{"in the first epoch", 3, 0, 3},
+		{"after the first epoch", 11, 1, 0},
+		{"in the middle of an epoch", 11 + 5, 1, 5},
+		{"before the validation", 11 + 10, 1, 10},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			o := options(t)
+			err := Run(endAfter(t, test.checks), c, o)
+			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "to go on: ascood-train --resume --output "+o.Output) {
+				t.Fatalf("interrupted run returned %v", err)
+			}
+			if m := read(t, o, LastFile).Meta; m.Epoch != test.epoch || m.Step != test.step {
+				t.Fatalf("interrupted after %d epochs and %d steps, want %d and %d", m.Epoch, m.Step, test.epoch, test.step)
+			}
+			if err := Resume(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{LastFile, BestFile} {
+				want, got := read(t, whole, name), read(t, o, name)
+				if !equalStates(got.Model, want.Model) || !equalStates(got.Training, want.Training) {
+					t.Errorf("%s differs from that of an uninterrupted run", name)
+				}
+			}
+			for i, row := range rows(t, whole) {
+				if got := rows(t, o)[i][:8]; !slices.Equal(got, row[:8]) {
+					t.Errorf("metrics %v, uninterrupted %v", got, row[:8])
+				}
+			}
+		})
+	}
+}
+
+// TestSeed: equal seeds give equal weights, others do not; and a finished run is
+// neither overwritten nor changed.
+func TestSeed(t *testing.T) {
+	c, a, b, other := small(t), options(t), options(t), options(t)
+	c.Epochs = 1
+	mustRun(t, c, a)
+	mustRun(t, c, b)
+	if !equalStates(read(t, a, LastFile).Model, read(t, b, LastFile).Model) {
+		t.Error("two runs with one seed differ")
+	}
+	before, err := os.ReadFile(filepath.Join(a.Output, LastFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Seed = 1
+	mustRun(t, c, other)
+	if equalStates(read(t, a, LastFile).Model, read(t, other, LastFile).Model) {
+		t.Error("two seeds give one result")
+	}
+	if err := Run(t.Context(), c, a); err == nil || !strings.Contains(err.Error(), "already holds a run (last.safetensors): continue it with --resume, or choose another --output") {
+		t.Errorf("a run over another one: %v", err)
+	}
+	if err := Resume(t.Context(), a); err != nil {
+		t.Errorf("resuming a finished run: %v", err)
+	}
+	if after, err := os.ReadFile(filepath.Join(a.Output, LastFile)); err != nil || !bytes.Equal(before, after) {
+		t.Error("a finished run was changed")
+	}
+}
+
+func TestDiverged(t *testing.T) {
+	c, o := small(t), options(t)
+	c.LR = 1e20
+	err := Run(t.Context(), c, o)
+	if err == nil || ascood.CodeOf(err) != ascood.Invalid {
+		t.Fatalf("a diverging run returned %v", err)
+	}
+	for _, part := range []string{"not finite in epoch 1, step ", " of 10 ", "lower --lr", "lower --alpha-max or --w"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q does not say %q", err, part)
+		}
+	}
+	if entries, err := os.ReadDir(o.Output); err != nil || len(entries) != 0 {
+		t.Errorf("%v was written by a run that failed in its first epoch", entries)
+	}
+}
+
+func TestDivergedLater(t *testing.T) {
+	c, o := small(t), options(t)
+	if err := Run(endAfter(t, 11), c, o); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	poison(t, o)
+	before, err := os.ReadFile(filepath.Join(o.Output, LastFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := Resume(t.Context(), o); err == nil || !strings.Contains(err.Error(), "not finite in epoch 2, step 1 of 10") {
+		t.Errorf("resumed with huge weights: %v", err)
+	}
+	if after, err := os.ReadFile(filepath.Join(o.Output, LastFile)); err != nil || !bytes.Equal(before, after) {
+		t.Error("last.safetensors was overwritten")
+	}
+}
+
+// poison makes the saved network's next loss not finite.
+func poison(t *testing.T, o Options) {
+	t.Helper()
+	c := read(t, o, LastFile)
+	fc := c.Model["backbone.fc.weight"]
+	values := make([]float32, fc.Len())
+	for i := range values {
+		values[i] = float32(math.MaxFloat32) * float32(1-i%2*2)
+	}
+	c.Model["backbone.fc.weight"] = checkpoint.FromFloat32s(values, fc.Shape...)
+	if err := c.Save(filepath.Join(o.Output, LastFile)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWrongInput: each is found before training, and leaves nothing behind.
+func TestWrongInput(t *testing.T) {
+	good := small(t)
+	folder := func(classes ...string) string {
+		dir := t.TempDir()
+		for _, class := range classes {
+			if err := os.MkdirAll(filepath.Join(dir, class), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			write(t, filepath.Join(dir, class, "a.png"), nil)
+		}
+		return dir
+	}
+	unlabelled := filepath.Join(t.TempDir(), "images")
+	data, err := os.ReadFile(strings.TrimSuffix(good.Train, "[0:150]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, unlabelled, data)
+	for _, test := range []struct {
+		name   string
+		change func(c *Config, o *Options)
+		want   string
+	}{
+		{"method", func(c *Config, _ *Options) { c.Method = "sgd" }, `unknown --method "sgd"; known are ascood, ce`},
+		{"no architecture", func(c *Config, _ *Options) { c.Arch = "" }, "--arch is missing; known are lenet, resnet"},
+		{"architecture", func(c *Config, _ *Options) { c.Arch = "vgg" }, `unknown architecture "vgg"; known are lenet, resnet`},
+		{"outliers", func(c *Config, _ *Options) { c.OODType = "noise" }, "known are gradient, shuffle, gaussian"},
+		{"augmentation", func(c *Config, _ *Options) { c.Augment = "strong" }, `unknown augmentation "strong"; known are none, classic, largescale`},
+		{"no augmentation", func(c *Config, _ *Options) { c.Augment = "" }, "--augment is missing: none, classic, largescale"},
+		{"no preprocessing", func(c *Config, _ *Options) { c.Preprocess = preprocess.Config{} }, "preprocessing is missing: give --preprocess with one of aircraft, "},
+		{"number", func(c *Config, _ *Options) { c.PInv = 1.5 }, "--p-inv 1.5: must be in (0, 1]"},
+		{"not a number", func(c *Config, _ *Options) { c.LR = math.NaN() }, "--lr NaN: must be at least 1e-6"},
+		{"range", func(c *Config, _ *Options) { c.AlphaMin = 400 }, "--alpha-max 300: must be at least --alpha-min"},
+		{"no data", func(c *Config, _ *Options) { c.Train = "" }, "--train and --val are to name images"},
+		{"data missing", func(c *Config, _ *Options) { c.Train = "/nowhere/list.txt" }, "--train: stat /nowhere/list.txt: no such file"},
+		{"validation missing", func(c *Config, _ *Options) { c.Val = "/nowhere/list.txt" }, "--val: stat /nowhere/list.txt: no such file"},
+		{"unlabelled", func(c *Config, _ *Options) { c.Val = unlabelled }, "--val: images[0] has no label"},
+		{"too few classes", func(c *Config, _ *Options) {
+			c.Classes = write(t, filepath.Join(t.TempDir(), "classes"), []byte("x\ny\nz\n"))
+		}, "--train: train-images-idx3-ubyte[3] has label 3, but there are 3 classes (0 to 2)"},
+		{"new class in validation", func(c *Config, _ *Options) {
+			c.Train = strings.Replace(c.Train, "[0:150]", "[0:3]", 1)
+		}, "--val: train-images-idx3-ubyte[151] has label 3, but there are 3 classes (0 to 2)"},
+		{"one class", func(c *Config, _ *Options) {
+			c.Train = strings.Replace(c.Train, "[0:150]", "[0:1]", 1)
+			c.Val = c.Train
+		}, "1 classes: a classifier needs at least 2"},
+		{"other folders", func(c *Config, _ *Options) { c.Train, c.Val = folder("cat", "dog"), folder("cat", "fox") },
+			"the class folders of --train and --val differ: cat, dog against cat, fox"},
+		{"image size", func(c *Config, _ *Options) { c.Preprocess.ImageSize = 32 }, "lenet cannot take 32x32 images"},
+		{"device", func(_ *Config, o *Options) { o.Device = "tpu" }, `--device tpu: gotorch: unknown device "tpu"; known are cpu, cuda, cuda:N; or auto`},
+		{"no output", func(_ *Config, o *Options) { o.Output = "" }, "--output is missing"},
+		{"output is a file", func(_ *Config, o *Options) { o.Output = unlabelled }, "--output: mkdir " + unlabelled + ": not a directory"},
+		{"output not writable", func(_ *Config, o *Options) { o.Output = "/proc/run" }, "--output: mkdir /proc/run: no such file or directory"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, o := good, options(t)
+			test.change(&c, &o)
+			err := Run(t.Context(), c, o)
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %q, want %q in it", message(err), test.want)
+			}
+			if code := ascood.CodeOf(err); code != ascood.Invalid {
+				t.Errorf("code %s, want invalid", code)
+			}
+			if entries, _ := os.ReadDir(o.Output); len(entries) > 0 {
+				t.Errorf("%v was left behind", entries)
+			}
+		})
+	}
+}
+
+func TestBrokenImage(t *testing.T) {
+	c, o := small(t), options(t)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "broken.png"), []byte("no image"))
+	c.Train = write(t, filepath.Join(dir, "list.txt"), []byte("broken.png 0\nbroken.png 3\n"))
+	if err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), "broken.png") {
+		t.Errorf("training on a broken image: %v", err)
+	}
+}
+
+func TestWrongResume(t *testing.T) {
+	c, o := small(t), options(t)
+	if err := Resume(t.Context(), o); err == nil || !strings.Contains(err.Error(), "it has no last.safetensors") {
+		t.Errorf("nothing to resume: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := Run(ctx, c, o); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if kept, err := ReadConfig(o.Output); err != nil || kept != c {
+		t.Errorf("configuration %+v, %v, want %+v", kept, err, c)
+	}
+	labels := strings.Replace(strings.TrimSuffix(c.Train, "[0:150]"), "images-idx3", "labels-idx1", 1)
+	data, err := os.ReadFile(labels)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range data[8:] {
+		data[8+i] = min(data[8+i], 2)
+	}
+	write(t, labels, data)
+	want := `was trained on classes ["0" "1" "2" "3"], now they are ["0" "1" "2"]`
+	if err := Resume(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("resumed on other classes: %q, want %q", message(err), want)
+	}
+	bare := &checkpoint.Checkpoint{Model: read(t, o, LastFile).Model}
+	if err := bare.Save(filepath.Join(o.Output, LastFile)); err != nil {
+		t.Fatal(err)
+	}
+	if err := Resume(t.Context(), o); err == nil || !strings.Contains(err.Error(), "does not say where its run was") {
+		t.Errorf("resumed a bare state dict: %v", err)
+	}
+}
