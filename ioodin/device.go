@@ -34,6 +34,9 @@ func ParseDevice(s string) (Device, error) {
 	return Device{}, ascood.Errorf(ascood.Invalid, "unknown device %q; known are cpu, cuda, cuda:N and auto", s)
 }
 
+// CUDA reports whether the device is a GPU.
+func (d Device) CUDA() bool { return d.cuda }
+
 // String is the form that ParseDevice reads.
 func (d Device) String() string {
 	switch {

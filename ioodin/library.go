@@ -77,10 +77,23 @@ var environment struct {
 	library string
 }
 
-// loadLibrary makes sure that ONNX Runtime is loaded from path.
-func loadLibrary(path string) error {
+// loadLibrary makes sure that ONNX Runtime is loaded, with CUDA if asked for. One
+// with CUDA serves the CPU as well.
+func loadLibrary(cuda bool) error {
 	environment.Lock()
 	defer environment.Unlock()
+	if environment.library != "" && !cuda {
+		return nil
+	}
+	path, err := findLibrary(cuda)
+	if err != nil {
+		return err
+	}
+	if cuda {
+		if err := checkCUDA(path); err != nil {
+			return err
+		}
+	}
 	switch environment.library {
 	case path:
 		return nil

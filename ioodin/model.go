@@ -101,16 +101,7 @@ func open(m *onnx.ModelProto, opt Options) (*session, Device, error) {
 }
 
 func openOn(m *onnx.ModelProto, d Device, threads int) (*session, error) {
-	library, err := findLibrary(d.cuda)
-	if err != nil {
-		return nil, err
-	}
-	if d.cuda {
-		if err := checkCUDA(library); err != nil {
-			return nil, err
-		}
-	}
-	if err := loadLibrary(library); err != nil {
+	if err := loadLibrary(d.cuda); err != nil {
 		return nil, err
 	}
 	return newSession(m, d, threads)

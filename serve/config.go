@@ -76,10 +76,8 @@ const (
 // workers is how many batches to run at once. On the CPU one batch uses every
 // core already; on a GPU the next batch is copied while one is computed.
 func workers(d ioodin.Device) int {
-	if onGPU(d) {
+	if d.CUDA() {
 		return 2
 	}
 	return 1
 }
-
-func onGPU(d ioodin.Device) bool { return d.String() != "cpu" }

@@ -123,7 +123,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // when it first sees it.
 func (s *Server) warm(ctx context.Context) error {
 	largest := 1
-	if onGPU(s.model.Device()) {
+	if s.model.Device().CUDA() {
 		largest = s.config.MaxBatch
 	}
 	black := make([]uint8, s.model.Info().Preprocess.CropLen())
