@@ -3,6 +3,7 @@ package preprocess
 import (
 	"bufio"
 	"io"
+	"iter"
 	"os"
 	"path"
 	"path/filepath"
@@ -29,27 +30,47 @@ func OpenImglist(list, root string) (Dataset, error) {
 
 func readImglist(r io.Reader, list, root string) (*files, error) {
 	images := &files{root: root}
-	lines := bufio.NewScanner(r)
-	number := 0
-	for lines.Scan() {
-		number++
-		line := strings.TrimSpace(lines.Text())
-		if line == "" {
-			continue
-		}
-		name, label, err := parseImglistLine(line)
+	for line, err := range imglistLines(r) {
 		if err != nil {
-			return nil, ascood.Errorf(ascood.Invalid, "%s:%d: %w", list, number, err)
+			return nil, ascood.Errorf(ascood.Invalid, "%s:%d: %w", list, line.number, err)
 		}
-		images.add(name, label)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "%s:%d: %w", list, number+1, err)
+		images.add(line.name, line.label)
 	}
 	if images.Len() == 0 {
 		return nil, ascood.Errorf(ascood.Invalid, "%s: no images; want a line \"relative/path label\" for each", list)
 	}
 	return images, nil
+}
+
+// imglistLine is a line of a list; number counts from 1.
+type imglistLine struct {
+	number int
+	name   string
+	label  int
+}
+
+// imglistLines yields the lines that are not empty, each with what is wrong
+// about it. An error of reading comes with the line that could not be read, and
+// last.
+func imglistLines(r io.Reader) iter.Seq2[imglistLine, error] {
+	return func(yield func(imglistLine, error) bool) {
+		lines := bufio.NewScanner(r)
+		number := 0
+		for lines.Scan() {
+			number++
+			text := strings.TrimSpace(lines.Text())
+			if text == "" {
+				continue
+			}
+			name, label, err := parseImglistLine(text)
+			if !yield(imglistLine{number, name, label}, err) {
+				return
+			}
+		}
+		if err := lines.Err(); err != nil {
+			yield(imglistLine{number: number + 1}, err)
+		}
+	}
 }
 
 func parseImglistLine(line string) (name string, label int, err error) {

@@ -1,0 +1,89 @@
+package preprocess
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/ascood/ascood"
+)
+
+// ListCheck is what CheckImglist found in a list.
+type ListCheck struct {
+	Images int      // sound lines
+	Faults int      // lines that are broken or whose image is missing
+	First  []string // the first few of these, "train.txt:17: …"
+}
+
+// CheckImglist reads a list as OpenImglist does, goes on past broken lines, and
+// looks for every image under root, without opening it. Labels must be below
+// classes, unless that is 0. The error is about the list itself: it is missing,
+// cannot be read or has no lines.
+func CheckImglist(list, root string, classes int) (ListCheck, error) {
+	var check ListCheck
+	f, err := os.Open(list)
+	if err != nil {
+		return check, ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	defer f.Close()
+	present := folders{}
+	for line, err := range imglistLines(f) {
+		if err == nil {
+			err = checkImglistLine(line, root, classes, present)
+		}
+		if err != nil {
+			check.fault(fmt.Sprintf("%s:%d: %v", filepath.Base(list), line.number, err))
+			continue
+		}
+		check.Images++
+	}
+	if check.Images+check.Faults == 0 {
+		return check, ascood.Errorf(ascood.Invalid, "%s: no images; want a line \"relative/path label\" for each", list)
+	}
+	return check, nil
+}
+
+func (c *ListCheck) fault(text string) {
+	const most = 3
+	if c.Faults++; len(c.First) < most {
+		c.First = append(c.First, text)
+	}
+}
+
+func checkImglistLine(line imglistLine, root string, classes int, present folders) error {
+	if classes > 0 && (line.label < 0 || line.label >= classes) {
+		return ascood.Errorf(ascood.Invalid, "label %d: there are %d classes, 0 to %d", line.label, classes, classes-1)
+	}
+	file := filepath.Join(root, filepath.FromSlash(line.name))
+	there, err := present.have(file)
+	if err == nil && !there {
+		err = ascood.Errorf(ascood.Invalid, "%s is missing", path.Clean(line.name))
+	}
+	return err
+}
+
+// folders holds the names in the folders that were looked into. A list of a
+// million images has a thousand folders, and asking for each file takes minutes
+// on a network drive.
+type folders map[string]map[string]bool
+
+// have reports whether a file is there.
+func (f folders) have(file string) (bool, error) {
+	dir := filepath.Dir(file)
+	names, ok := f[dir]
+	if !ok {
+		names = map[string]bool{}
+		entries, err := os.ReadDir(dir)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return false, err
+		}
+		for _, entry := range entries {
+			names[entry.Name()] = true
+		}
+		f[dir] = names
+	}
+	return names[filepath.Base(file)], nil
+}
