@@ -16,9 +16,12 @@ type GradOptions struct {
 	AllowUnused bool
 }
 
-// Grad returns the gradients of the outputs with respect to the inputs, and to
-// nothing else: no .grad is accumulated anywhere. They belong to the youngest
-// scope of outputs and inputs.
+// Grad returns the gradients of the outputs with respect to the inputs. They
+// belong to the youngest scope of outputs and inputs.
+//
+// Nothing is computed that the inputs do not need. For the gradient of the images
+// alone, name only them: no convolution then computes the gradient of its weights,
+// although these require gradients (oneDNN's log shows none; BenchmarkGrad).
 func Grad(outputs, inputs []Tensor, opt GradOptions) []Tensor {
 	grads := make([]Tensor, len(inputs))
 	s := run(nil, "grad", []any{outputs, inputs, opt.Seeds}, func(s *Scope, a *arguments) error {

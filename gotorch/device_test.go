@@ -66,30 +66,3 @@ func TestMissingDeviceIsAnError(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
-
-func TestThreads(t *testing.T) {
-	before, err := gotorch.NumThreads()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { gotorch.SetNumThreads(before) })
-	if err := gotorch.SetNumThreads(0); err == nil || !strings.Contains(err.Error(), "want at least 1 thread, got 0") {
-		t.Errorf("0 threads: %v", err)
-	}
-	if err := gotorch.SetNumThreads(2); err != nil {
-		t.Fatal(err)
-	}
-	// The number holds on every thread of the operating system.
-	counts := make(chan int)
-	for range 8 {
-		go func() {
-			n, _ := gotorch.NumThreads()
-			counts <- n
-		}()
-	}
-	for range 8 {
-		if n := <-counts; n != 2 {
-			t.Errorf("%d threads, want 2", n)
-		}
-	}
-}
