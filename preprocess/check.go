@@ -13,7 +13,7 @@ import (
 
 // ListCheck is what CheckImglist found in a list.
 type ListCheck struct {
-	Images int      // sound lines
+	Sound  int      // lines whose image is there
 	Faults int      // lines that are broken or whose image is missing
 	First  []string // the first few of these, "train.txt:17: …"
 }
@@ -38,9 +38,9 @@ func CheckImglist(list, root string, classes int) (ListCheck, error) {
 			check.fault(fmt.Sprintf("%s:%d: %v", filepath.Base(list), line.number, err))
 			continue
 		}
-		check.Images++
+		check.Sound++
 	}
-	if check.Images+check.Faults == 0 {
+	if check.Sound+check.Faults == 0 {
 		return check, ascood.Errorf(ascood.Invalid, "%s: no images; want a line \"relative/path label\" for each", list)
 	}
 	return check, nil

@@ -13,13 +13,13 @@ func TestCheckImglist(t *testing.T) {
 	}
 	list := write(t, dir, "list.txt", []byte("cat/1.png 0\n\ncat/a b.png 0\ndog/2.png 1\ndog/3.png 1\nemu/4.png 1\ncat/1.png\n../x.png 1\ndog/../dog/2.png 2\n"))
 	for classes, want := range map[int]ListCheck{
-		0: {Images: 4, Faults: 4, First: []string{
+		0: {Sound: 4, Faults: 4, First: []string{
 			"list.txt:5: dog/3.png is missing", "list.txt:6: emu/4.png is missing", `list.txt:7: no label: want "relative/path label", got "cat/1.png"`,
 		}},
-		2: {Images: 3, Faults: 5, First: []string{
+		2: {Sound: 3, Faults: 5, First: []string{
 			"list.txt:5: dog/3.png is missing", "list.txt:6: emu/4.png is missing", `list.txt:7: no label: want "relative/path label", got "cat/1.png"`,
 		}},
-		1: {Images: 2, Faults: 6, First: []string{
+		1: {Sound: 2, Faults: 6, First: []string{
 			"list.txt:4: label 1: there are 1 classes, 0 to 0", "list.txt:5: label 1: there are 1 classes, 0 to 0", "list.txt:6: label 1: there are 1 classes, 0 to 0",
 		}},
 	} {

@@ -1,0 +1,64 @@
+package presets
+
+import (
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/ascood/ascood/preprocess"
+)
+
+// Role says what an image list is for.
+type Role string
+
+// Roles of image lists. Those of ID images have labels below Preset.Classes.
+const (
+	Train    Role = "train"     // ID, to train on
+	Val      Role = "val"       // ID, to choose with
+	Test     Role = "test"      // ID, to report
+	CSID     Role = "csid"      // ID whose appearance differs, to report
+	OODVal   Role = "ood_val"   // OOD, to choose with
+	Near     Role = "near"      // OOD close to ID, to report
+	Far      Role = "far"       // OOD far from ID, to report
+	FarExtra Role = "far_extra" // further far OOD, not part of the far average
+)
+
+// inDistribution reports whether the images' labels are classes.
+func (r Role) inDistribution() bool { return r == Train || r == Val || r == Test || r == CSID }
+
+// listFolder is where a data root has its image lists.
+const listFolder = "benchmark_imglist"
+
+// Set is an image list under a data root in OpenOOD's layout.
+type Set struct {
+	Role   Role   `json:"role"`
+	Name   string `json:"name"`   // of the set, where the role has several
+	Images string `json:"images"` // folder that the list's paths start from, relative to the root
+	List   string `json:"list"`   // relative to the root's benchmark_imglist
+}
+
+// String is the role with the name, such as "near tin".
+func (s Set) String() string {
+	if s.Name == "" {
+		return string(s.Role)
+	}
+	return string(s.Role) + " " + s.Name
+}
+
+// Under returns the list and the folder that its paths start from.
+func (s Set) Under(root string) (list, images string) {
+	return filepath.Join(root, filepath.FromSlash(s.path())), filepath.Join(root, filepath.FromSlash(s.Images))
+}
+
+// path is the list relative to the root.
+func (s Set) path() string { return path.Join(listFolder, s.List) }
+
+// Open opens the images.
+func (s Set) Open(root string) (preprocess.Dataset, error) {
+	return preprocess.OpenImglist(s.Under(root))
+}
+
+// Select returns the sets of the given roles in the preset's order.
+func (p *Preset) Select(roles ...Role) []Set {
+	return slices.DeleteFunc(slices.Clone(p.Sets), func(s Set) bool { return !slices.Contains(roles, s.Role) })
+}
