@@ -7,8 +7,6 @@ import (
 	"log/slog"
 	"math"
 
-	ort "github.com/yalue/onnxruntime_go"
-
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/onnx"
@@ -151,24 +149,7 @@ func (m *Model) run(crops [][]uint8) (outputs, error) {
 		}
 		pixels = append(pixels, c...)
 	}
-	images, err := ort.NewTensor(ort.NewShape(int64(len(crops)), int64(size), int64(size), 3), pixels)
-	if err != nil {
-		return outputs{}, err
-	}
-	defer images.Destroy()
-	temperature, err := ort.NewScalar(float32(m.score.Temperature))
-	if err != nil {
-		return outputs{}, err
-	}
-	defer temperature.Destroy()
-	noise, err := ort.NewScalar(float32(m.score.Noise))
-	if err != nil {
-		return outputs{}, err
-	}
-	defer noise.Destroy()
-	return m.session.run(map[string]ort.Value{
-		artifact.Pixels: images, artifact.Temperature: temperature, artifact.Noise: noise,
-	})
+	return m.session.runImages(pixels, size, m.score.Temperature, m.score.Noise)
 }
 
 // results reads the verdict's ingredients off the graph's outputs.

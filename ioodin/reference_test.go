@@ -16,35 +16,52 @@ import (
 	"github.com/ascood/ascood/preprocess"
 )
 
-// The reference's tolerances.
-const (
-	valueTolerance      = 1e-4 // of logits, feature and gradient, relative to the largest magnitude
-	confidenceTolerance = 1e-6 // absolute
-	// At temperature 1 the plain ResNet's logits reach 46, where neighbouring
-	// float32 numbers are 4e-6 apart, and its confidence of 0.78 passes a sixth of
-	// their rounding on. Evaluated in float64 the reference's own value is off by
-	// 7e-7; PyTorch in float32 with the normalisation folded is off by 5.2e-6, and
-	// so is ONNX Runtime in its blocked layout (9.5e-7 in its plain one).
-	saturatedTolerance = 1e-5
-)
+// tolerances of a comparison with the reference.
+type tolerances struct {
+	values      float64 // of logits and feature, relative to the largest magnitude
+	gradient    float64 // likewise
+	odin, iodin float64 // absolute
+}
+
+// published are the reference's own tolerances.
+var published = tolerances{values: 1e-4, gradient: 1e-4, odin: 1e-6, iodin: 1e-6}
+
+// saturated: at temperature 1 the plain ResNet-18's logits reach 46, where
+// neighbouring float32 numbers are 4e-6 apart, and its confidence of 0.78 passes
+// a sixth of their rounding on. Evaluated in float64 the reference's own value is
+// off by 7e-7; PyTorch in float32 with the normalisation folded is off by 5.2e-6,
+// and so is ONNX Runtime in its blocked layout (9.5e-7 in its plain one).
+var saturated = tolerances{values: 1e-4, gradient: 1e-4, odin: 1e-6, iodin: 1e-5}
+
+// kinked: the reference's ResNet-50 has a ReLU whose input is 2.6e-7 on one of
+// the two images, less than what float32 can say of it. Its sign decides a path
+// of the gradient: in float64 the gradient is off the reference's by 2.4e-3, in
+// PyTorch's float32 with the normalisation folded by 1.6e-2. ODIN, which takes
+// the sign of every element, follows at temperature 1; i-ODIN does not.
+var kinked = tolerances{values: 1e-4, gradient: 2e-2, odin: 2e-4, iodin: 1e-6}
 
 // TestReferenceNetworks runs exported networks on the reference's images, all at
 // once and one by one, and compares every output.
 func TestReferenceNetworks(t *testing.T) {
 	for _, net := range []struct {
 		file, arch, preset string
-		confidenceAtT1     float64
+		atT1000, atT1      tolerances
 	}{
-		{"resnet18_32x32", "resnet18_32x32", "cifar10", saturatedTolerance},
-		{"ascood-resnet18_32x32", "resnet18_32x32", "cifar100", confidenceTolerance},
-		{"lenet", "lenet", "", confidenceTolerance},
+		{"resnet18_32x32", "resnet18_32x32", "cifar10", published, saturated},
+		{"ascood-resnet18_32x32", "resnet18_32x32", "cifar100", published, published},
+		{"ascood-resnet18_224x224", "resnet18_224x224", "waterbirds", published, published},
+		{"ascood-resnet50", "resnet50", "aircraft", kinked, kinked},
+		{"lenet", "lenet", "", published, published},
 	} {
 		t.Run(net.file, func(t *testing.T) {
 			want := loadState(t, net.file+".io.safetensors")
+			if want["x"] == nil {
+				want["x"] = loadState(t, net.file+".x.safetensors")["x"]
+			}
 			shape := want["x"].Shape
 			s := openReference(t, net.file, net.arch, normalisation(t, net.preset, shape[2]))
 			for _, batch := range []int{shape[0], 1} {
-				for _, setting := range []setting{{"T1000", 1000, 0.0014, confidenceTolerance}, {"T1", 1, 0.0098, net.confidenceAtT1}} {
+				for _, setting := range []setting{{"T1000", 1000, 0.0014, net.atT1000}, {"T1", 1, 0.0098, net.atT1}} {
 					t.Run(fmt.Sprintf("batch%d/%s", batch, setting.name), func(t *testing.T) {
 						compareAll(t, s, want, batch, setting)
 					})
@@ -57,7 +74,7 @@ func TestReferenceNetworks(t *testing.T) {
 type setting struct {
 	name               string
 	temperature, noise float32
-	confidence         float64 // tolerance
+	tolerances
 }
 
 // compareAll runs the reference's images in batches of the given size.
@@ -80,13 +97,27 @@ func compareAll(t *testing.T, s *session, want checkpoint.StateDict, batch int, 
 	for i := range gradient {
 		gradient[i] /= float32(n)
 	}
-	closeTo(t, artifact.Logits, got.floats[artifact.Logits], floats(t, want, "logits"), valueTolerance, true)
-	closeTo(t, artifact.Feature, got.floats[artifact.Feature], floats(t, want, "feature"), valueTolerance, true)
-	closeTo(t, artifact.Gradient, gradient, floats(t, want, set.name+".ce_grad"), valueTolerance, true)
-	closeTo(t, artifact.ODIN, got.floats[artifact.ODIN], floats(t, want, set.name+".odin_conf"), set.confidence, false)
-	closeTo(t, artifact.IODIN, got.floats[artifact.IODIN], floats(t, want, set.name+".iodin_conf"), set.confidence, false)
+	closeTo(t, artifact.Logits, got.floats[artifact.Logits], floats(t, want, "logits"), set.values, true)
+	closeTo(t, artifact.Feature, got.floats[artifact.Feature], floats(t, want, "feature"), set.values, true)
+	reference := floats(t, want, set.name+".ce_grad")
+	gradient = thin(gradient, len(reference))
+	closeTo(t, artifact.Gradient, gradient, reference, set.gradient, true)
+	closeTo(t, artifact.ODIN, got.floats[artifact.ODIN], floats(t, want, set.name+".odin_conf"), set.odin, false)
+	closeTo(t, artifact.IODIN, got.floats[artifact.IODIN], floats(t, want, set.name+".iodin_conf"), set.iodin, false)
 	equal(t, artifact.Index, got.ints[artifact.Index], ints(t, want, set.name+".iodin_index"))
 	equal(t, artifact.Prediction, got.ints[artifact.Prediction], ints(t, want, set.name+".pred"))
+}
+
+// thin keeps n values at an even stride, as the large references do.
+func thin(v []float32, n int) []float32 {
+	if len(v) == n {
+		return v
+	}
+	kept := make([]float32, n)
+	for i := range kept {
+		kept[i] = v[i*(len(v)/n)]
+	}
+	return kept
 }
 
 func runImages(t *testing.T, s *session, x []float32, batch int, shape []int, set setting) outputs {

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -95,10 +96,11 @@ func (s *session) run(inputs map[string]ort.Value) (outputs, error) {
 	if err := s.ort.Run(in, out); err != nil {
 		return outputs{}, fmt.Errorf("run model: %w", err)
 	}
-	result := outputs{floats: map[string][]float32{}, ints: map[string][]int64{}}
+	result := outputs{floats: map[string][]float32{}, ints: map[string][]int64{}, shapes: map[string][]int64{}}
 	for i, v := range out {
 		switch t := v.(type) {
 		case *ort.Tensor[float32]:
+			result.shapes[s.outputs[i]] = t.GetShape()
 			result.floats[s.outputs[i]] = append([]float32(nil), t.GetData()...)
 		case *ort.Tensor[int64]:
 			result.ints[s.outputs[i]] = append([]int64(nil), t.GetData()...)
@@ -108,10 +110,32 @@ func (s *session) run(inputs map[string]ort.Value) (outputs, error) {
 	return result, nil
 }
 
+// runImages evaluates the graph on pixels, uint8 [N,size,size,3].
+func (s *session) runImages(pixels []uint8, size int, temperature, noise float64) (outputs, error) {
+	side := int64(size)
+	images, err := ort.NewTensor(ort.NewShape(int64(len(pixels))/(side*side*3), side, side, 3), pixels)
+	if err != nil {
+		return outputs{}, err
+	}
+	defer images.Destroy()
+	t, err := ort.NewScalar(float32(temperature))
+	if err != nil {
+		return outputs{}, err
+	}
+	defer t.Destroy()
+	n, err := ort.NewScalar(float32(noise))
+	if err != nil {
+		return outputs{}, err
+	}
+	defer n.Destroy()
+	return s.run(map[string]ort.Value{artifact.Pixels: images, artifact.Temperature: t, artifact.Noise: n})
+}
+
 // outputs holds the values of a run by name, row-major.
 type outputs struct {
 	floats map[string][]float32
 	ints   map[string][]int64
+	shapes map[string][]int64 // of floats
 }
 
 func (s *session) close() error { return s.ort.Destroy() }

@@ -22,6 +22,8 @@ func TestInfer(t *testing.T) {
 	}{
 		{"resnet18_32x32", models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadLinear}, 32, 64},
 		{"ascood-resnet18_32x32", models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadASCOOD}, 32, 64},
+		{"ascood-resnet18_224x224", models.Spec{Arch: "resnet18_224x224", Width: 8, Classes: 2, Head: models.HeadASCOOD}, 224, 64},
+		{"ascood-resnet50", models.Spec{Arch: "resnet50", Width: 8, Classes: 9, Head: models.HeadASCOOD}, 160, 256},
 		{"lenet", models.Spec{Arch: "lenet", Width: 6, Classes: 10, Head: models.HeadLinear}, 28, 84},
 	} {
 		t.Run(c.file, func(t *testing.T) {

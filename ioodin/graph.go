@@ -1,0 +1,131 @@
+package ioodin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	ort "github.com/yalue/onnxruntime_go"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/onnx"
+)
+
+// Tensor is a value of a graph, float32, row-major.
+type Tensor struct {
+	Data  []float32
+	Shape []int // [N,…]
+}
+
+// Graph computes chosen values of an artifact, for methods that build scores of
+// their own on them. It may be used from several goroutines at once.
+type Graph struct {
+	session *session
+	from    string // the value that takes the images' place, "" for none
+	size    int    // of the images
+}
+
+// OpenGraph keeps the part of an artifact that computes the named values, which
+// may be float32 outputs of the graph or values inside it. An artifact that lacks
+// one is ascood.Unsupported.
+func OpenGraph(m *onnx.ModelProto, d *artifact.Metadata, values []string, opt Options) (*Graph, error) {
+	return openGraph(m, d, "", values, opt)
+}
+
+// OpenGraphFrom is OpenGraph for what follows the value from, which becomes the
+// input in place of the images.
+func OpenGraphFrom(m *onnx.ModelProto, d *artifact.Metadata, from string, values []string, opt Options) (*Graph, error) {
+	return openGraph(m, d, from, values, opt)
+}
+
+func openGraph(m *onnx.ModelProto, d *artifact.Metadata, from string, values []string, opt Options) (*Graph, error) {
+	cut := settings
+	if from != "" {
+		cut = append(slices.Clone(settings), onnx.Value(from, onnx.TensorProto_FLOAT, "N", "C", "H", "W"))
+	}
+	part, err := onnx.Extract(expose(m, values), values, cut...)
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Unsupported, "model %s (%s): %w", d.Name, d.Arch, err)
+	}
+	session, _, err := open(part, opt)
+	if err != nil {
+		return nil, err
+	}
+	return &Graph{session, from, d.Preprocess.ImageSize}, nil
+}
+
+// expose returns m with the named values among its outputs, sharing memory with
+// it.
+func expose(m *onnx.ModelProto, values []string) *onnx.ModelProto {
+	g := m.GetGraph()
+	made := map[string]bool{}
+	for _, n := range g.GetNode() {
+		for _, out := range n.Output {
+			made[out] = true
+		}
+	}
+	outputs := slices.Clone(g.GetOutput())
+	for _, name := range values {
+		is := func(v *onnx.ValueInfoProto) bool { return v.Name == name }
+		if made[name] && !slices.ContainsFunc(outputs, is) {
+			outputs = append(outputs, onnx.Value(name, onnx.TensorProto_FLOAT, "N", "C", "H", "W"))
+		}
+	}
+	return &onnx.ModelProto{
+		IrVersion: m.IrVersion, OpsetImport: m.OpsetImport,
+		ProducerName: m.ProducerName, ProducerVersion: m.ProducerVersion,
+		MetadataProps: m.MetadataProps,
+		Graph: &onnx.GraphProto{
+			Name: g.Name, DocString: g.DocString,
+			Node: g.Node, Initializer: g.Initializer, Input: g.Input, Output: outputs,
+		},
+	}
+}
+
+// Run computes the values for images, pixels uint8 [N,S,S,3] as the artifact
+// takes them, at a temperature and noise, which matter only to values that depend
+// on them.
+func (g *Graph) Run(ctx context.Context, pixels []uint8, temperature, noise float64) (map[string]Tensor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if each := g.size * g.size * 3; len(pixels) == 0 || len(pixels)%each != 0 {
+		return nil, ascood.Errorf(ascood.Invalid, "%d bytes are not a number of images of %dx%dx3", len(pixels), g.size, g.size)
+	}
+	out, err := g.session.runImages(pixels, g.size, temperature, noise)
+	return out.tensors(), err
+}
+
+// Continue computes the values from the one that OpenGraphFrom named.
+func (g *Graph) Continue(ctx context.Context, x Tensor) (map[string]Tensor, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	shape := make([]int64, len(x.Shape))
+	for i, n := range x.Shape {
+		shape[i] = int64(n)
+	}
+	input, err := ort.NewTensor(ort.NewShape(shape...), x.Data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", g.from, err)
+	}
+	defer input.Destroy()
+	out, err := g.session.run(map[string]ort.Value{g.from: input})
+	return out.tensors(), err
+}
+
+// Close frees the graph; it must not be used by then.
+func (g *Graph) Close() error { return g.session.close() }
+
+func (o outputs) tensors() map[string]Tensor {
+	all := map[string]Tensor{}
+	for name, data := range o.floats {
+		t := Tensor{Data: data}
+		for _, n := range o.shapes[name] {
+			t.Shape = append(t.Shape, int(n))
+		}
+		all[name] = t
+	}
+	return all
+}
