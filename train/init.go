@@ -9,11 +9,12 @@ import (
 )
 
 // initial returns the state dict that a run starts from, by PyTorch's default
-// for each kind of layer, which OpenOOD's resnet18_32x32 and lenet leave as it
-// is: weights and biases of convolutions and linear layers are uniform within
-// ±1/√fan_in (Kaiming's rule for a leaky slope of √5), BatchNorm starts as the
-// identity. They are drawn here, not on the device, so that all devices start
-// alike.
+// for each kind of layer: weights and biases of convolutions and linear layers
+// are uniform within ±1/√fan_in (Kaiming's rule for a leaky slope of √5),
+// BatchNorm starts as the identity. OpenOOD's resnet18_32x32 and lenet start so;
+// torchvision's ResNets, which are published with trained weights, draw their
+// convolutions otherwise. The numbers are drawn here, not on the device, so that
+// all devices start alike.
 func initial(g *models.Graph, sigma float64, seed uint64) checkpoint.StateDict {
 	rng := random(seed, forWeights, 0)
 	state := checkpoint.StateDict{}

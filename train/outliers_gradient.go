@@ -9,8 +9,5 @@ func gradientOutliers(x, m gotorch.Tensor, alpha float64, k int) gotorch.Tensor 
 	magnitude := m.Abs().Flatten(1, -1)
 	_, top := magnitude.TopK(k, 1, true)
 	mask := gotorch.ZerosLike(magnitude).ScatterScalar(1, top, 1)
-	return x.Add(m.MulScalar(alpha).Mul(viewAs(mask, m)))
+	return x.Add(m.MulScalar(alpha).Mul(mask.ViewAs(m)))
 }
-
-// viewAs gives t the shape of other.
-func viewAs(t, other gotorch.Tensor) gotorch.Tensor { return gotorch.Call(nil, "view_as", t, other) }

@@ -22,7 +22,7 @@ func permutations(s *gotorch.Scope, top gotorch.Tensor, random *gotorch.Generato
 func shuffleOutliers(x, top, permutation gotorch.Tensor) gotorch.Tensor {
 	flat := x.Flatten(2, -1)
 	moved := flat.Gather(2, everyChannel(top.Gather(1, permutation)))
-	return viewAs(flat.Scatter(2, everyChannel(top), moved), x)
+	return flat.Scatter(2, everyChannel(top), moved).ViewAs(x)
 }
 
 // everyChannel repeats indices [N,k] to [N,3,k].

@@ -118,7 +118,7 @@ func prepare(scope *gotorch.Scope, c Config, o Options, saved *saved) (*run, err
 		return nil, err
 	}
 	if err := gotorch.SetNumThreads(o.Threads); err != nil {
-		return nil, err
+		return nil, ascood.Errorf(ascood.Invalid, "--threads: %w", err)
 	}
 	if err := r.prepareLearner(scope, device, saved); err != nil {
 		return nil, err

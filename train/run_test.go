@@ -68,7 +68,7 @@ func small(t *testing.T) Config {
 
 func options(t *testing.T) Options {
 	t.Helper()
-	return Options{Output: filepath.Join(t.TempDir(), "run"), Device: "cpu", Threads: 2}
+	return Options{Output: filepath.Join(t.TempDir(), "run"), Device: "cpu", Threads: 1}
 }
 
 func mustRun(t *testing.T, c Config, o Options) {
@@ -369,6 +369,7 @@ func TestWrongInput(t *testing.T) {
 			"the class folders of --train and --val differ: cat, dog against cat, fox"},
 		{"image size", func(c *Config, _ *Options) { c.Preprocess.ImageSize = 32 }, "lenet cannot take 32x32 images"},
 		{"device", func(_ *Config, o *Options) { o.Device = "tpu" }, `--device tpu: gotorch: unknown device "tpu"; known are cpu, cuda, cuda:N; or auto`},
+		{"threads", func(_ *Config, o *Options) { o.Threads = -1 }, "--threads: want at least 1 thread, got -1"},
 		{"no output", func(_ *Config, o *Options) { o.Output = "" }, "--output is missing"},
 		{"output is a file", func(_ *Config, o *Options) { o.Output = unlabelled }, "--output: mkdir " + unlabelled + ": not a directory"},
 		{"output not writable", func(_ *Config, o *Options) { o.Output = "/proc/run" }, "--output: mkdir /proc/run: no such file or directory"},

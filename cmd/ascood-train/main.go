@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/train"
@@ -31,7 +32,15 @@ them picks a run of its images. Defaults are the published hyperparameters; each
 run prints all of its own.
 `
 
-func main() { cli.Main(run) }
+func main() {
+	err := gotorch.ShareCores() // with the goroutines that load images
+	cli.Main(func(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+		if err != nil {
+			return err
+		}
+		return run(ctx, args, stdout, stderr)
+	})
+}
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f, err := parse(args, stdout)
