@@ -43,6 +43,13 @@ const (
 // [N,3,S,S].
 const Image = "image"
 
+// Values inside the graph of a ResNet: the maps after the third and the fourth
+// stage, float32 [N,C,H,W].
+const (
+	Layer3 = "layer3"
+	Layer4 = "layer4"
+)
+
 // formatKey marks a file as ours and names the metadata's version.
 const (
 	formatKey     = "ascood.format"

@@ -4,6 +4,8 @@
 package export
 
 import (
+	"strings"
+
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/models"
@@ -57,6 +59,11 @@ func (l *lowering) build(pre preprocess.Config, score artifact.Score) error {
 	if err != nil {
 		return err
 	}
+	for _, stage := range []string{artifact.Layer3, artifact.Layer4} {
+		if v := lastOf(l.net, stage); v != models.Image {
+			values[v] = l.Rename(values[v], stage)
+		}
+	}
 	logits := l.Rename(values[l.net.Logits], artifact.Logits)
 	values[l.net.Logits] = logits
 	feature := l.Rename(values[l.net.Feature], artifact.Feature)
@@ -90,6 +97,18 @@ func (l *lowering) build(pre preprocess.Config, score artifact.Score) error {
 	l.Output(l.Rename(odin, artifact.ODIN), "ODIN score", onnx.TensorProto_FLOAT, "N")
 	l.Output(l.Rename(iodin, artifact.IODIN), "i-ODIN score", onnx.TensorProto_FLOAT, "N")
 	return nil
+}
+
+// lastOf returns the output of a stage, given by the name of its module in the
+// backbone; models.Image if the network has none such.
+func lastOf(g *models.Graph, stage string) models.Value {
+	last := models.Image
+	for i, n := range g.Nodes {
+		if strings.HasPrefix(strings.TrimPrefix(n.Name, "backbone."), stage+".") {
+			last = models.Value(i + 1)
+		}
+	}
+	return last
 }
 
 func float32s(v [3]float64) []float32 {

@@ -30,16 +30,12 @@ type Graph struct {
 // may be float32 outputs of the graph or values inside it. An artifact that lacks
 // one is ascood.Unsupported.
 func OpenGraph(m *onnx.ModelProto, d *artifact.Metadata, values []string, opt Options) (*Graph, error) {
-	return openGraph(m, d, "", values, opt)
+	return OpenGraphFrom(m, d, "", values, opt)
 }
 
-// OpenGraphFrom is OpenGraph for what follows the value from, which becomes the
-// input in place of the images.
+// OpenGraphFrom is OpenGraph for what follows the value from, a map [N,C,H,W],
+// which becomes the input in place of the images.
 func OpenGraphFrom(m *onnx.ModelProto, d *artifact.Metadata, from string, values []string, opt Options) (*Graph, error) {
-	return openGraph(m, d, from, values, opt)
-}
-
-func openGraph(m *onnx.ModelProto, d *artifact.Metadata, from string, values []string, opt Options) (*Graph, error) {
 	cut := settings
 	if from != "" {
 		cut = append(slices.Clone(settings), onnx.Value(from, onnx.TensorProto_FLOAT, "N", "C", "H", "W"))
