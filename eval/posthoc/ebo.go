@@ -1,0 +1,32 @@
+package posthoc
+
+import "github.com/ascood/ascood"
+
+// EBO is the free energy T·E(z/T) (Liu et al., "Energy-based Out-of-distribution
+// Detection", 2020).
+type EBO struct {
+	Temperature float64 `json:"temperature"` // T > 0
+}
+
+func init() { register("ebo", func() Method { return &EBO{Temperature: 1} }, nil) }
+
+func (*EBO) Needs() Needs { return Needs{} }
+
+func (m *EBO) Fit(*Data) error { return checkTemperature(m.Temperature) }
+
+func (m *EBO) Score(b *Batch) (Scores, error) {
+	return scoreImages(b, func(z, _ []float32) float64 {
+		scaled := doubles(z)
+		for i := range scaled {
+			scaled[i] /= m.Temperature
+		}
+		return m.Temperature * energy(scaled)
+	})
+}
+
+func checkTemperature(t float64) error {
+	if !(t > 0) {
+		return ascood.Errorf(ascood.Invalid, "temperature %v: must be greater than 0", t)
+	}
+	return nil
+}

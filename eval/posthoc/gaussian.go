@@ -1,0 +1,169 @@
+package posthoc
+
+import (
+	"math"
+
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/ascood/ascood"
+)
+
+// scatter sums x·xᵀ over the rows of m, each less the centre that it belongs to,
+// and divides by their number: a biased covariance.
+func scatter(m Matrix, centre func(i int) []float64) *mat.SymDense {
+	sum := mat.NewDense(m.Cols, m.Cols, nil)
+	for from, rows := range m.blocks {
+		x := mat.NewDense(rows.Rows(), rows.Cols, nil)
+		for i := range rows.Rows() {
+			to, c := x.RawRowView(i), centre(from+i)
+			for k, v := range rows.Row(i) {
+				to[k] = float64(v) - c[k]
+			}
+		}
+		raw := x.RawMatrix()
+		blas64.Gemm(blas.Trans, blas.NoTrans, 1/float64(m.Rows()), raw, raw, 1, sum.RawMatrix())
+	}
+	symmetric := mat.NewSymDense(m.Cols, nil)
+	for i := range m.Cols {
+		for k := i; k < m.Cols; k++ {
+			symmetric.SetSym(i, k, sum.At(i, k))
+		}
+	}
+	return symmetric
+}
+
+// eigen returns the eigenvalues of a covariance, rising, and the eigenvectors as
+// columns.
+func eigen(covariance *mat.SymDense) ([]float64, *mat.Dense, error) {
+	var e mat.EigenSym
+	if !e.Factorize(covariance, true) {
+		return nil, nil, ascood.Errorf(ascood.Invalid, "the features' covariance has no eigenvalues: are they finite?")
+	}
+	var vectors mat.Dense
+	e.VectorsTo(&vectors)
+	return e.Values(nil), &vectors, nil
+}
+
+// whitening maps a feature so that the squared Euclidean distance is the squared
+// Mahalanobis distance under a covariance.
+type whitening struct {
+	transform *mat.Dense // [D,D]; a row vector x becomes x·transform
+	origin    []float64  // [D] of zeros
+}
+
+// whiten inverts a covariance on the subspace in which features vary at all.
+func whiten(covariance *mat.SymDense) (*whitening, error) {
+	values, vectors, err := eigen(covariance)
+	if err != nil {
+		return nil, err
+	}
+	dim := len(values)
+	// What float32 features leave of a direction in which they do not vary.
+	floor := 1e-7 * values[dim-1] * float64(dim)
+	for k, v := range values {
+		scale := 0.0
+		if v > floor {
+			scale = 1 / math.Sqrt(v)
+		}
+		for i := range dim {
+			vectors.Set(i, k, vectors.At(i, k)*scale)
+		}
+	}
+	return &whitening{vectors, make([]float64, dim)}, nil
+}
+
+// apply maps each row.
+func (w *whitening) apply(m Matrix) *mat.Dense {
+	var y mat.Dense
+	y.Mul(m.double(w.origin), w.transform)
+	return &y
+}
+
+// point maps one vector.
+func (w *whitening) point(v []float64) []float64 {
+	var y mat.Dense
+	y.Mul(mat.NewDense(1, len(v), v), w.transform)
+	return y.RawRowView(0)
+}
+
+func squaredDistance(a, b []float64) float64 {
+	sum := 0.0
+	for i, v := range a {
+		sum += (v - b[i]) * (v - b[i])
+	}
+	return sum
+}
+
+// classGaussians are normal distributions of the training features, one a class,
+// with one covariance.
+type classGaussians struct {
+	*whitening
+	means [][]float64 // whitened; nil for a class without training images
+}
+
+func fitClassGaussians(s *Set, classes int) (*classGaussians, error) {
+	means, err := classMeans(s, classes, func(int) bool { return true })
+	if err != nil {
+		return nil, err
+	}
+	w, err := whiten(scatter(s.Feature, func(i int) []float64 { return means[s.Labels[i]] }))
+	if err != nil {
+		return nil, err
+	}
+	g := &classGaussians{w, make([][]float64, classes)}
+	for c, mean := range means {
+		if mean != nil {
+			g.means[c] = w.point(mean)
+		}
+	}
+	return g, nil
+}
+
+// classMeans returns the mean feature of each class by label over the images that
+// are counted, nil for a class that none of these has.
+func classMeans(s *Set, classes int, counted func(i int) bool) ([][]float64, error) {
+	means, counts := make([][]float64, classes), make([]float64, classes)
+	for i, label := range s.Labels {
+		if label < 0 || label >= classes {
+			return nil, ascood.Errorf(ascood.Invalid, "a training image has label %d; the classes are 0 to %d", label, classes-1)
+		}
+		if !counted(i) {
+			continue
+		}
+		if means[label] == nil {
+			means[label] = make([]float64, s.Feature.Cols)
+		}
+		counts[label]++
+		for k, v := range s.Feature.Row(i) {
+			means[label][k] += float64(v)
+		}
+	}
+	for c, mean := range means {
+		for k := range mean {
+			mean[k] /= counts[c]
+		}
+	}
+	return means, nil
+}
+
+// nearest is the smallest squared distance of a whitened feature to a class.
+func (g *classGaussians) nearest(h []float64) float64 {
+	best := math.Inf(1)
+	for _, mean := range g.means {
+		if mean != nil {
+			best = min(best, squaredDistance(h, mean))
+		}
+	}
+	return best
+}
+
+// scoreBlocks scores images a block at a time, to bound memory.
+func scoreBlocks(b *Batch, score func(h Matrix, values []float64)) (Scores, error) {
+	s := newScores(b)
+	for from, h := range b.Feature.blocks {
+		score(h, s.Values[from:from+h.Rows()])
+	}
+	return s, nil
+}

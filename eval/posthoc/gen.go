@@ -1,0 +1,49 @@
+package posthoc
+
+import (
+	"math"
+	"slices"
+
+	"github.com/ascood/ascood"
+)
+
+// GEN is the generalised entropy -Σ p^γ·(1-p)^γ over the M largest p (Liu et
+// al., "GEN: Pushing the Limits of Softmax-Based Out-of-Distribution Detection",
+// 2023).
+type GEN struct {
+	Gamma float64 `json:"gamma"`
+	M     int     `json:"m"` // classes; all where there are fewer
+}
+
+func init() {
+	register("gen", func() Method { return &GEN{Gamma: 0.1, M: 100} }, func() []Method {
+		var all []Method
+		for _, gamma := range []float64{.01, .1, .5, 1, 2, 5, 10} {
+			for _, m := range []int{10, 50, 100, 200, 500, 1000} {
+				all = append(all, &GEN{Gamma: gamma, M: m})
+			}
+		}
+		return all
+	})
+}
+
+func (*GEN) Needs() Needs { return Needs{} }
+
+func (m *GEN) Fit(*Data) error {
+	if m.M < 1 || !(m.Gamma > 0) {
+		return ascood.Errorf(ascood.Invalid, "m %d and gamma %v: must be at least 1 and greater than 0", m.M, m.Gamma)
+	}
+	return nil
+}
+
+func (m *GEN) Score(b *Batch) (Scores, error) {
+	return scoreImages(b, func(z, _ []float32) float64 {
+		p := softmax(z, 1)
+		slices.Sort(p)
+		sum := 0.0
+		for _, v := range p[max(0, len(p)-m.M):] {
+			sum += math.Pow(v, m.Gamma) * math.Pow(1-v, m.Gamma)
+		}
+		return -sum
+	})
+}

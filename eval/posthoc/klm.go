@@ -1,0 +1,62 @@
+package posthoc
+
+import "math"
+
+// KLM is the negated smallest divergence KL(p ‖ q_c) over the classes, with q_c
+// the mean p of the validation images that are predicted c (Hendrycks et al.,
+// "Scaling Out-of-Distribution Detection for Real-World Settings", 2022). A
+// class that no validation image is predicted as has the one-hot q_c, from which
+// all but certain images are infinitely far.
+type KLM struct {
+	templates [][]float64 // [C][C]
+}
+
+func init() { register("klm", func() Method { return &KLM{} }, nil) }
+
+func (*KLM) Needs() Needs { return Needs{ValID: true} }
+
+func (m *KLM) Fit(d *Data) error {
+	m.templates = make([][]float64, d.Classes())
+	for c := range m.templates {
+		m.templates[c] = make([]float64, d.Classes())
+	}
+	counts := make([]float64, d.Classes())
+	for i := range d.ValID.Logits.Rows() {
+		z := d.ValID.Logits.Row(i)
+		c := argmax(z)
+		counts[c]++
+		for k, v := range softmax(z, 1) {
+			m.templates[c][k] += v
+		}
+	}
+	for c, q := range m.templates {
+		if counts[c] == 0 {
+			q[c], counts[c] = 1, 1
+		}
+		for k := range q {
+			q[k] /= counts[c]
+		}
+	}
+	return nil
+}
+
+func (m *KLM) Score(b *Batch) (Scores, error) {
+	return scoreImages(b, func(z, _ []float32) float64 {
+		p, nearest := softmax(z, 1), math.Inf(1)
+		for _, q := range m.templates {
+			nearest = min(nearest, divergence(p, q))
+		}
+		return -nearest
+	})
+}
+
+// divergence is KL(p ‖ q), infinite where q excludes what p does not.
+func divergence(p, q []float64) float64 {
+	sum := 0.0
+	for i, v := range p {
+		if v > 0 {
+			sum += v * math.Log(v/q[i])
+		}
+	}
+	return sum
+}

@@ -1,0 +1,47 @@
+package posthoc
+
+import "github.com/ascood/ascood"
+
+// KNN is the negated squared distance of unit(h) to the K-th nearest unit(h) of
+// the training images (Sun et al., "Out-of-Distribution Detection with Deep
+// Nearest Neighbors", 2022). A feature of zeros counts as at right angles to all.
+type KNN struct {
+	K    int `json:"k"`
+	bank *bank
+}
+
+func init() {
+	register("knn", func() Method { return &KNN{K: 50} },
+		sweepOf([]int{50, 100, 200, 500, 1000}, func(k int) Method { return &KNN{K: k} }))
+}
+
+func (*KNN) Needs() Needs { return Needs{Train: true} }
+
+func (m *KNN) Fit(d *Data) error {
+	if err := checkNeighbours(m.K, d.Train); err != nil {
+		return err
+	}
+	m.bank = newBank(d.Train.Feature)
+	return nil
+}
+
+func checkNeighbours(k int, train *Set) error {
+	if n := train.Feature.Rows(); k < 1 || k > n {
+		return ascood.Errorf(ascood.Invalid, "k %d: must be from 1 to the number of training images, %d", k, n)
+	}
+	return nil
+}
+
+func (m *KNN) Score(b *Batch) (Scores, error) {
+	s := newScores(b)
+	nearest := newLargest(len(s.Values), m.K)
+	m.bank.compare(b.Feature, func(i, _ int, cosines []float32) {
+		for _, v := range cosines {
+			nearest[i].add(v)
+		}
+	})
+	for i := range s.Values {
+		s.Values[i] = 2*float64(nearest[i][0]) - 2
+	}
+	return s, nil
+}

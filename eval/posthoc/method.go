@@ -1,0 +1,160 @@
+// Package posthoc holds scores that tell in-distribution images from others by
+// what a trained classifier makes of them, in the forms that OpenOOD v1.5 gives
+// them. Each method has a file, which registers it.
+//
+// In the formulas z are an image's logits, p = softmax(z), h its feature (pooled,
+// before any standardisation), W and b the classifier's last layer, unit(h) =
+// h/‖h‖, and E(z) = log Σ exp(z). Higher scores are more in-distribution. Methods
+// that put a changed feature through W and b pass over an ASCOOD head's
+// standardisation.
+package posthoc
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ascood/ascood"
+)
+
+// Method is a score. Its exported fields, under their JSON names, are its
+// hyperparameters; what Fit learns is in the others.
+type Method interface {
+	// Needs says what the method works from besides logits and features.
+	Needs() Needs
+	// Fit learns what the score depends on; it is called once, before Score.
+	Fit(d *Data) error
+	// Score may be called from several goroutines at once.
+	Score(b *Batch) (Scores, error)
+}
+
+// Needs is what a method works from besides logits and features.
+type Needs struct {
+	Train bool // Data.Train
+	ValID bool // Data.ValID
+
+	// Graph names values of the artifact's graph that Batch.Graph is to hold,
+	// computed at Temperature and Noise.
+	Graph              []string
+	Temperature, Noise float64
+}
+
+// Data is what a method may learn from.
+type Data struct {
+	Weight Matrix    // [C,D] of the last layer
+	Bias   []float32 // [C]
+	Train  *Set      // training images; nil if there are none
+	ValID  *Set      // in-distribution validation images; nil if there are none
+
+	// Continue computes the features [N,D] of images from a changed value of the
+	// graph, one that Needs named.
+	Continue func(value string, x Tensor) (Matrix, error)
+}
+
+// Classes returns the number of classes.
+func (d *Data) Classes() int { return len(d.Bias) }
+
+// Batch is what the network says of N images, image i in row i.
+type Batch struct {
+	Logits  Matrix            // [N,C]
+	Feature Matrix            // [N,D]
+	Graph   map[string]Tensor // the values that Needs named
+}
+
+// Set is a batch of labelled images.
+type Set struct {
+	Batch
+	Labels []int // [N]
+}
+
+// Scores are a method's answers, image by image.
+type Scores struct {
+	Values      []float64
+	Predictions []int // the class; a method that changes the logits may change it
+}
+
+// Fit checks that d holds what the method needs, and fits it.
+func Fit(m Method, d *Data) error {
+	needs := m.Needs()
+	switch {
+	case needs.Train && (d.Train == nil || d.Train.Logits.Rows() == 0):
+		return ascood.Errorf(ascood.Invalid, "it learns from training images, and there are none")
+	case needs.ValID && (d.ValID == nil || d.ValID.Logits.Rows() == 0):
+		return ascood.Errorf(ascood.Invalid, "it learns from in-distribution validation images, and there are none")
+	}
+	return m.Fit(d)
+}
+
+// kind is a registered method.
+type kind struct {
+	published func() Method
+	sweep     func() []Method
+}
+
+var kinds = map[string]kind{}
+
+// register makes a method known, with its published settings and, where there is
+// one, the published sweep over them in its order.
+func register(name string, published func() Method, sweep func() []Method) {
+	kinds[name] = kind{published, sweep}
+}
+
+// Names lists the known methods.
+func Names() []string { return slices.Sorted(maps.Keys(kinds)) }
+
+// New returns a method with its published settings.
+func New(name string) (Method, error) {
+	k, ok := kinds[name]
+	if !ok {
+		return nil, ascood.Errorf(ascood.Invalid, "unknown method %q; known are %s", name, strings.Join(Names(), ", "))
+	}
+	return k.published(), nil
+}
+
+// Sweep returns the method with each of the settings that its authors searched,
+// in their order; nil if there are none.
+func Sweep(name string) []Method {
+	if k := kinds[name]; k.sweep != nil {
+		return k.sweep()
+	}
+	return nil
+}
+
+// sweepOf returns a sweep over one hyperparameter.
+func sweepOf[T any](values []T, with func(T) Method) func() []Method {
+	return func() []Method {
+		var all []Method
+		for _, v := range values {
+			all = append(all, with(v))
+		}
+		return all
+	}
+}
+
+// Settings returns a method's hyperparameters as a JSON object.
+func Settings(m Method) (string, error) {
+	text, err := json.Marshal(m)
+	return string(text), err
+}
+
+// Configure sets hyperparameters from a JSON object. One that the method does
+// not have is an error, as is a value that it cannot have.
+func Configure(m Method, settings string) error {
+	d := json.NewDecoder(strings.NewReader(settings))
+	d.DisallowUnknownFields()
+	if err := d.Decode(m); err != nil {
+		have, errHave := Settings(m)
+		if errHave != nil {
+			return errHave
+		}
+		return ascood.Errorf(ascood.Invalid, "settings %s: %w; there are %s", settings, err, have)
+	}
+	return nil
+}
+
+// logitsOnly is embedded by methods that need and learn nothing further.
+type logitsOnly struct{}
+
+func (logitsOnly) Needs() Needs    { return Needs{} }
+func (logitsOnly) Fit(*Data) error { return nil }

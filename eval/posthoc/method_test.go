@@ -1,0 +1,192 @@
+package posthoc
+
+import (
+	"math"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood"
+)
+
+// TestSettings takes every method's settings through their JSON form.
+func TestSettings(t *testing.T) {
+	for _, name := range Names() {
+		m := newMethod(t, name)
+		text, err := Settings(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := reflect.New(reflect.TypeOf(m).Elem()).Interface().(Method)
+		if err := Configure(again, text); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(m, again) {
+			t.Errorf("%s: %s becomes %+v, was %+v", name, text, again, m)
+		}
+		if err := Configure(m, `{"colour":1}`); ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), text) {
+			t.Errorf("%s: the error %v does not list the settings %s", name, err, text)
+		}
+	}
+}
+
+func TestSweeps(t *testing.T) {
+	for name, want := range map[string]int{"odin": 28, "iodin": 28, "gen": 42, "knn": 5, "vim": 2, "react": 4, "ash": 7, "scale": 7, "relation": 5, "msp": 0} {
+		if got := len(Sweep(name)); got != want {
+			t.Errorf("%s is searched over %d settings, want %d", name, got, want)
+		}
+	}
+	first, err := Settings(Sweep("odin")[1])
+	if err != nil || first != `{"temperature":1,"noise":0.0028}` {
+		t.Errorf("the second of odin's settings is %s (%v)", first, err)
+	}
+}
+
+func TestUnknownMethod(t *testing.T) {
+	_, err := New("energy")
+	if err == nil || !strings.Contains(err.Error(), "ash, dice, ebo") {
+		t.Errorf("error %v does not list the methods", err)
+	}
+}
+
+func TestFitNeedsItsSets(t *testing.T) {
+	ref := loadReference(t)
+	for _, name := range Names() {
+		d := ref.data(t)
+		needs := newMethod(t, name).Needs()
+		d.Train, d.ValID = nil, nil
+		err := Fit(newMethod(t, name), d)
+		if want := needs.Train || needs.ValID; (err != nil) != want {
+			t.Errorf("%s: error %v without sets", name, err)
+		}
+	}
+}
+
+func TestWrongSettings(t *testing.T) {
+	ref := loadReference(t)
+	for _, c := range []struct {
+		method Method
+		want   string
+	}{
+		{&KNN{K: 1001}, "k 1001: must be from 1 to the number of training images, 1000"},
+		{&NNGuide{}, "k 0"},
+		{&VIM{Dim: 64}, "less than the feature's 64"},
+		{&ReAct{Percentile: 101}, "percentile 101"},
+		{&ASH{Percentile: -1}, "percentile -1"},
+		{&ASH{Percentile: 100}, "keeps none"},
+		{&Scale{Percentile: math.NaN()}, "percentile NaN"},
+		{&DICE{Percentile: 200}, "percentile 200"},
+		{&EBO{}, "temperature 0"},
+		{&TempScaling{Temperature: -1}, "temperature -1"},
+		{&ODIN{perturbation{0, 1}}, "temperature 0"},
+		{&IODIN{perturbation{1, -1}}, "noise -1"},
+		{&GEN{Gamma: 1}, "m 0"},
+		{&Relation{}, "power 0"},
+	} {
+		err := Fit(c.method, ref.data(t))
+		if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%T: error %v, want %q", c.method, err, c.want)
+		}
+	}
+}
+
+// TestClassWithoutTrainingImages takes away the images of class 3 and checks what
+// each method documents.
+func TestClassWithoutTrainingImages(t *testing.T) {
+	const absent = 3
+	ref := loadReference(t)
+	d := ref.data(t)
+	d.Train = without(d.Train, func(i int) bool { return d.Train.Labels[i] == absent })
+	d.ValID = without(d.ValID, func(i int) bool { return argmax(d.ValID.Logits.Row(i)) == absent })
+	test := ref.set(t, "test_id")
+	for _, name := range []string{"mds", "rmds", "she", "klm"} {
+		m := newMethod(t, name)
+		if err := Fit(m, d); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		scores, err := m.Score(&test.Batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lost, kept := 0.0, 0.0 // mean scores
+		for i, v := range scores.Values {
+			if math.IsNaN(v) || math.IsInf(v, 0) {
+				t.Fatalf("%s: image %d scores %v", name, i, v)
+			}
+			if scores.Predictions[i] == absent {
+				lost += v / 20
+				if name == "she" && v != 0 {
+					t.Errorf("she scores %v for a class without pattern, want 0", v)
+				}
+			} else {
+				kept += v / 180
+			}
+		}
+		if !(lost < kept) {
+			t.Errorf("%s: images of the absent class score %v, the others %v", name, lost, kept)
+		}
+	}
+}
+
+func without(s *Set, drop func(i int) bool) *Set {
+	kept := &Set{Batch: Batch{Logits: Matrix{Cols: s.Logits.Cols}, Feature: Matrix{Cols: s.Feature.Cols}}}
+	for i, label := range s.Labels {
+		if !drop(i) {
+			kept.Labels = append(kept.Labels, label)
+			kept.Logits.Data = append(kept.Logits.Data, s.Logits.Row(i)...)
+			kept.Feature.Data = append(kept.Feature.Data, s.Feature.Row(i)...)
+		}
+	}
+	return kept
+}
+
+func TestUnlabelledTrainingImages(t *testing.T) {
+	d := loadReference(t).data(t)
+	d.Train.Labels[7], d.ValID.Labels[7] = -1, 10
+	for name, want := range map[string]string{"mds": "label -1", "she": "label -1", "temp_scaling": "label 10"} {
+		if err := Fit(newMethod(t, name), d); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", name, err, want)
+		}
+	}
+}
+
+// TestTemperatureConverges fits where the reference's optimiser stops early.
+func TestTemperatureConverges(t *testing.T) {
+	m := &TempScaling{}
+	if err := Fit(m, loadReference(t).data(t)); err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(m.Temperature-1.03) > 0.005 {
+		t.Errorf("temperature %v, want 1.03", m.Temperature)
+	}
+	sure := &Set{Batch: Batch{Logits: Matrix{[]float32{4, 0, 0, 5}, 2}, Feature: Matrix{make([]float32, 2), 1}}, Labels: []int{0, 1}}
+	m = &TempScaling{}
+	if err := Fit(m, &Data{Bias: make([]float32, 2), ValID: sure}); err != nil {
+		t.Fatal(err)
+	}
+	if math.Abs(m.Temperature-0.01) > 1e-6 {
+		t.Errorf("temperature %v where no image is wrong, want 0.01", m.Temperature)
+	}
+}
+
+func TestFeaturesOfZeros(t *testing.T) {
+	d := loadReference(t).data(t)
+	zeros := &Batch{Logits: Matrix{slices.Clone(d.Bias), 10}, Feature: Matrix{make([]float32, 64), 64}}
+	for _, name := range Names() {
+		m := newMethod(t, name)
+		if len(m.Needs().Graph) > 0 {
+			continue
+		}
+		if v, ok := m.(*VIM); ok {
+			v.Dim = 32
+		}
+		if err := Fit(m, d); err != nil {
+			t.Fatal(err)
+		}
+		s, err := m.Score(zeros)
+		if err != nil || math.IsNaN(s.Values[0]) || math.IsInf(s.Values[0], 0) {
+			t.Errorf("%s scores %v (%v)", name, s.Values, err)
+		}
+	}
+}

@@ -1,0 +1,13 @@
+package posthoc
+
+import "slices"
+
+// MSP is the maximum softmax probability, max p (Hendrycks and Gimpel, "A
+// Baseline for Detecting Misclassified and Out-of-Distribution Examples", 2017).
+type MSP struct{ logitsOnly }
+
+func init() { register("msp", func() Method { return &MSP{} }, nil) }
+
+func (*MSP) Score(b *Batch) (Scores, error) {
+	return scoreImages(b, func(z, _ []float32) float64 { return slices.Max(softmax(z, 1)) })
+}

@@ -1,0 +1,103 @@
+package posthoc
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/mat"
+)
+
+func TestPercentile(t *testing.T) {
+	values := []float32{3, -1, 0, 7, -1, 2.5}
+	// numpy.percentile of the same.
+	for q, want := range map[float64]float64{0: -1, 10: -1, 50: 1.25, 90: 5, 95: 6, 100: 7} {
+		if got := percentile(values, q); math.Abs(got-want) > 1e-12 {
+			t.Errorf("percentile %v is %v, want %v", q, got, want)
+		}
+	}
+	random := make([]float32, 10_001)
+	for i := range random {
+		random[i] = float32(rand.NormFloat64())
+	}
+	sorted := slices.Sorted(slices.Values(random))
+	for k := range sorted {
+		if k%97 == 0 && orderStatistic(random, k) != sorted[k] {
+			t.Errorf("order statistic %d is %v, want %v", k, orderStatistic(random, k), sorted[k])
+		}
+	}
+}
+
+func TestLargest(t *testing.T) {
+	l := newLargest(1, 5)
+	var all []float32
+	for range 1000 {
+		v := float32(rand.IntN(300))
+		all = append(all, v)
+		l[0].add(v)
+	}
+	slices.Sort(all)
+	got := slices.Sorted(slices.Values(l[0]))
+	if !slices.Equal(got, all[len(all)-5:]) || l[0][0] != all[len(all)-5] {
+		t.Errorf("kept %v, want %v", l[0], all[len(all)-5:])
+	}
+}
+
+// TestBankComparesAll checks tiles that do not divide the sizes.
+func TestBankComparesAll(t *testing.T) {
+	rows, images := randomMatrix(3*tile+5, 7), randomMatrix(2*tile+9, 7)
+	clear(rows.Row(4))
+	got := make([][]float32, images.Rows())
+	newBank(rows).compare(images, func(i, first int, cosines []float32) {
+		if first != len(got[i]) {
+			t.Errorf("image %d: the run at %d follows %d", i, first, len(got[i]))
+		}
+		got[i] = append(got[i], cosines...)
+	})
+	for i := range images.Rows() {
+		for j := range rows.Rows() {
+			want := 0.0
+			if j != 4 {
+				want = dot(images.Row(i), rows.Row(j)) / norm(images.Row(i)) / norm(rows.Row(j))
+			}
+			if math.Abs(float64(got[i][j])-want) > 1e-6 {
+				t.Fatalf("cosine %d, %d is %v, want %v", i, j, got[i][j], want)
+			}
+		}
+	}
+}
+
+func TestPrincipal(t *testing.T) {
+	x := blas64.General{Rows: 5, Cols: 9, Stride: 9, Data: make([]float64, 45)}
+	for i := range x.Data {
+		x.Data[i] = rand.Float64()
+	}
+	u, v := principal(x)
+	var svd mat.SVD
+	svd.Factorize(mat.NewDense(5, 9, x.Data), mat.SVDThin)
+	var wantU, wantV mat.Dense
+	svd.UTo(&wantU)
+	svd.VTo(&wantV)
+	for i := range u {
+		for k := range v {
+			want := wantU.At(i, 0) * svd.Values(nil)[0] * wantV.At(k, 0)
+			if math.Abs(u[i]*v[k]-want) > 1e-9 {
+				t.Fatalf("component %d, %d is %v, want %v", i, k, u[i]*v[k], want)
+			}
+		}
+	}
+	clear(x.Data)
+	if u, _ := principal(x); slices.Max(u) != 0 {
+		t.Errorf("a map of zeros has the component %v", u)
+	}
+}
+
+func randomMatrix(rows, cols int) Matrix {
+	m := Matrix{make([]float32, rows*cols), cols}
+	for i := range m.Data {
+		m.Data[i] = float32(rand.NormFloat64())
+	}
+	return m
+}

@@ -1,0 +1,33 @@
+package posthoc
+
+// ReAct is E(W·min(h,t)+b), with t a percentile of all activations of the
+// validation images' features (Sun et al., "ReAct: Out-of-distribution Detection With
+// Rectified Activations", 2021).
+type ReAct struct {
+	Percentile float64 `json:"percentile"`
+	linear     linear
+	threshold  float64
+}
+
+func init() {
+	register("react", func() Method { return &ReAct{Percentile: 90} },
+		sweepOf([]float64{85, 90, 95, 99}, func(q float64) Method { return &ReAct{Percentile: q} }))
+}
+
+func (*ReAct) Needs() Needs { return Needs{ValID: true} }
+
+func (m *ReAct) Fit(d *Data) error {
+	if err := checkPercentile(m.Percentile); err != nil {
+		return err
+	}
+	m.linear, m.threshold = d.linear(), percentile(d.ValID.Feature.Data, m.Percentile)
+	return nil
+}
+
+func (m *ReAct) Score(b *Batch) (Scores, error) {
+	return m.linear.scoreChanged(b, func(h []float64) {
+		for i := range h {
+			h[i] = min(h[i], m.threshold)
+		}
+	})
+}

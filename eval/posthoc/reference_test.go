@@ -1,0 +1,106 @@
+package posthoc
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/ascood/ascood/checkpoint"
+)
+
+// tolerance of a score, relative to the spread of the reference's.
+const tolerance = 1e-4
+
+// TestReferenceScores computes each method's scores from given logits and
+// features, with the published settings but where the reference differs.
+func TestReferenceScores(t *testing.T) {
+	ref := loadReference(t)
+	d := ref.data(t)
+	for _, name := range Names() {
+		if slices.Contains([]string{"odin", "iodin", "rankfeat"}, name) {
+			continue // computed from images
+		}
+		t.Run(name, func(t *testing.T) {
+			m := newMethod(t, name)
+			switch m := m.(type) {
+			case *VIM:
+				m.Dim = 32 // the feature has 64
+			case *TempScaling:
+				m.Temperature = 1.252 // where the reference's optimiser stopped
+			}
+			if err := Fit(m, d); err != nil {
+				t.Fatal(err)
+			}
+			for _, set := range []string{"val_id", "val_ood", "test_id", "test_ood"} {
+				s := ref.set(t, set)
+				got, err := m.Score(&s.Batch)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want := ref.scores(t, name+"."+set)
+				spread := slices.Max(want) - slices.Min(want)
+				worst := 0.0
+				for i, w := range want {
+					worst = max(worst, math.Abs(got.Values[i]-w)/spread)
+				}
+				t.Logf("%-8s differs by %.1e of the spread", set, worst)
+				if !(worst <= tolerance) {
+					t.Errorf("%s differs by %g of the spread, more than %g", set, worst, tolerance)
+				}
+			}
+		})
+	}
+}
+
+// reference is the file of reference values.
+type reference checkpoint.StateDict
+
+func loadReference(t *testing.T) reference {
+	t.Helper()
+	c, err := checkpoint.Load("../testdata/posthoc.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return reference(c.Model)
+}
+
+func (r reference) data(t *testing.T) *Data {
+	train, val := r.set(t, "train"), r.set(t, "val_id")
+	return &Data{Weight: r.matrix(t, "fc.weight"), Bias: r.matrix(t, "fc.bias").Data, Train: train, ValID: val}
+}
+
+func (r reference) set(t *testing.T, name string) *Set {
+	t.Helper()
+	labels, err := r[name+".label"].Int64s()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Set{Batch: Batch{Logits: r.matrix(t, name+".logits"), Feature: r.matrix(t, name+".feature")}}
+	for _, l := range labels {
+		s.Labels = append(s.Labels, int(l))
+	}
+	return s
+}
+
+func (r reference) matrix(t *testing.T, name string) Matrix {
+	t.Helper()
+	v, err := r[name].Float32s()
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return Matrix{v, r[name].Shape[len(r[name].Shape)-1]}
+}
+
+func (r reference) scores(t *testing.T, name string) []float64 {
+	t.Helper()
+	return doubles(r.matrix(t, name).Data)
+}
+
+func newMethod(t *testing.T, name string) Method {
+	t.Helper()
+	m, err := New(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}

@@ -1,0 +1,67 @@
+package posthoc
+
+import (
+	"math"
+
+	"github.com/ascood/ascood"
+)
+
+// Relation sums r^Power over the training images, r = max(0, cos(h,h_i))·(p·p_i)
+// where that exceeds 0.03 (Kim et al., "Neural Relation Graph: A Unified
+// Framework for Identifying Label Noise and Outlier Data", 2023).
+type Relation struct {
+	Power float64 `json:"power"`
+	bank  *bank
+	p     Matrix // of the training images
+}
+
+// leastRelation is the r that counts as none.
+const leastRelation = 0.03
+
+func init() {
+	register("relation", func() Method { return &Relation{Power: 1} },
+		sweepOf([]float64{1, 2, 4, 6, 8}, func(p float64) Method { return &Relation{Power: p} }))
+}
+
+func (*Relation) Needs() Needs { return Needs{Train: true} }
+
+func (m *Relation) Fit(d *Data) error {
+	if !(m.Power > 0) {
+		return ascood.Errorf(ascood.Invalid, "power %v: must be greater than 0", m.Power)
+	}
+	m.bank = newBank(d.Train.Feature)
+	m.p = probabilities(d.Train.Logits)
+	return nil
+}
+
+func probabilities(logits Matrix) Matrix {
+	p := Matrix{make([]float32, len(logits.Data)), logits.Cols}
+	parallel(logits.Rows(), func(i int) {
+		for c, v := range softmax(logits.Row(i), 1) {
+			p.Row(i)[c] = float32(v)
+		}
+	})
+	return p
+}
+
+func (m *Relation) Score(b *Batch) (Scores, error) {
+	s := newScores(b)
+	p := probabilities(b.Logits)
+	m.bank.compare(b.Feature, func(i, first int, cosines []float32) {
+		var agreement [tile]float32
+		products(p.Slice(i, i+1), m.p.Slice(first, first+len(cosines)), agreement[:])
+		for j, v := range cosines {
+			if r := v * agreement[j]; r > leastRelation {
+				s.Values[i] += m.raise(float64(r))
+			}
+		}
+	})
+	return s, nil
+}
+
+func (m *Relation) raise(r float64) float64 {
+	if m.Power == 1 {
+		return r
+	}
+	return math.Pow(r, m.Power)
+}

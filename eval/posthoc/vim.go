@@ -1,0 +1,102 @@
+package posthoc
+
+import (
+	"slices"
+
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/ascood/ascood"
+)
+
+// VIM is E(Wh+b) - α·‖N(h-u)‖: the energy less a virtual logit, the length of
+// what the principal subspace of the training features leaves of h. The origin
+// is u = -W⁺b, the subspace that of the Dim largest eigenvectors of the
+// covariance about u, and α the mean largest logit over the mean length (Wang et
+// al., "ViM: Out-Of-Distribution with Virtual-logit Matching", 2022).
+type VIM struct {
+	Dim      int `json:"dim"`
+	linear   linear
+	origin   []float64
+	residual *mat.Dense // [D,D-Dim]
+	alpha    float64
+}
+
+func init() {
+	register("vim", func() Method { return &VIM{Dim: 256} },
+		sweepOf([]int{256, 1000}, func(dim int) Method { return &VIM{Dim: dim} }))
+}
+
+func (*VIM) Needs() Needs { return Needs{Train: true} }
+
+func (m *VIM) Fit(d *Data) error {
+	features := d.Train.Feature
+	if m.Dim < 1 || m.Dim >= features.Cols {
+		return ascood.Errorf(ascood.Invalid, "dim %d: must be at least 1 and less than the feature's %d", m.Dim, features.Cols)
+	}
+	m.linear = d.linear()
+	var err error
+	if m.origin, err = blindSpot(m.linear); err != nil {
+		return err
+	}
+	_, vectors, err := eigen(scatter(features, func(int) []float64 { return m.origin }))
+	if err != nil {
+		return err
+	}
+	m.residual = mat.DenseCopyOf(vectors.Slice(0, features.Cols, 0, features.Cols-m.Dim))
+
+	lengths, logits := 0.0, 0.0
+	for _, h := range features.blocks {
+		for _, v := range m.lengths(h) {
+			lengths += v
+		}
+		for i := range h.Rows() {
+			logits += slices.Max(m.linear.logits(doubles(h.Row(i))))
+		}
+	}
+	if lengths == 0 {
+		return ascood.Errorf(ascood.Invalid, "the training features lie in %d dimensions: dim %d leaves nothing of them", features.Cols, m.Dim)
+	}
+	m.alpha = logits / lengths
+	return nil
+}
+
+// blindSpot is the shortest u with Wu + b = 0, or nearest to it.
+func blindSpot(l linear) ([]float64, error) {
+	var svd mat.SVD
+	w := l.weight.double(make([]float64, l.weight.Cols))
+	if !svd.Factorize(w, mat.SVDThin) {
+		return nil, ascood.Errorf(ascood.Invalid, "the last layer's weight has no singular values: is it finite?")
+	}
+	const condition = 1e-15
+	rank := svd.Rank(condition)
+	if rank == 0 {
+		return make([]float64, l.weight.Cols), nil
+	}
+	var u mat.Dense
+	svd.SolveTo(&u, mat.NewDense(len(l.bias), 1, doubles(l.bias)), rank)
+	u.Scale(-1, &u)
+	return u.RawMatrix().Data, nil
+}
+
+// lengths returns ‖N(h-u)‖ of each row.
+func (m *VIM) lengths(h Matrix) []float64 {
+	var rest mat.Dense
+	rest.Mul(h.double(m.origin), m.residual)
+	lengths := make([]float64, h.Rows())
+	for i := range lengths {
+		row := rest.RawRowView(i)
+		lengths[i] = blas64.Nrm2(blas64.Vector{N: len(row), Data: row, Inc: 1})
+	}
+	return lengths
+}
+
+func (m *VIM) Score(b *Batch) (Scores, error) {
+	s, err := m.linear.scoreChanged(b, func([]float64) {})
+	for from, h := range b.Feature.blocks {
+		for i, length := range m.lengths(h) {
+			s.Values[from+i] -= m.alpha * length
+		}
+	}
+	return s, err
+}
