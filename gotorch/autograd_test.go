@@ -102,7 +102,7 @@ func TestGradErrors(t *testing.T) {
 			"grad([float32[2]], [float32[2]], []): grad can be implicitly created only for scalar outputs"},
 		{func(s *gotorch.Scope, x T) []T {
 			return gotorch.Grad([]T{x.Sum()}, []T{x, vector(s, 1).SetRequiresGrad(true)}, gotorch.GradOptions{})
-		}, "One of the differentiated Tensors appears to not have been used in the graph"},
+		}, "of the differentiated Tensors appears to not have been used in the graph"},
 		{func(s *gotorch.Scope, x T) []T {
 			return gotorch.Grad([]T{x.Detach().Sum()}, []T{x}, gotorch.GradOptions{})
 		}, "does not require grad"},

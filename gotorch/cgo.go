@@ -1,7 +1,7 @@
 package gotorch
 
 /*
-#cgo LDFLAGS: -L${SRCDIR}/../lib -lgotorch -Wl,-rpath,$ORIGIN/../lib -Wl,-rpath,${SRCDIR}/../lib
+#cgo LDFLAGS: -L${SRCDIR}/../lib -lgotorch -Wl,--allow-shlib-undefined -Wl,-rpath,$ORIGIN/../lib -Wl,-rpath,${SRCDIR}/../lib
 #cgo noescape gt_call
 #cgo nocallback gt_call
 #cgo noescape gt_info
@@ -18,7 +18,8 @@ import (
 )
 
 // This file is the only one that sees C; the rest of the package deals in these
-// names.
+// names. The linker is not to look for what libtorch's CUDA libraries need: they
+// find it at run time.
 type (
 	cArg        = C.gt_arg
 	cInfo       = C.gt_tensor_info

@@ -1,6 +1,7 @@
 package gotorch
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -66,13 +67,13 @@ func OpenDevice(name string) (Device, error) {
 		return CPU, fmt.Errorf("gotorch: %s: %w: libtorch %s was built without CUDA; build against one that has it (LIBTORCH=/path)", name, ErrUnavailable, build.Version)
 	}
 	if build.GPUs > 0 && index >= build.GPUs {
-		return CPU, fmt.Errorf("gotorch: %s: %w: there are %d GPUs, numbered from 0", name, ErrUnavailable, build.GPUs)
+		return CPU, fmt.Errorf("gotorch: %s: %w: GPUs are numbered from 0, and there are %d", name, ErrUnavailable, build.GPUs)
 	}
 	s := NewScope()
 	defer s.Close()
 	Zeros(s, []int{1}, CUDA(index))
-	if err := s.Err(); err != nil {
-		return CPU, fmt.Errorf("gotorch: %s: %w: %w", name, ErrUnavailable, err)
+	if failure, ok := errors.AsType[*OpError](s.Err()); ok {
+		return CPU, fmt.Errorf("gotorch: %s: %w: %w", name, ErrUnavailable, failure.Err)
 	}
 	return CUDA(index), nil
 }
