@@ -205,7 +205,7 @@ func download(t gotorch.Tensor) (*checkpoint.Tensor, error) {
 	}
 	for _, v := range values {
 		if !finite(float64(v)) {
-			return nil, fmt.Errorf("the value %g is not finite", v)
+			return nil, ascood.Errorf(ascood.Invalid, "the value %g is not finite: training has diverged; lower --lr", v)
 		}
 	}
 	return checkpoint.FromFloat32s(values, t.Shape()...), nil

@@ -174,6 +174,18 @@ func TestTrainAll(t *testing.T) {
 	}
 }
 
+// TestNotFinite: weights that are not numbers do not reach a file.
+func TestNotFinite(t *testing.T) {
+	scope := gotorch.NewScope()
+	defer scope.Close()
+	net, _ := loadNet(t, scope, "lenet")
+	net.frozen["fc.bias"].FillI(math.Inf(1))
+	_, err := net.stateDict()
+	if want := "fc.bias: the value +Inf is not finite: training has diverged; lower --lr"; message(err) != want {
+		t.Errorf("error %q, want %q", message(err), want)
+	}
+}
+
 func TestInitial(t *testing.T) {
 	g, err := models.New(models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadASCOOD})
 	if err != nil {

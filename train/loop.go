@@ -1,0 +1,162 @@
+package train
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"time"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/gotorch"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// train makes the epochs that are left.
+func (r *run) train(ctx context.Context) error {
+	images := r.images.train.Len()
+	done := r.at.Epochs*images + r.at.Tally.Images
+	r.shown = newProgress(r.options.Progress, r.options.Bar, r.config.Epochs, r.config.Epochs*images-done)
+	defer r.shown.stop()
+	for r.at.Epochs < r.config.Epochs {
+		err := r.epoch(ctx)
+		if ctx.Err() != nil && (err == nil && r.at.Epochs < r.config.Epochs || errors.Is(err, context.Cause(ctx))) {
+			return r.interrupted()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	r.options.Log.Info("finished", "epochs", r.at.Epochs, "best_val_accuracy", r.at.Best, "checkpoint", filepath.Join(r.options.Output, BestFile))
+	return nil
+}
+
+// epoch trains on what is left of an epoch, validates and saves. It returns
+// context.Cause(ctx) between two steps when ctx has ended.
+func (r *run) epoch(ctx context.Context) error {
+	r.load.Epoch = r.at.Epochs + 1
+	order := random(r.config.Seed, forOrder, r.load.Epoch).Perm(r.images.train.Len())
+	started := time.Now()
+	for batch, err := range preprocess.Batches(ctx, r.images.train, order[r.at.Tally.Images:], r.load) {
+		if err != nil {
+			return err
+		}
+		if err := r.step(batch); err != nil {
+			return err
+		}
+		now := time.Now()
+		r.at.Tally.Seconds += now.Sub(started).Seconds()
+		started = now
+		r.shown.step(len(batch.Labels), r.load.Epoch, r.at.Tally)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	accuracy, err := r.validate(ctx)
+	if err != nil {
+		return err
+	}
+	return r.finishEpoch(accuracy, time.Since(started).Seconds())
+}
+
+// step makes one optimiser step, in a scope of its own so that memory stays flat.
+func (r *run) step(b preprocess.Batch) error {
+	s := gotorch.NewScope()
+	defer s.Close()
+	at := when{epoch: r.load.Epoch, step: r.at.Epochs*r.stepsPerEpoch() + r.at.Steps}
+	x, y := r.input.images(s, b.Pixels, len(b.Labels)), r.input.labels(s, b.Labels)
+	out, err := r.learner.step(s, x, y, at)
+	if err != nil {
+		return fmt.Errorf("epoch %d, step %d: %w", at.epoch, r.at.Steps+1, err)
+	}
+	if !finite(out.lossID) || !finite(out.lossOOD) {
+		return r.diverged(at, out)
+	}
+	r.at.Steps++
+	r.at.Tally.add(out, len(b.Labels), r.config.W)
+	return nil
+}
+
+// validate returns the share of the validation images that are classified
+// correctly.
+func (r *run) validate(ctx context.Context) (float64, error) {
+	load := r.load
+	load.Augment = nil
+	correct := 0.0
+	for b, err := range preprocess.Batches(ctx, r.images.val, sequence(r.images.val.Len()), load) {
+		if err != nil {
+			return 0, err
+		}
+		s := gotorch.NewScope(gotorch.NoGrad)
+		x, y := r.input.images(s, b.Pixels, len(b.Labels)), r.input.labels(s, b.Labels)
+		correct += hits(r.learner.net.forward(x, inference), y).Item()
+		s.Close()
+		if err := s.Err(); err != nil {
+			return 0, fmt.Errorf("validation: %w", err)
+		}
+	}
+	return correct / float64(r.images.val.Len()), nil
+}
+
+func sequence(n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = i
+	}
+	return s
+}
+
+// finishEpoch writes down an epoch's end.
+func (r *run) finishEpoch(accuracy, validation float64) error {
+	t := r.at.Tally
+	lr, _ := r.learner.rates(r.at.Epochs*r.stepsPerEpoch() + r.at.Steps - 1)
+	row := Row{
+		Epoch: r.load.Epoch, LR: lr, Alpha: r.learner.alpha(r.load.Epoch),
+		LossID: t.LossID / float64(t.Images), LossOOD: t.LossOOD / float64(t.Images), LossEMA: t.LossEMA,
+		TrainAccuracy: t.accuracy(), ValAccuracy: accuracy,
+		ImagesPerSecond: float64(t.Images) / t.Seconds, Seconds: t.Seconds + validation,
+	}
+	r.at = position{Epochs: r.load.Epoch, Accuracy: accuracy, Best: max(r.at.Best, accuracy)}
+	if err := r.metrics.append(row); err != nil {
+		return err
+	}
+	if accuracy == r.at.Best {
+		if err := r.save(BestFile); err != nil {
+			return err
+		}
+	}
+	if err := r.save(LastFile); err != nil {
+		return err
+	}
+	r.shown.epoch(row)
+	return nil
+}
+
+// interrupted saves the state.
+func (r *run) interrupted() error {
+	if err := r.save(LastFile); err != nil {
+		return err
+	}
+	return &interruption{fmt.Sprintf("interrupted in epoch %d after %d of %d steps; to go on: ascood-train --resume --output %s",
+		r.at.Epochs+1, r.at.Steps, r.stepsPerEpoch(), r.options.Output)}
+}
+
+// interruption is the error of a run that was stopped and can be resumed.
+type interruption struct{ message string }
+
+func (i *interruption) Error() string { return i.message }
+func (i *interruption) Unwrap() error { return context.Canceled }
+
+// diverged explains a loss that is not finite. The files keep the last epoch.
+func (r *run) diverged(at when, out outcome) error {
+	lr, _ := r.learner.rates(at.step)
+	cause := fmt.Sprintf("the learning rate (%.3g) is likely too high: lower --lr", lr)
+	if r.learner.outliers != nil {
+		cause += fmt.Sprintf("; or the outliers are too strong (alpha %.3g): lower --alpha-max or --w", r.learner.alpha(at.epoch))
+	}
+	return ascood.Errorf(ascood.Invalid, "the loss is not finite in epoch %d, step %d of %d (images %g, outliers %g): %s",
+		at.epoch, r.at.Steps+1, r.stepsPerEpoch(), out.lossID, out.lossOOD, cause)
+}
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -1,0 +1,97 @@
+package train
+
+import (
+	"path/filepath"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/gotorch"
+	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// run is a training in progress.
+type run struct {
+	config  Config
+	options Options
+	images  *images
+	input   input
+	learner *learner
+	load    preprocess.LoadOptions
+	at      position
+	metrics *metrics
+	shown   *progress
+}
+
+// prepare opens all that a run needs; the network belongs to scope.
+func prepare(scope *gotorch.Scope, c Config, o Options, saved *saved) (*run, error) {
+	r := &run{config: c, options: o}
+	var err error
+	if r.images, err = openImages(c); err != nil {
+		return nil, err
+	}
+	augment, err := c.Preprocess.Augmentation(c.Augment)
+	if err != nil {
+		return nil, err
+	}
+	r.load = preprocess.LoadOptions{Config: c.Preprocess, Augment: augment, BatchSize: c.BatchSize, Workers: o.Workers, Seed: c.Seed}
+	device, err := openDevice(o.Device, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	if err := gotorch.SetNumThreads(o.Threads); err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "--threads: %w", err)
+	}
+	if err := r.prepareLearner(scope, device, saved); err != nil {
+		return nil, err
+	}
+	if r.metrics, err = openMetrics(filepath.Join(o.Output, MetricsFile), r.at.Epochs); err != nil {
+		return nil, err
+	}
+	r.input = newInput(scope, c.Preprocess, device)
+	return r, scope.Err()
+}
+
+// prepareLearner builds the network from the start's or the saved weights.
+func (r *run) prepareLearner(scope *gotorch.Scope, device gotorch.Device, saved *saved) error {
+	graph, err := models.New(r.config.spec(len(r.images.classes)))
+	if err != nil {
+		return err
+	}
+	size := r.config.Preprocess.ImageSize
+	if _, err := graph.Shapes(size, size); err != nil {
+		return ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	state := initial(graph, r.config.Sigma, r.config.Seed)
+	if saved != nil {
+		if err := saved.check(r.images); err != nil {
+			return err
+		}
+		state, r.at = saved.model, saved.at
+	}
+	net, err := newNetwork(scope, graph, state, device, channelsLast)
+	if err != nil {
+		return err
+	}
+	r.announce(net, device)
+	if r.learner, err = newLearner(r.config, net, size, r.config.Epochs*r.stepsPerEpoch()); err != nil {
+		return err
+	}
+	if saved != nil {
+		return saved.restoreMomentum(r.learner)
+	}
+	return nil
+}
+
+// announce logs what a run works on.
+func (r *run) announce(net *network, device gotorch.Device) {
+	spec := net.graph.Spec
+	r.options.Log.Info("network", "arch", spec.Arch, "width", spec.Width, "head", spec.Head,
+		"classes", spec.Classes, "parameters", net.size(), "device", device, "threads", r.options.Threads)
+	r.options.Log.Info("images", "train", r.images.train.Len(), "val", r.images.val.Len(),
+		"size", r.config.Preprocess.ImageSize, "steps_per_epoch", r.stepsPerEpoch())
+}
+
+// stepsPerEpoch counts the last batch, which may be smaller, as the references do.
+func (r *run) stepsPerEpoch() int {
+	return (r.images.train.Len() + r.config.BatchSize - 1) / r.config.BatchSize
+}
