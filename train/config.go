@@ -11,17 +11,17 @@ import (
 
 // Config is everything that determines a run's weights: two runs with equal
 // configurations end alike on one machine. It is stored with every checkpoint.
-// Default gives the published values, which stand behind the fields; fields
+// Default gives the published values, which stand before the colons; fields
 // without one must be set.
 type Config struct {
 	// Network.
-	Method string  `json:"method"` // ascood: "ascood", or "ce" for the plain classifier with a linear head and cross-entropy alone
+	Method string  `json:"method"` // "ascood": or "ce", the plain classifier with a linear head and cross-entropy alone
 	Arch   string  `json:"arch"`   // one of models.Archs
-	Width  int     `json:"width"`  // 0: base width; 0 is the architecture's own
+	Width  int     `json:"width"`  // 0: base width, channels of the first convolution; 0 is the architecture's own
 	Sigma  float64 `json:"sigma"`  // 0.5: scale of the standardised feature
 
 	// Outliers, made anew from each batch (ASCOOD only).
-	OODType  string  `json:"ood_type"`  // gradient: one of OODTypes
+	OODType  string  `json:"ood_type"`  // "gradient": one of OODTypes
 	PInv     float64 `json:"p_inv"`     // 0.1: share of the image's most salient elements (gradient) or pixels (shuffle) that is changed
 	W        float64 `json:"w"`         // 1: weight of the outliers' loss
 	AlphaMin float64 `json:"alpha_min"` // 30 (gradient), 0.1 (gaussian): strength of the outliers in the last epoch

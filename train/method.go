@@ -1,11 +1,11 @@
 // Package train trains image classifiers that know what they do not know.
 //
 // The method is ASCOOD (Regmi 2024): from every batch of images it makes
-// outliers that keep what is spurious about the images and destroy what their
-// class depends on, and it teaches the network to be sure of the former and
-// undecided about the latter. This file is all of it; around it are the network
-// (network.go), the three kinds of outliers (outliers_*.go), the schedules
-// (schedule.go) and the loop with its checkpoints (run.go).
+// outliers that differ from the images in what their class depends on and keep the
+// rest, and it teaches the network to be sure of the images and undecided about
+// the outliers. This file is all of it; around it are the network (network.go),
+// the three kinds of outliers (outliers_*.go), the schedules (schedule.go) and
+// the loop (loop.go).
 package train
 
 import (

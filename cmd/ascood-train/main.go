@@ -78,6 +78,9 @@ func parse(args []string, stdout io.Writer) (*flags, error) {
 	}
 	defaults := train.Default(f.config.OODType)
 	if f.resume {
+		if err := cli.Require(f.FlagSet, "output"); err != nil {
+			return nil, err
+		}
 		var err error
 		if defaults, err = train.ReadConfig(f.options.Output); err != nil {
 			return nil, err

@@ -109,6 +109,7 @@ func TestFlags(t *testing.T) {
 	}{
 		{"unknown flag", []string{"--speed", "9"}, "unknown flag: --speed"},
 		{"nothing", nil, "--train is missing"},
+		{"resume what", []string{"--resume"}, "--output is missing"},
 		{"nothing to resume", []string{"--resume", "-o", t.TempDir()}, "nothing to resume"},
 		{"word", []string{"now"}, `unexpected argument "now"`},
 		{"method", args(images, t.TempDir(), "--method", "x"), "known are ascood, ce"},
