@@ -174,6 +174,24 @@ func TestTrainAll(t *testing.T) {
 	}
 }
 
+// TestStepError: what libtorch objects to is the step's error.
+func TestStepError(t *testing.T) {
+	for _, method := range []string{MethodASCOOD, MethodCE} {
+		scope := gotorch.NewScope()
+		defer scope.Close()
+		c := Default(OODGradient)
+		c.Arch, c.Method = "lenet", method
+		st := newStepper(t, scope, c, 4)
+		s := gotorch.NewScope()
+		defer s.Close()
+		x := st.input.images(s, st.pixels, 4)
+		_, err := st.learner.step(s, x, st.input.labels(s, []int64{1, 2, 3, 99}), st.at)
+		if err == nil || !strings.Contains(err.Error(), "99") && !strings.Contains(err.Error(), "out of bounds") {
+			t.Errorf("%s: a label of 99 among 10 classes: %v", method, err)
+		}
+	}
+}
+
 // TestNotFinite: weights that are not numbers do not reach a file.
 func TestNotFinite(t *testing.T) {
 	scope := gotorch.NewScope()
