@@ -75,7 +75,8 @@ func TestBuilderNamesAreUnique(t *testing.T) {
 		}
 		seen[name] = true
 	}
-	if b.Scalar(1) != b.Scalar(1) || b.Int64s(1, 2) != b.Int64s(1, 2) || b.Scalar(1) == b.Scalar(2) {
+	one, pair := b.Scalar(1), b.Int64s(1, 2)
+	if b.Scalar(1) != one || b.Int64s(1, 2) != pair || b.Scalar(2) == one {
 		t.Error("constants are shared if and only if they are equal")
 	}
 }
