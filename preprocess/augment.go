@@ -12,7 +12,7 @@ import (
 
 // Augment writes the crop of an image, RGB [ImageSize,ImageSize,3], to dst. What
 // is random about it comes from rng alone.
-type Augment func(dst []uint8, img *image.NRGBA, rng *rand.Rand)
+type Augment func(dst []uint8, img image.Image, rng *rand.Rand)
 
 // Augmentations are the names that Config.Augmentation knows.
 func Augmentations() []string { return []string{"none", "classic", "largescale"} }
@@ -28,7 +28,7 @@ func (c Config) Augmentation(name string) (Augment, error) {
 	}
 	switch name {
 	case "none":
-		return func(dst []uint8, img *image.NRGBA, _ *rand.Rand) { c.cropInto(dst, img) }, nil
+		return func(dst []uint8, img image.Image, _ *rand.Rand) { c.cropInto(dst, img) }, nil
 	case "classic":
 		return c.classic(), nil
 	case "largescale":
@@ -43,7 +43,7 @@ const padding = 4
 
 func (c Config) classic() Augment {
 	scratch := sync.Pool{New: func() any { b := make([]uint8, c.CropLen()); return &b }}
-	return func(dst []uint8, img *image.NRGBA, rng *rand.Rand) {
+	return func(dst []uint8, img image.Image, rng *rand.Rand) {
 		crop := scratch.Get().(*[]uint8)
 		defer scratch.Put(crop)
 		c.cropInto(*crop, img)
@@ -80,10 +80,10 @@ func mirror(pix []uint8, size int) {
 	}
 }
 
-func (c Config) largescale(dst []uint8, img *image.NRGBA, rng *rand.Rand) {
-	box := randomBox(img.Rect, rng)
+func (c Config) largescale(dst []uint8, img image.Image, rng *rand.Rand) {
+	box := randomBox(img.Bounds(), rng)
 	size := image.Pt(c.ImageSize, c.ImageSize)
-	resize(dst, c.ImageSize*3, img.SubImage(box).(*image.NRGBA), size, image.Rectangle{Max: size})
+	resize(dst, c.ImageSize*3, img, box, size, image.Rectangle{Max: size})
 	if rng.IntN(2) == 1 {
 		mirror(dst, c.ImageSize)
 	}

@@ -169,3 +169,26 @@ func TestAugmentLargescale(t *testing.T) {
 		t.Errorf("%d of 400 are flipped", flipped)
 	}
 }
+
+// TestAugmentAllocatesNoPixels: memory is used again, whatever the image's kind.
+func TestAugmentAllocatesNoPixels(t *testing.T) {
+	c := presets["waterbirds"]
+	dst := make([]uint8, c.CropLen())
+	rng := rand.New(rand.NewPCG(11, 12))
+	for _, file := range []string{"crops/photo-420-400x300.jpg", "crops/gray-150x131.png", "crops/rgb-321x240.png"} {
+		img, err := DecodeFile("testdata/"+file, DefaultMaxPixels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range Augmentations() {
+			augment, err := c.Augmentation(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			// The race detector lets pools lose things.
+			if n := testing.AllocsPerRun(50, func() { augment(dst, img, rng) }); n > 15 {
+				t.Errorf("%s of %s: %.0f allocations", name, file, n)
+			}
+		}
+	}
+}

@@ -112,7 +112,7 @@ func newLoader(d Dataset, order []int, opt LoadOptions) (*loader, error) {
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
 	if opt.Augment == nil {
-		opt.Augment = func(dst []uint8, img *image.NRGBA, _ *rand.Rand) { opt.Config.cropInto(dst, img) }
+		opt.Augment = func(dst []uint8, img image.Image, _ *rand.Rand) { opt.Config.cropInto(dst, img) }
 	}
 	return &loader{data: d, order: order, opt: opt}, nil
 }

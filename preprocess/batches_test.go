@@ -7,9 +7,12 @@ import (
 	"fmt"
 	"image"
 	"math/rand/v2"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,7 +31,7 @@ func (d *plain) Len() int          { return d.n }
 func (d *plain) Name(i int) string { return fmt.Sprintf("image-%d", i) }
 func (d *plain) Label(i int) int   { return 10 * i }
 
-func (d *plain) Load(i int) (*image.NRGBA, error) {
+func (d *plain) Load(i int) (image.Image, error) {
 	d.loaded.Add(1)
 	// The first images take longest, so that they are done in another order.
 	time.Sleep(d.delay * time.Duration(d.n-i))
@@ -226,6 +229,28 @@ func BenchmarkBatchesJPEG400x300(b *testing.B) {
 	}
 }
 
+// BenchmarkPIL400x300 is what BenchmarkBatchesJPEG400x300/largescale is to keep
+// up with: the same work by PIL, with torchvision where that is installed, in
+// one process.
+func BenchmarkPIL400x300(b *testing.B) {
+	const python = "/usr/bin/python3"
+	if exec.Command(python, "-c", "import numpy, PIL").Run() != nil {
+		b.Skip("PIL is not installed (Debian's python3-pil, python3-numpy)")
+	}
+	out, err := exec.Command(python, "testdata/pil.py", "testdata/crops/photo-420-400x300.jpg", strconv.Itoa(b.N)).Output()
+	if err != nil {
+		b.Fatal(err)
+	}
+	var library string
+	var seconds, cpu float64
+	if _, err := fmt.Sscan(string(out), &library, &seconds, &cpu); err != nil {
+		b.Fatal(err)
+	}
+	b.ReportMetric(0, "ns/op") // would count the interpreter's start
+	b.ReportMetric(float64(b.N)/seconds, library+"-images/s")
+	b.ReportMetric(cpu*1e3/float64(b.N), "cpu-ms/image")
+}
+
 func BenchmarkBatchesIDX28x28(b *testing.B) {
 	pixels := make([]uint8, 1000*28*28)
 	for i := range pixels {
@@ -235,7 +260,8 @@ func BenchmarkBatchesIDX28x28(b *testing.B) {
 	benchmarkBatches(b, d, Config{PreSize: 32, ImageSize: 32, Std: [3]float64{1, 1, 1}}, "classic")
 }
 
-// benchmarkBatches reports images per second, on all processors.
+// benchmarkBatches reports images per second on all processors, and the
+// processors' time for an image, which other programs disturb less.
 func benchmarkBatches(b *testing.B, d Dataset, c Config, augmentation string) {
 	augment, err := c.Augmentation(augmentation)
 	if err != nil {
@@ -247,10 +273,21 @@ func benchmarkBatches(b *testing.B, d Dataset, c Config, augmentation string) {
 	}
 	b.ReportAllocs()
 	b.ResetTimer()
+	before := cpuTime(b)
 	for _, err := range Batches(b.Context(), d, order, LoadOptions{Config: c, Augment: augment, BatchSize: 64}) {
 		if err != nil {
 			b.Fatal(err)
 		}
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "images/s")
+	b.ReportMetric(float64(cpuTime(b)-before)/float64(time.Millisecond)/float64(b.N), "cpu-ms/image")
+}
+
+// cpuTime is what the process has used of all processors.
+func cpuTime(b *testing.B) time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }

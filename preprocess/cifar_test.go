@@ -1,6 +1,7 @@
 package preprocess
 
 import (
+	"image"
 	"os"
 	"path/filepath"
 	"slices"
@@ -53,10 +54,10 @@ func TestCIFAR10(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p := img.NRGBAAt(31, 31); img.Rect.Dx() != 32 || img.Rect.Dy() != 32 || p.R != 10 || p.G != 11 || p.B != 12 || p.A != 255 {
-		t.Errorf("bounds %v, last pixel %v; want 32x32 and 10, 11, 12, 255", img.Rect, p)
+	if p := pixelsOf(img).NRGBAAt(31, 31); img.Bounds() != image.Rect(0, 0, 32, 32) || p.R != 10 || p.G != 11 || p.B != 12 || p.A != 255 {
+		t.Errorf("bounds %v, last pixel %v; want 32x32 and 10, 11, 12, 255", img.Bounds(), p)
 	}
-	if p := img.NRGBAAt(3, 1); p.R != 15 || p.G != 16 || p.B != 17 {
+	if p := pixelsOf(img).NRGBAAt(3, 1); p.R != 15 || p.G != 16 || p.B != 17 {
 		t.Errorf("pixel 3,1 is %v, want 15, 16, 17", p)
 	}
 	test, err := Open(filepath.Join(dir, "test_batch.bin"), "")
@@ -93,7 +94,7 @@ func TestCIFAR100(t *testing.T) {
 		img, err := d.Load(0)
 		if err != nil {
 			t.Error(err)
-		} else if p := img.NRGBAAt(0, 0); p.R != 0 || p.G != 1 || p.B != 2 {
+		} else if p := pixelsOf(img).NRGBAAt(0, 0); p.R != 0 || p.G != 1 || p.B != 2 {
 			t.Errorf("first pixel %v, want 0, 1, 2", p)
 		}
 		if names := Classes(d); names != nil {

@@ -9,14 +9,18 @@ import (
 // side is resized to PreSize, the longer to int(PreSize·longer/shorter), and
 // the centre cut out, with black around it where the crop is larger. The result
 // is RGB, row-major [ImageSize,ImageSize,3].
-func (c Config) Crop(img *image.NRGBA) []uint8 {
+//
+// Of an image that Decode made only the part is converted to RGB that the crop
+// shows.
+func (c Config) Crop(img image.Image) []uint8 {
 	dst := make([]uint8, c.CropLen())
 	c.cropInto(dst, img)
 	return dst
 }
 
-func (c Config) cropInto(dst []uint8, img *image.NRGBA) {
-	size := c.resized(img.Rect.Dx(), img.Rect.Dy())
+func (c Config) cropInto(dst []uint8, img image.Image) {
+	bounds := img.Bounds()
+	size := c.resized(bounds.Dx(), bounds.Dy())
 	x, y := centre(size.X, c.ImageSize), centre(size.Y, c.ImageSize)
 	crop := image.Rect(x, y, x+c.ImageSize, y+c.ImageSize)
 	window := crop.Intersect(image.Rectangle{Max: size})
@@ -25,7 +29,7 @@ func (c Config) cropInto(dst []uint8, img *image.NRGBA) {
 	}
 	stride := c.ImageSize * 3
 	corner := window.Min.Sub(crop.Min)
-	resize(dst[corner.Y*stride+corner.X*3:], stride, img, size, window)
+	resize(dst[corner.Y*stride+corner.X*3:], stride, img, bounds, size, window)
 }
 
 // resized is the size after resizing the shorter side to PreSize.

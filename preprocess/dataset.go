@@ -13,9 +13,9 @@ const Unlabelled = -1
 // concurrently. As with a slice, an index must be from 0 to Len()-1.
 type Dataset interface {
 	Len() int
-	Name(i int) string                // path relative to the root, or "t10k-images-idx3-ubyte[17]"
-	Label(i int) int                  // class, or Unlabelled
-	Load(i int) (*image.NRGBA, error) // opaque; the error names the image
+	Name(i int) string               // path relative to the root, or "t10k-images-idx3-ubyte[17]"
+	Label(i int) int                 // class, or Unlabelled
+	Load(i int) (image.Image, error) // as Decode returns it, not to be written to; the error names the image
 }
 
 // files is a collection of image files under a folder.
@@ -29,7 +29,7 @@ func (f *files) Len() int          { return len(f.names) }
 func (f *files) Name(i int) string { return f.names[i] }
 func (f *files) Label(i int) int   { return f.labels[i] }
 
-func (f *files) Load(i int) (*image.NRGBA, error) {
+func (f *files) Load(i int) (image.Image, error) {
 	return DecodeFile(filepath.Join(f.root, filepath.FromSlash(f.names[i])), DefaultMaxPixels)
 }
 
@@ -50,7 +50,7 @@ func (s subset) Len() int          { return len(s.indices) }
 func (s subset) Name(i int) string { return s.Dataset.Name(s.indices[i]) }
 func (s subset) Label(i int) int   { return s.Dataset.Label(s.indices[i]) }
 
-func (s subset) Load(i int) (*image.NRGBA, error) { return s.Dataset.Load(s.indices[i]) }
+func (s subset) Load(i int) (image.Image, error) { return s.Dataset.Load(s.indices[i]) }
 
 // Classes returns the class names of a dataset that knows them (a *Folder,
 // CIFAR's own files, or a Subset of either), else nil.

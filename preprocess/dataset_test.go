@@ -73,8 +73,8 @@ func TestImglist(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if img.Rect.Dx() != 41 || img.Rect.Dy() != 30 {
-		t.Errorf("bounds %v, want 41x30", img.Rect)
+	if b := img.Bounds(); b.Dx() != 41 || b.Dy() != 30 {
+		t.Errorf("bounds %v, want 41x30", b)
 	}
 	_, err = d.Load(2)
 	wantInvalid(t, err, filepath.Join(dir, "root", "y.png"))
@@ -236,8 +236,9 @@ func TestIDX(t *testing.T) {
 			t.Error(err)
 			continue
 		}
-		if want := []uint8{4, 4, 4, 255, 5, 5, 5, 255, 6, 6, 6, 255}; img.Rect.Dx() != 3 || !bytes.Equal(img.Pix, want) {
-			t.Errorf("%s: pixels %v, want %v", file, img.Pix, want)
+		pixels := pixelsOf(img)
+		if want := []uint8{4, 4, 4, 255, 5, 5, 5, 255, 6, 6, 6, 255}; pixels.Rect.Dx() != 3 || !bytes.Equal(pixels.Pix, want) {
+			t.Errorf("%s: pixels %v, want %v", file, pixels.Pix, want)
 		}
 	}
 }

@@ -25,15 +25,18 @@ const DefaultMaxPixels = 1 << 26
 const formats = "JPEG, PNG, GIF, BMP, TIFF and WebP"
 
 // Decode reads a JPEG, PNG, GIF (first frame), BMP, TIFF or WebP image. The
-// result is opaque: alpha is dropped, not composited, and of 16 bits the upper
-// 8 are kept, as PIL's conversion to RGB does. EXIF orientation is ignored, as
-// it is in the pipelines that the published networks were trained with.
+// result is an opaque *image.NRGBA whose bounds begin at 0, or the *image.Gray
+// or *image.YCbCr that the file holds: Crop converts what it needs of these, and
+// interpolates chroma, which package image does not. Alpha is dropped, not
+// composited, and of 16 bits the upper 8 are kept, as PIL's conversion to RGB
+// does. EXIF orientation is ignored, as it is in the pipelines that the
+// published networks were trained with.
 //
 // The header is read first: an image of more than maxPixels pixels is
 // ascood.TooLarge before memory is taken for it. Data that is no such image, or
 // is damaged, is ascood.Invalid; a variant that the decoders lack is
 // ascood.Unsupported. An error of r itself is wrapped.
-func Decode(r io.Reader, maxPixels int) (img *image.NRGBA, err error) {
+func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
 	// A malformed file that drives a decoder out of bounds must not take the
 	// process with it.
 	defer func() {
@@ -64,7 +67,7 @@ func Decode(r io.Reader, maxPixels int) (img *image.NRGBA, err error) {
 }
 
 // DecodeFile is Decode for a file; the error names it.
-func DecodeFile(path string, maxPixels int) (*image.NRGBA, error) {
+func DecodeFile(path string, maxPixels int) (image.Image, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "%w", err)

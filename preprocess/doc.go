@@ -2,8 +2,7 @@
 // Training, evaluation and serving share this one path, so that a picture gives
 // the same crop wherever it is met.
 //
-// Decode makes an opaque *image.NRGBA of a file, Config.Crop makes the crop of
-// that, and Batches does both for a whole Dataset, in parallel. The arithmetic
+// Decode makes an image of a file, Config.Crop makes the crop of that, and Batches does both for a whole Dataset, in parallel. The arithmetic
 // is that of PIL and torchvision, with which the published networks were
 // trained; normalisation is left to the network's graph.
 package preprocess

@@ -61,11 +61,9 @@ func (d *idx) Label(i int) int {
 	return int(d.labels[i])
 }
 
-func (d *idx) Load(i int) (*image.NRGBA, error) {
+func (d *idx) Load(i int) (image.Image, error) {
 	size := d.width * d.height
-	img := image.NewNRGBA(image.Rect(0, 0, d.width, d.height))
-	expandGray(img.Pix, d.pixels[i*size:][:size])
-	return img, nil
+	return &image.Gray{Pix: d.pixels[i*size:][:size:size], Stride: d.width, Rect: image.Rect(0, 0, d.width, d.height)}, nil
 }
 
 func readIDXFile(path string, dims int) (shape []int, data []uint8, err error) {

@@ -8,13 +8,10 @@ import (
 	"github.com/ascood/ascood"
 )
 
-// opaque converts a decoded image to 8-bit RGB with full alpha, keeping the
-// colour of transparent pixels as stored. It may reuse the image's memory.
-func opaque(img image.Image, format string) (*image.NRGBA, error) {
-	k := &jfif
-	if format == "webp" {
-		k = &vp8
-	}
+// opaque converts a decoded image to one of the kinds that Decode returns,
+// keeping the colour of transparent pixels as stored. It may reuse the image's
+// memory.
+func opaque(img image.Image, format string) (image.Image, error) {
 	switch img := img.(type) {
 	case *image.NRGBA:
 		setOpaque(img.Pix)
@@ -24,13 +21,16 @@ func opaque(img image.Image, format string) (*image.NRGBA, error) {
 			return (*image.NRGBA)(img), nil
 		}
 	case *image.NYCbCrA:
-		return k.convert(&img.YCbCr), nil
+		return vp8.convert(&img.YCbCr), nil
 	case *image.YCbCr:
-		return k.convert(img), nil
+		if format == "webp" {
+			return vp8.convert(img), nil
+		}
+		return img, nil
 	case *image.CMYK:
 		return drawn(img), nil
 	case *image.Gray:
-		return fromGray(img), nil
+		return img, nil
 	case *image.NRGBA64:
 		return fromNRGBA64(img), nil
 	case *image.Paletted:
@@ -50,15 +50,6 @@ func drawn(img image.Image) *image.NRGBA {
 	dst := image.NewRGBA(img.Bounds())
 	draw.Draw(dst, dst.Rect, img, dst.Rect.Min, draw.Src)
 	return (*image.NRGBA)(dst)
-}
-
-func fromGray(img *image.Gray) *image.NRGBA {
-	dst := image.NewNRGBA(img.Rect)
-	width := img.Rect.Dx()
-	for y := range img.Rect.Dy() {
-		expandGray(dst.Pix[y*dst.Stride:], img.Pix[y*img.Stride:][:width])
-	}
-	return dst
 }
 
 // expandGray writes each gray level as an opaque pixel.

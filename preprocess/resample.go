@@ -25,6 +25,7 @@ type taps struct {
 	spans   []span
 	weights []int32
 	width   int
+	exact   []float64 // the weights of one output
 }
 
 type span struct{ first, n int }
@@ -37,7 +38,8 @@ func (t *taps) reset(size, resized, from, count int) {
 	t.width = 2*int(math.Ceil(support)) + 1
 	t.spans = grow(t.spans, count)
 	t.weights = grow(t.weights, count*t.width)
-	exact := make([]float64, t.width)
+	t.exact = grow(t.exact, t.width)
+	exact := t.exact
 	for i := range count {
 		center := (float64(from+i) + 0.5) * scale
 		first := max(0, int(center-support+0.5))
@@ -54,31 +56,31 @@ func (t *taps) reset(size, resized, from, count int) {
 	}
 }
 
+// first and end are the inputs that some output needs.
+func (t *taps) first() int { return t.spans[0].first }
+func (t *taps) end() int   { last := t.spans[len(t.spans)-1]; return last.first + last.n }
+
 // resampler is the scratch memory of a resize.
 type resampler struct {
 	columns, rows taps
+	source        rowReader
 	narrow        []uint8 // the source rows that matter, resized along x
 	sums          []int32 // one row
 }
 
 var resamplers = sync.Pool{New: func() any { return new(resampler) }}
 
-// resize writes the window of src resized to size as RGB rows, stride bytes
-// apart, to dst. The window lies within the size.
-func resize(dst []uint8, stride int, src *image.NRGBA, size image.Point, window image.Rectangle) {
+// resize writes the window of part of img resized to size as RGB rows, stride
+// bytes apart, to dst. The window lies within the size.
+func resize(dst []uint8, stride int, img image.Image, part image.Rectangle, size image.Point, window image.Rectangle) {
 	s := resamplers.Get().(*resampler)
 	defer resamplers.Put(s)
-	s.columns.reset(src.Rect.Dx(), size.X, window.Min.X, window.Dx())
-	s.rows.reset(src.Rect.Dy(), size.Y, window.Min.Y, window.Dy())
+	s.columns.reset(part.Dx(), size.X, window.Min.X, window.Dx())
+	s.rows.reset(part.Dy(), size.Y, window.Min.Y, window.Dy())
+	s.narrowRows(img, part, window.Dx()*3)
 
-	last := s.rows.spans[len(s.rows.spans)-1]
-	top, bottom := s.rows.spans[0].first, last.first+last.n
-	width := window.Dx() * 3
-	s.narrow = grow(s.narrow, (bottom-top)*width)
+	width, top := window.Dx()*3, s.rows.first()
 	s.sums = grow(s.sums, width)
-	for y := top; y < bottom; y++ {
-		s.columns.alongRow(s.narrow[(y-top)*width:][:width], src.Pix[y*src.Stride:])
-	}
 	for i, span := range s.rows.spans {
 		weights := s.rows.weights[i*s.rows.width:][:span.n]
 		sumRows(s.sums, s.narrow[(span.first-top)*width:], weights)
@@ -86,16 +88,41 @@ func resize(dst []uint8, stride int, src *image.NRGBA, size image.Point, window 
 	}
 }
 
-// alongRow filters a row of RGBA pixels into RGB ones.
-func (t *taps) alongRow(dst, src []uint8) {
+// narrowRows resizes along x what the window needs of the part, to rows of the
+// given number of bytes.
+func (s *resampler) narrowRows(img image.Image, part image.Rectangle, width int) {
+	left, top := s.columns.first(), s.rows.first()
+	needed := image.Rect(left, top, s.columns.end(), s.rows.end()).Add(part.Min)
+	source := s.source.open(img, needed)
+	s.narrow = grow(s.narrow, needed.Dy()*width)
+	for y := range needed.Dy() {
+		s.columns.alongRow(s.narrow[y*width:][:width], source.row(needed.Min.Y+y), left)
+	}
+}
+
+// halfLevel is one half in the weights' precision, for rounding.
+const halfLevel = 1 << (weightBits - 1)
+
+// alongRow filters a row of RGBA pixels, which begins with input first, into RGB
+// ones. Most filters have two or three taps, so that to take two at a time
+// saves a quarter.
+func (t *taps) alongRow(dst, src []uint8, first int) {
 	for i, span := range t.spans {
-		var r, g, b int32 = 1 << (weightBits - 1), 1 << (weightBits - 1), 1 << (weightBits - 1)
-		pixels := src[span.first*4:][:span.n*4]
-		for _, w := range t.weights[i*t.width:][:span.n] {
-			r += int32(pixels[0]) * w
-			g += int32(pixels[1]) * w
-			b += int32(pixels[2]) * w
-			pixels = pixels[4:]
+		var r, g, b int32 = halfLevel, halfLevel, halfLevel
+		weights := t.weights[i*t.width:][:span.n]
+		pixels := src[(span.first-first)*4:][:span.n*4]
+		for len(weights) >= 2 {
+			p, w0, w1 := pixels[:7:7], weights[0], weights[1]
+			r += int32(p[0])*w0 + int32(p[4])*w1
+			g += int32(p[1])*w0 + int32(p[5])*w1
+			b += int32(p[2])*w0 + int32(p[6])*w1
+			pixels, weights = pixels[8:], weights[2:]
+		}
+		if len(weights) == 1 {
+			p, w := pixels[:3:3], weights[0]
+			r += int32(p[0]) * w
+			g += int32(p[1]) * w
+			b += int32(p[2]) * w
 		}
 		d := dst[i*3 : i*3+3 : i*3+3]
 		d[0], d[1], d[2] = level(r), level(g), level(b)
@@ -105,14 +132,21 @@ func (t *taps) alongRow(dst, src []uint8) {
 // sumRows sets sums to one half plus the weighted sum of consecutive rows.
 func sumRows(sums []int32, rows []uint8, weights []int32) {
 	for x := range sums {
-		sums[x] = 1 << (weightBits - 1)
+		sums[x] = halfLevel
 	}
-	for _, w := range weights {
-		row := rows[:len(sums)]
-		for x, v := range row {
+	n := len(sums)
+	for len(weights) >= 2 {
+		a, b, w0, w1 := rows[:n], rows[n:][:n], weights[0], weights[1]
+		for x := range sums {
+			sums[x] += int32(a[x])*w0 + int32(b[x])*w1
+		}
+		rows, weights = rows[2*n:], weights[2:]
+	}
+	if len(weights) == 1 {
+		w := weights[0]
+		for x, v := range rows[:n] {
 			sums[x] += int32(v) * w
 		}
-		rows = rows[len(sums):]
 	}
 }
 

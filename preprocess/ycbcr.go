@@ -33,12 +33,39 @@ var vp8 = toRGB{
 // convert returns the pixels of an image whose bounds begin at 0, as decoders make them.
 func (k *toRGB) convert(img *image.YCbCr) *image.NRGBA {
 	dst := image.NewNRGBA(img.Rect)
-	width, height := img.Rect.Dx(), img.Rect.Dy()
-	cb, cr := newUpsampler(img, img.Cb), newUpsampler(img, img.Cr)
-	for y := range height {
-		k.row(dst.Pix[y*dst.Stride:][:width*4], img.Y[y*img.YStride:][:width], cb.row(y), cr.row(y))
+	var r ycbcrRows
+	r.reset(k, img, img.Rect)
+	for y := range img.Rect.Dy() {
+		r.read(dst.Pix[y*dst.Stride:][:img.Rect.Dx()*4], y)
 	}
 	return dst
+}
+
+// ycbcrRows converts a part of an image row by row.
+type ycbcrRows struct {
+	k      *toRGB
+	img    *image.YCbCr // whose bounds begin at 0
+	part   image.Rectangle
+	cb, cr upsampler
+	pixels []uint8
+}
+
+func (r *ycbcrRows) reset(k *toRGB, img *image.YCbCr, part image.Rectangle) {
+	r.k, r.img, r.part = k, img, part
+	r.cb.reset(img, img.Cb, part)
+	r.cr.reset(img, img.Cr, part)
+	r.pixels = grow(r.pixels, part.Dx()*4)
+}
+
+func (r *ycbcrRows) row(y int) []uint8 {
+	r.read(r.pixels, y)
+	return r.pixels
+}
+
+// read writes row y of the part to dst.
+func (r *ycbcrRows) read(dst []uint8, y int) {
+	luma := r.img.Y[y*r.img.YStride:][r.part.Min.X:r.part.Max.X]
+	r.k.row(dst, luma, r.cb.row(y), r.cr.row(y))
 }
 
 // row converts the pixels of a row; cb and cr have at least as many samples.
@@ -64,26 +91,29 @@ func clamp(v int32) uint8 {
 	return uint8(v)
 }
 
-// upsampler brings a chroma plane to the size of the luma plane, a row at a time.
+// upsampler brings a part of a chroma plane to the size of the luma plane, a row
+// at a time.
 type upsampler struct {
 	plane         []uint8
 	stride        int
 	width, height int     // of the plane
 	across, down  int     // luma samples for each chroma sample
-	sums          []int32 // a row before it is widened
+	from, to      int     // the columns of the plane that the part has a share of
+	left, right   int     // the part within the widened columns
+	sums          []int32 // of these columns and of one to either side, before they are widened
 	wide          []uint8
 }
 
-func newUpsampler(img *image.YCbCr, plane []uint8) *upsampler {
-	across, down := subsampling(img.SubsampleRatio)
-	u := &upsampler{
-		plane: plane, stride: img.CStride, across: across, down: down,
-		width:  (img.Rect.Dx() + across - 1) / across,
-		height: (img.Rect.Dy() + down - 1) / down,
-	}
-	u.sums = make([]int32, u.width)
-	u.wide = make([]uint8, u.width*across)
-	return u
+func (u *upsampler) reset(img *image.YCbCr, plane []uint8, part image.Rectangle) {
+	u.plane, u.stride = plane, img.CStride
+	u.across, u.down = subsampling(img.SubsampleRatio)
+	u.width = (img.Rect.Dx() + u.across - 1) / u.across
+	u.height = (img.Rect.Dy() + u.down - 1) / u.down
+	u.from = part.Min.X / u.across
+	u.to = (part.Max.X + u.across - 1) / u.across
+	u.left, u.right = part.Min.X-u.from*u.across, part.Max.X-u.from*u.across
+	u.sums = grow(u.sums, u.to-u.from+2)
+	u.wide = grow(u.wide, (u.to-u.from)*u.across)
 }
 
 func subsampling(ratio image.YCbCrSubsampleRatio) (across, down int) {
@@ -102,35 +132,31 @@ func subsampling(ratio image.YCbCrSubsampleRatio) (across, down int) {
 	return 1, 1
 }
 
-// row returns the samples for luma row y, at least as many as luma has, valid
-// until the next call. A sample is 3/4 its nearest and 1/4 its second nearest
-// along each axis; the constants vary so that rounding has no bias.
+// row returns the samples for the part of luma row y, valid until the next call.
+// A sample is 3/4 its nearest and 1/4 its second nearest along each axis; the
+// constants vary so that rounding has no bias.
 func (u *upsampler) row(y int) []uint8 {
 	near := u.samples(y / u.down)
 	second := u.samples(y/u.down + y%2*2 - 1)
 	switch {
 	case u.across == 1 && u.down == 1:
-		return near
+		return near[u.from:u.to]
 	case u.across == 1:
-		for i, v := range near {
-			u.wide[i] = uint8((3*int(v) + int(second[i]) + 1 + y%2) >> 2)
+		for i := range u.wide {
+			u.wide[i] = uint8((3*int(near[u.from+i]) + int(second[u.from+i]) + 1 + y%2) >> 2)
 		}
 	case u.across == 4 || u.width <= 2: // libjpeg repeats these
 		for i := range u.wide {
-			u.wide[i] = near[i/u.across]
+			u.wide[i] = near[u.from+i/u.across]
 		}
 	case u.down == 1:
-		for i, v := range near {
-			u.sums[i] = int32(v)
-		}
+		u.sum(near, near, 1, 0)
 		u.widen(1, 2, 2)
 	default:
-		for i, v := range near {
-			u.sums[i] = 3*int32(v) + int32(second[i])
-		}
+		u.sum(near, second, 3, 1)
 		u.widen(8, 7, 4)
 	}
-	return u.wide
+	return u.wide[u.left:u.right]
 }
 
 // samples returns a row of the plane, or that of its edge which is nearest.
@@ -138,19 +164,31 @@ func (u *upsampler) samples(row int) []uint8 {
 	return u.plane[min(max(row, 0), u.height-1)*u.stride:][:u.width]
 }
 
+// sum weighs two rows; beyond an edge of the plane the sum is that of the edge.
+func (u *upsampler) sum(a, b []uint8, weightA, weightB int32) {
+	first, last := max(u.from-1, 0), min(u.to+1, u.width)
+	sums := u.sums[first-(u.from-1):]
+	a, b = a[first:last], b[first:last]
+	for i, v := range a {
+		sums[i] = weightA*int32(v) + weightB*int32(b[i])
+	}
+	if u.from == 0 {
+		u.sums[0] = u.sums[1]
+	}
+	if n := len(u.sums); u.to == u.width {
+		u.sums[n-1] = u.sums[n-2]
+	}
+}
+
 // widen makes two samples of each sum, adding the constant for the left or the
 // right one before the shift.
 func (u *upsampler) widen(left, right, shift int32) {
-	last := u.sums[0]
 	wide := u.wide
-	for i, v := range u.sums {
-		next := v
-		if i+1 < len(u.sums) {
-			next = u.sums[i+1]
-		}
+	last, v := u.sums[0], u.sums[1]
+	for i, next := range u.sums[2:] {
 		pair := wide[2*i : 2*i+2 : 2*i+2]
 		pair[0] = uint8((3*v + last + left) >> (shift & 31))
 		pair[1] = uint8((3*v + next + right) >> (shift & 31))
-		last = v
+		last, v = v, next
 	}
 }
