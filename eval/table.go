@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"encoding/csv"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -50,4 +51,19 @@ func WriteTable(w io.Writer, rows []Row) error {
 			100*r.FPR95, 100*r.AUROC, 100*r.AUPRIn, 100*r.AUPROut, 100*r.ACC)
 	}
 	return t.Flush()
+}
+
+// WriteCSV writes rows in percent, in OpenOOD's form.
+func WriteCSV(w io.Writer, rows []Row) error {
+	c := csv.NewWriter(w)
+	c.Write([]string{"", "FPR@95", "AUROC", "AUPR_IN", "AUPR_OUT", "ACC"})
+	for _, r := range rows {
+		record := []string{r.Name}
+		for _, v := range []float64{r.FPR95, r.AUROC, r.AUPRIn, r.AUPROut, r.ACC} {
+			record = append(record, fmt.Sprintf("%.2f", 100*v))
+		}
+		c.Write(record)
+	}
+	c.Flush()
+	return c.Error()
 }

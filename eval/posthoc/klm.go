@@ -13,7 +13,7 @@ type KLM struct {
 
 func init() { register("klm", func() Method { return &KLM{} }, nil) }
 
-func (*KLM) Needs() Needs { return Needs{ValID: true} }
+func (*KLM) Needs() Needs { return Needs{ValidID: true} }
 
 func (m *KLM) Fit(d *Data) error {
 	m.templates = make([][]float64, d.Classes())
@@ -21,8 +21,8 @@ func (m *KLM) Fit(d *Data) error {
 		m.templates[c] = make([]float64, d.Classes())
 	}
 	counts := make([]float64, d.Classes())
-	for i := range d.ValID.Logits.Rows() {
-		z := d.ValID.Logits.Row(i)
+	for i := range d.ValidID.Logits.Rows() {
+		z := d.ValidID.Logits.Row(i)
 		c := argmax(z)
 		counts[c]++
 		for k, v := range softmax(z, 1) {

@@ -31,8 +31,8 @@ type Method interface {
 
 // Needs is what a method works from besides logits and features.
 type Needs struct {
-	Train bool // Data.Train
-	ValID bool // Data.ValID
+	Train   bool // Data.Train
+	ValidID bool // Data.ValidID
 
 	// Graph names values of the artifact's graph that Batch.Graph is to hold,
 	// computed at Temperature and Noise.
@@ -42,10 +42,10 @@ type Needs struct {
 
 // Data is what a method may learn from.
 type Data struct {
-	Weight Matrix    // [C,D] of the last layer
-	Bias   []float32 // [C]
-	Train  *Set      // training images; nil if there are none
-	ValID  *Set      // in-distribution validation images; nil if there are none
+	Weight  Matrix    // [C,D] of the last layer
+	Bias    []float32 // [C]
+	Train   *Set      // training images; nil if there are none
+	ValidID *Set      // in-distribution validation images; nil if there are none
 
 	// Continue computes the features [N,D] of images from a changed value of the
 	// graph, one that Needs named.
@@ -80,7 +80,7 @@ func Fit(m Method, d *Data) error {
 	switch {
 	case needs.Train && (d.Train == nil || d.Train.Logits.Rows() == 0):
 		return ascood.Errorf(ascood.Invalid, "it learns from training images, and there are none")
-	case needs.ValID && (d.ValID == nil || d.ValID.Logits.Rows() == 0):
+	case needs.ValidID && (d.ValidID == nil || d.ValidID.Logits.Rows() == 0):
 		return ascood.Errorf(ascood.Invalid, "it learns from in-distribution validation images, and there are none")
 	}
 	return m.Fit(d)
@@ -136,6 +136,12 @@ func sweepOf[T any](values []T, with func(T) Method) func() []Method {
 func Settings(m Method) (string, error) {
 	text, err := json.Marshal(m)
 	return string(text), err
+}
+
+// Describe is a method's hyperparameters for a person to read, such as
+// "temperature 1000, noise 0.0014".
+func Describe(settings string) string {
+	return strings.NewReplacer(`{`, ``, `}`, ``, `"`, ``, `:`, ` `, `,`, `, `).Replace(settings)
 }
 
 // Configure sets hyperparameters from a JSON object. One that the method does

@@ -55,9 +55,9 @@ func TestFitNeedsItsSets(t *testing.T) {
 	for _, name := range Names() {
 		d := ref.data(t)
 		needs := newMethod(t, name).Needs()
-		d.Train, d.ValID = nil, nil
+		d.Train, d.ValidID = nil, nil
 		err := Fit(newMethod(t, name), d)
-		if want := needs.Train || needs.ValID; (err != nil) != want {
+		if want := needs.Train || needs.ValidID; (err != nil) != want {
 			t.Errorf("%s: error %v without sets", name, err)
 		}
 	}
@@ -98,7 +98,7 @@ func TestClassWithoutTrainingImages(t *testing.T) {
 	ref := loadReference(t)
 	d := ref.data(t)
 	d.Train = without(d.Train, func(i int) bool { return d.Train.Labels[i] == absent })
-	d.ValID = without(d.ValID, func(i int) bool { return argmax(d.ValID.Logits.Row(i)) == absent })
+	d.ValidID = without(d.ValidID, func(i int) bool { return argmax(d.ValidID.Logits.Row(i)) == absent })
 	test := ref.set(t, "test_id")
 	for _, name := range []string{"mds", "rmds", "she", "klm"} {
 		m := newMethod(t, name)
@@ -143,7 +143,7 @@ func without(s *Set, drop func(i int) bool) *Set {
 
 func TestUnlabelledTrainingImages(t *testing.T) {
 	d := loadReference(t).data(t)
-	d.Train.Labels[7], d.ValID.Labels[7] = -1, 10
+	d.Train.Labels[7], d.ValidID.Labels[7] = -1, 10
 	for name, want := range map[string]string{"mds": "label -1", "she": "label -1", "temp_scaling": "label 10"} {
 		if err := Fit(newMethod(t, name), d); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", name, err, want)
@@ -162,7 +162,7 @@ func TestTemperatureConverges(t *testing.T) {
 	}
 	sure := &Set{Batch: Batch{Logits: Matrix{[]float32{4, 0, 0, 5}, 2}, Feature: Matrix{make([]float32, 2), 1}}, Labels: []int{0, 1}}
 	m = &TempScaling{}
-	if err := Fit(m, &Data{Bias: make([]float32, 2), ValID: sure}); err != nil {
+	if err := Fit(m, &Data{Bias: make([]float32, 2), ValidID: sure}); err != nil {
 		t.Fatal(err)
 	}
 	if math.Abs(m.Temperature-0.01) > 1e-6 {

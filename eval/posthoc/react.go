@@ -14,13 +14,13 @@ func init() {
 		sweepOf([]float64{85, 90, 95, 99}, func(q float64) Method { return &ReAct{Percentile: q} }))
 }
 
-func (*ReAct) Needs() Needs { return Needs{ValID: true} }
+func (*ReAct) Needs() Needs { return Needs{ValidID: true} }
 
 func (m *ReAct) Fit(d *Data) error {
 	if err := checkPercentile(m.Percentile); err != nil {
 		return err
 	}
-	m.linear, m.threshold = d.linear(), percentile(d.ValID.Feature.Data, m.Percentile)
+	m.linear, m.threshold = d.linear(), percentile(d.ValidID.Feature.Data, m.Percentile)
 	return nil
 }
 

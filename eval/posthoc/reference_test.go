@@ -66,7 +66,7 @@ func loadReference(t *testing.T) reference {
 
 func (r reference) data(t *testing.T) *Data {
 	train, val := r.set(t, "train"), r.set(t, "val_id")
-	return &Data{Weight: r.matrix(t, "fc.weight"), Bias: r.matrix(t, "fc.bias").Data, Train: train, ValID: val}
+	return &Data{Weight: r.matrix(t, "fc.weight"), Bias: r.matrix(t, "fc.bias").Data, Train: train, ValidID: val}
 }
 
 func (r reference) set(t *testing.T, name string) *Set {

@@ -17,13 +17,13 @@ type TempScaling struct {
 
 func init() { register("temp_scaling", func() Method { return &TempScaling{} }, nil) }
 
-func (m *TempScaling) Needs() Needs { return Needs{ValID: m.Temperature == 0} }
+func (m *TempScaling) Needs() Needs { return Needs{ValidID: m.Temperature == 0} }
 
 func (m *TempScaling) Fit(d *Data) error {
 	if m.Temperature != 0 {
 		return checkTemperature(m.Temperature)
 	}
-	for _, label := range d.ValID.Labels {
+	for _, label := range d.ValidID.Labels {
 		if label < 0 || label >= d.Classes() {
 			return ascood.Errorf(ascood.Invalid, "a validation image has label %d; fitting a temperature takes labels of the %d classes", label, d.Classes())
 		}
@@ -32,7 +32,7 @@ func (m *TempScaling) Fit(d *Data) error {
 	coldest, hottest := math.Log(0.01), math.Log(100)
 	for range 60 {
 		middle := (coldest + hottest) / 2
-		if slope(d.ValID, math.Exp(middle)) >= 0 {
+		if slope(d.ValidID, math.Exp(middle)) >= 0 {
 			hottest = middle
 		} else {
 			coldest = middle

@@ -17,12 +17,9 @@ func AddDevice(fs *pflag.FlagSet, otherwise string) *string {
 
 // OpenModel opens an artifact as the flags say.
 func OpenModel(path string, score *ScoreFlags, device string, threads int, logs *slog.Logger) (*ioodin.Model, error) {
-	if threads < 0 {
-		return nil, Usagef("--threads %d: must be at least 1, or 0 for one a core", threads)
-	}
-	on, err := ioodin.ParseDevice(device)
+	opt, err := ModelOptions(device, threads, logs)
 	if err != nil {
-		return nil, &usageError{err}
+		return nil, err
 	}
 	model, meta, err := artifact.Load(path)
 	if err != nil {
@@ -32,7 +29,20 @@ func OpenModel(path string, score *ScoreFlags, device string, threads int, logs 
 	if err != nil {
 		return nil, err
 	}
-	return ioodin.New(model, meta, ioodin.Options{Device: on, Threads: threads, Score: &settings, Logger: logs})
+	opt.Score = &settings
+	return ioodin.New(model, meta, opt)
+}
+
+// ModelOptions returns how to run an artifact as --device and --threads say.
+func ModelOptions(device string, threads int, logs *slog.Logger) (ioodin.Options, error) {
+	if threads < 0 {
+		return ioodin.Options{}, Usagef("--threads %d: must be at least 1, or 0 for one a core", threads)
+	}
+	on, err := ioodin.ParseDevice(device)
+	if err != nil {
+		return ioodin.Options{}, &usageError{err}
+	}
+	return ioodin.Options{Device: on, Threads: threads, Logger: logs}, nil
 }
 
 // Logger writes log lines for a person to read.

@@ -1,0 +1,238 @@
+package main
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/internal/testmodel"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// TestOwnScore makes the simplest call: the artifact's score, one OOD set.
+func TestOwnScore(t *testing.T) {
+	out, _, err := evaluate(t, "--model", model(t), "--id", images("test_id"), "--far", "digits="+images("test_ood"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// auroc.json of the reference: FPR@95 0.495, AUROC 0.8098.
+	want := regexp.MustCompile(`^iodin \(temperature 1000, noise 0\.0014\) on net, 200 ID images
+.*FPR@95 +AUROC +AUPR_IN +AUPR_OUT +ACC *
+ +digits +49\.50 +80\.98 .*
+ +farood +49\.50 +80\.98 .*
+$`)
+	if !want.MatchString(out) {
+		t.Errorf("printed\n%s", out)
+	}
+}
+
+// TestReferenceTables compares FPR@95 and AUROC of every method, with its
+// published settings, with the reference's.
+func TestReferenceTables(t *testing.T) {
+	dir := t.TempDir()
+	want := map[string][2]string{
+		"msp": {"73.00", "62.97"}, "mls": {"51.00", "78.58"}, "ebo": {"47.50", "80.72"}, "odin": {"50.50", "80.40"},
+		"iodin": {"49.50", "80.98"}, "gen": {"53.00", "80.80"}, "mds": {"9.50", "96.74"}, "rmds": {"18.50", "96.55"},
+		"knn": {"26.00", "89.89"}, "vim": {"24.00", "93.14"}, "react": {"58.50", "77.33"}, "ash": {"79.50", "58.99"},
+		"scale": {"50.50", "75.68"}, "dice": {"70.00", "45.86"}, "she": {"57.50", "73.36"}, "klm": {"77.50", "74.68"},
+		"gradnorm": {"57.50", "75.78"}, "nnguide": {"56.50", "67.48"}, "relation": {"29.00", "94.11"}, "fdbd": {"56.00", "81.31"},
+		"rankfeat": {"45.00", "68.81"}, "temp_scaling": {"72.50", "65.18"},
+	}
+	var names []string
+	for name := range want {
+		names = append(names, name)
+	}
+	_, _, err := evaluate(t, "--model", model(t), "--id", images("test_id"), "--near", "digits="+images("test_ood"),
+		"--postprocessor", strings.Join(names, ","), "--set", "vim.dim=32", "--set", "temp_scaling.temperature=1.252",
+		"--id-train", images("train"), "--id-val", images("val_id"), "--aps=false", "--output", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		rows := readCSV(t, filepath.Join(dir, name+".csv"))
+		if got := strings.Join(rows[0], ","); got != ",FPR@95,AUROC,AUPR_IN,AUPR_OUT,ACC" {
+			t.Errorf("%s: header %s", name, got)
+		}
+		if len(rows) != 3 || rows[1][0] != "digits" || rows[2][0] != "nearood" {
+			t.Fatalf("%s: rows %v", name, rows)
+		}
+		if got := [2]string{rows[1][1], rows[1][2]}; got != want[name] {
+			t.Errorf("%s has FPR@95 and AUROC %v, want %v", name, got, want[name])
+		}
+	}
+}
+
+// TestSearch checks that settings are searched, printed and saved.
+func TestSearch(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "new", "folder")
+	out, _, err := evaluate(t, "--model", model(t), "--id", images("test_id[:50]"),
+		"--near", "some="+images("test_ood[:40]"), "--far", "more="+images("test_ood[40:80]"), "--far", "most="+images("test_ood[80:]"),
+		"--postprocessor", "msp,iodin,knn,ash", "--set", "ash.percentile=80", "--id-train", images("train"), "--bank", "300",
+		"--id-val", images("val_id[:50]"), "--ood-val", images("val_ood[:50]"), "--output", dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out, "the best of 28 settings") || !strings.Contains(out, "ash (percentile 80) on") {
+		t.Errorf("printed\n%s", out)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "settings.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var saved map[string]methodSettings
+	if err := json.Unmarshal(text, &saved); err != nil {
+		t.Fatal(err)
+	}
+	for name, trials := range map[string]int{"msp": 0, "iodin": 28, "knn": 5, "ash": 0} {
+		s := saved[name]
+		if len(s.Searched) != trials {
+			t.Errorf("%s was searched over %d settings, want %d", name, len(s.Searched), trials)
+		}
+		best := -1
+		for i, tried := range s.Searched {
+			if tried.Error == "" && (best < 0 || tried.AUROC > s.Searched[best].AUROC) {
+				best = i
+			}
+		}
+		if best >= 0 && compact(t, s.Searched[best].Settings) != compact(t, s.Settings) {
+			t.Errorf("%s has the settings %s, the best were %s", name, s.Settings, s.Searched[best].Settings)
+		}
+	}
+	for i, tried := range saved["knn"].Searched {
+		if tooMany := i > 2; (tried.Error != "") != tooMany {
+			t.Errorf("knn's %s on 300 training images: error %q", tried.Settings, tried.Error)
+		}
+	}
+	var names []string
+	for _, row := range readCSV(t, filepath.Join(dir, "knn.csv"))[1:] {
+		names = append(names, row[0])
+	}
+	if got := strings.Join(names, ","); got != "some,nearood,more,most,farood" {
+		t.Errorf("rows %s", got)
+	}
+}
+
+func TestWrongInput(t *testing.T) {
+	m, id, far := model(t), images("test_id[:4]"), "far="+images("test_ood[:4]")
+	lenet := testmodel.LeNet(t)
+	unlabelled, empty := images("test_ood[:4]"), filepath.Join(t.TempDir(), "empty.txt")
+	if err := os.WriteFile(empty, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no model":        {[]string{"--id", id, "--far", far}, "--model is missing"},
+		"no ID":           {[]string{"--model", m, "--far", far}, "--id is missing"},
+		"no OOD":          {[]string{"--model", m, "--id", id}, "no OOD images"},
+		"not ours":        {[]string{"--model", empty, "--id", id, "--far", far}, "not an ONNX file"},
+		"unlabelled ID":   {[]string{"--model", m, "--id", unlabelled, "--far", far}, "has no label"},
+		"empty list":      {[]string{"--model", m, "--id", id, "--far", "far=" + empty}, "empty.txt"},
+		"empty ID list":   {[]string{"--model", m, "--id", empty, "--far", far}, "empty.txt"},
+		"no name":         {[]string{"--model", m, "--id", id, "--far", id}, "want name=images"},
+		"path as name":    {[]string{"--model", m, "--id", id, "--far", "a/b=" + id}, "want name=images"},
+		"same name":       {[]string{"--model", m, "--id", id, "--far", far, "--near", far}, "two sets are named far"},
+		"name of ID":      {[]string{"--model", m, "--id", id, "--far", "id=" + id}, "two sets are named id"},
+		"unknown method":  {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "energy"}, "known are ash, dice"},
+		"method twice":    {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "msp,msp"}, "twice"},
+		"setting":         {[]string{"--model", m, "--id", id, "--far", far, "--set", "k=3"}, "want method.name=value"},
+		"unknown setting": {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "ebo", "--set", "ebo.k=3"}, `{"temperature":1}`},
+		"other's setting": {[]string{"--model", m, "--id", id, "--far", far, "--set", "knn.k=3"}, "not among the methods"},
+		"no training set": {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "mds"}, "give --id-train"},
+		"no validation":   {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "klm"}, "give --id-val"},
+		"no OOD to search": {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "odin", "--id-val", id},
+			"give --id-val and --ood-val"},
+		"unlabelled training": {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "mds", "--id-train", unlabelled}, "has no label"},
+		"too few training":    {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "knn", "--id-train", id, "--aps=false"}, "k 50"},
+		"negative bank":       {[]string{"--model", m, "--id", id, "--far", far, "--bank", "-1"}, "--bank -1"},
+		"no stages": {[]string{"--model", lenet, "--id", testmodel.FashionMNIST + "/t10k-images-idx3-ubyte.gz[:4]", "--far", far,
+			"--postprocessor", "rankfeat"}, "layer3"},
+		"output": {[]string{"--model", m, "--id", id, "--far", far, "--output", empty}, "--output"},
+	} {
+		_, _, err := evaluate(t, c.args...)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// TestOneOODImage evaluates the smallest set there can be.
+func TestOneOODImage(t *testing.T) {
+	out, _, err := evaluate(t, "--model", model(t), "--id", images("test_id[:20]"), "--far", "one="+images("test_ood[:1]"), "--postprocessor", "msp")
+	if err != nil || !strings.Contains(out, "one") || strings.Contains(out, "NaN") {
+		t.Errorf("error %v, printed\n%s", err, out)
+	}
+}
+
+// model exports the reference's network and returns the artifact's path.
+func model(t *testing.T) string {
+	t.Helper()
+	c, err := checkpoint.Load(testmodel.Path("eval", "testdata", "net.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := [3]float64{.5, .5, .5}
+	m, meta, err := export.FromCheckpoint(c, export.Options{
+		Name: "net", Arch: "resnet18_32x32", Score: artifact.Score{Method: artifact.MethodIODIN, Temperature: 1000, Noise: 0.0014},
+		Preprocess: &preprocess.Config{PreSize: 32, ImageSize: 32, Mean: half, Std: half},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "model.onnx")
+	if err := artifact.Save(path, m, meta); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// images returns the path of one of the reference's sets, such as test_id[:50].
+func images(set string) string {
+	name, run, _ := strings.Cut(set, "[")
+	path := testmodel.Path("eval", "testdata", "images", name+"-images-idx3-ubyte.gz")
+	if run != "" {
+		path += "[" + run
+	}
+	return path
+}
+
+func evaluate(t *testing.T, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	err = run(t.Context(), args, &out, &errs)
+	cli.Report(&errs, "ascood-eval", err)
+	return out.String(), errs.String(), err
+}
+
+func readCSV(t *testing.T, path string) [][]string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+func compact(t *testing.T, text json.RawMessage) string {
+	t.Helper()
+	var b bytes.Buffer
+	if err := json.Compact(&b, text); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}

@@ -1,0 +1,138 @@
+package eval
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// Network is an artifact as the methods see it: a source of logits, features and
+// other values of its graph. It is for one goroutine.
+type Network struct {
+	model  *onnx.ModelProto
+	meta   *artifact.Metadata
+	opt    ioodin.Options
+	graphs map[string]*ioodin.Graph // opened so far, by what they compute
+}
+
+// OpenNetwork loads an artifact from a file. opt.Score is not used.
+func OpenNetwork(path string, opt ioodin.Options) (*Network, error) {
+	m, d, err := artifact.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	return &Network{model: m, meta: d, opt: opt, graphs: map[string]*ioodin.Graph{}}, nil
+}
+
+// Info returns what the artifact says about itself.
+func (n *Network) Info() artifact.Metadata { return *n.meta }
+
+// Close frees the network; it must not be used by then.
+func (n *Network) Close() error {
+	var first error
+	for _, g := range n.graphs {
+		if err := g.Close(); first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// graph returns the part of the graph that computes values, from an inner value
+// or, with from empty, the images.
+func (n *Network) graph(from string, values []string) (*ioodin.Graph, error) {
+	key := from + ">" + strings.Join(values, ",")
+	if g, ok := n.graphs[key]; ok {
+		return g, nil
+	}
+	g, err := ioodin.OpenGraphFrom(n.model, n.meta, from, values, n.opt)
+	if err != nil {
+		return nil, err
+	}
+	n.graphs[key] = g
+	return g, nil
+}
+
+// Data returns what methods may learn from: the last layer, and sets that Collect
+// made, either nil. ctx ends what methods compute by the network later on.
+func (n *Network) Data(ctx context.Context, train, validID *posthoc.Set) (*posthoc.Data, error) {
+	weight, bias, err := artifact.Classifier(n.model)
+	if err != nil {
+		return nil, err
+	}
+	return &posthoc.Data{
+		Weight: posthoc.Matrix{Data: weight, Cols: len(weight) / len(bias)}, Bias: bias,
+		Train: train, ValidID: validID,
+		Continue: func(value string, x posthoc.Tensor) (posthoc.Matrix, error) {
+			g, err := n.graph(value, []string{artifact.Feature})
+			if err != nil {
+				return posthoc.Matrix{}, err
+			}
+			out, err := g.Continue(ctx, ioodin.Tensor(x))
+			return matrix(out[artifact.Feature]), err
+		},
+	}, nil
+}
+
+// CheckID reports the first image without a label that the network has a class
+// for.
+func (n *Network) CheckID(d preprocess.Dataset) error {
+	for i := range d.Len() {
+		switch label := d.Label(i); {
+		case label == preprocess.Unlabelled:
+			return ascood.Errorf(ascood.Invalid, "%s has no label: in-distribution images need one", d.Name(i))
+		case label < 0 || label >= len(n.meta.Classes):
+			return ascood.Errorf(ascood.Invalid, "%s has label %d, but the model has the classes 0 to %d", d.Name(i), label, len(n.meta.Classes)-1)
+		}
+	}
+	return nil
+}
+
+// matrix is a tensor [N,K] as a matrix.
+func matrix(t ioodin.Tensor) posthoc.Matrix {
+	if len(t.Shape) != 2 {
+		return posthoc.Matrix{}
+	}
+	return posthoc.Matrix{Data: t.Data, Cols: t.Shape[1]}
+}
+
+// run is an evaluation of the graph at one temperature and noise.
+type run struct {
+	temperature, noise float64
+	values             []string
+	methods            []int // that it is for
+}
+
+// plan returns the runs that the methods need, one for each temperature and
+// noise. The first is for all methods that take only logits and features, too.
+func plan(methods []Method) []run {
+	runs := []run{{values: []string{artifact.Logits, artifact.Feature}}}
+	settled := false // the first run's temperature and noise
+	for i, m := range methods {
+		needs := m.Needs()
+		at := 0
+		if depends := needs.Temperature != 0; depends && !settled {
+			runs[0].temperature, runs[0].noise, settled = needs.Temperature, needs.Noise, true
+		} else if depends {
+			at = slices.IndexFunc(runs, func(r run) bool { return r.temperature == needs.Temperature && r.noise == needs.Noise })
+		}
+		if at < 0 {
+			at = len(runs)
+			runs = append(runs, run{temperature: needs.Temperature, noise: needs.Noise})
+		}
+		runs[at].methods = append(runs[at].methods, i)
+		for _, v := range needs.Graph {
+			if !slices.Contains(runs[at].values, v) {
+				runs[at].values = append(runs[at].values, v)
+			}
+		}
+	}
+	return runs
+}

@@ -1,0 +1,133 @@
+package eval
+
+import (
+	"math"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// tolerance of a score, relative to the spread of the reference's.
+const tolerance = 1e-4
+
+// TestReferenceFromImages takes the reference's images through the exported
+// network and compares every method's scores. The network's last digits differ
+// from the reference's, and relation counts pairs of images from 0.03 on: one
+// pair in 200,000 crosses that line, which two images of a set may show.
+func TestReferenceFromImages(t *testing.T) {
+	n := openNetwork(t)
+	train, validID := collect(t, n, "train"), collect(t, n, "val_id")
+	d, err := n.Data(t.Context(), train, validID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var methods []Method
+	for _, name := range posthoc.Names() {
+		m := newMethod(t, name)
+		switch m := m.Method.(type) {
+		case *posthoc.VIM:
+			m.Dim = 32 // the feature has 64
+		case *posthoc.TempScaling:
+			m.Temperature = 1.252 // where the reference's optimiser stopped
+		}
+		if err := posthoc.Fit(m, d); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		methods = append(methods, m)
+	}
+	want, err := checkpoint.Load("testdata/posthoc.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, set := range []string{"val_id", "val_ood", "test_id", "test_ood"} {
+		done := 0
+		scores, err := n.Score(t.Context(), openImages(t, set), methods, ScanOptions{Done: func(n int) { done += n }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if done != 200 {
+			t.Errorf("%d of 200 images are reported done", done)
+		}
+		for i, m := range methods {
+			values, err := want.Model[m.Name+"."+set].Float32s()
+			if err != nil {
+				t.Fatal(err)
+			}
+			spread := float64(slices.Max(values) - slices.Min(values))
+			worst, crossings := 0.0, 0
+			for k, w := range values {
+				off := math.Abs(scores[i].Values[k] - float64(w))
+				if m.Name == "relation" && crossings < 2 && math.Abs(off-0.03) < tolerance*spread {
+					crossings++
+					continue
+				}
+				worst = max(worst, off/spread)
+			}
+			t.Logf("%-8s %-12s differs by %.1e of the spread", set, m.Name, worst)
+			if !(worst <= tolerance) {
+				t.Errorf("%s of %s differs by %g of the spread, more than %g", m.Name, set, worst, tolerance)
+			}
+		}
+	}
+}
+
+// openNetwork exports the reference's network.
+func openNetwork(t *testing.T) *Network {
+	t.Helper()
+	c, err := checkpoint.Load("testdata/net.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	half := [3]float64{.5, .5, .5}
+	model, meta, err := export.FromCheckpoint(c, export.Options{
+		Name: "net", Arch: "resnet18_32x32", Score: artifact.Score{Method: artifact.MethodIODIN, Temperature: 1000, Noise: 0.0014},
+		Preprocess: &preprocess.Config{PreSize: 32, ImageSize: 32, Mean: half, Std: half},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "model.onnx")
+	if err := artifact.Save(path, model, meta); err != nil {
+		t.Fatal(err)
+	}
+	n, err := OpenNetwork(path, ioodin.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Close() })
+	return n
+}
+
+func openImages(t *testing.T, set string) preprocess.Dataset {
+	t.Helper()
+	d, err := preprocess.Open("testdata/images/"+set+"-images-idx3-ubyte.gz", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func collect(t *testing.T, n *Network, set string) *posthoc.Set {
+	t.Helper()
+	s, err := n.Collect(t.Context(), openImages(t, set), ScanOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func newMethod(t *testing.T, name string) Method {
+	t.Helper()
+	m, err := posthoc.New(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Method{name, m}
+}

@@ -1,0 +1,215 @@
+package eval
+
+import (
+	"context"
+	"iter"
+	"math"
+	"slices"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// Method is a post-hoc method with its name.
+type Method struct {
+	Name string
+	posthoc.Method
+}
+
+// ScanOptions says how a dataset is gone through.
+type ScanOptions struct {
+	BatchSize int         // images in the network at once; 0 is ioodin.DefaultBatchSize
+	Done      func(n int) // called with the number of images just done; may be nil
+}
+
+// batch is what the network says of some images of a dataset.
+type batch struct {
+	indices []int // in the dataset
+	posthoc.Batch
+	values []map[string]posthoc.Tensor // of each run
+}
+
+// scan takes a dataset through the network, every run for each batch of images:
+// they are decoded once, in parallel with the runs. Logits and features that are
+// not finite are an error.
+func (n *Network) scan(ctx context.Context, d preprocess.Dataset, runs []run, opt ScanOptions) iter.Seq2[batch, error] {
+	load := preprocess.LoadOptions{Config: n.meta.Preprocess, BatchSize: opt.BatchSize}
+	if load.BatchSize == 0 {
+		load.BatchSize = ioodin.DefaultBatchSize
+	}
+	order := make([]int, d.Len())
+	for i := range order {
+		order[i] = i
+	}
+	return func(yield func(batch, error) bool) {
+		if d.Len() == 0 {
+			yield(batch{}, ascood.Errorf(ascood.Invalid, "there are no images"))
+			return
+		}
+		for images, err := range preprocess.Batches(ctx, d, order, load) {
+			var b batch
+			if err == nil {
+				b, err = n.evaluate(ctx, d, images, runs)
+			}
+			if !yield(b, err) || err != nil {
+				return
+			}
+			if opt.Done != nil {
+				opt.Done(len(b.indices))
+			}
+		}
+	}
+}
+
+func (n *Network) evaluate(ctx context.Context, d preprocess.Dataset, images preprocess.Batch, runs []run) (batch, error) {
+	b := batch{indices: slices.Clone(images.Indices)}
+	for k, r := range runs {
+		g, err := n.graph("", r.values)
+		if err != nil {
+			return b, err
+		}
+		out, err := g.Run(ctx, images.Pixels, r.temperature, r.noise)
+		if err != nil {
+			return b, err
+		}
+		if k == 0 {
+			b.Logits, b.Feature = matrix(out[artifact.Logits]), matrix(out[artifact.Feature])
+		}
+		values := map[string]posthoc.Tensor{}
+		for name, t := range out {
+			values[name] = posthoc.Tensor(t)
+		}
+		b.values = append(b.values, values)
+	}
+	for i, index := range b.indices {
+		if !finite(b.Logits.Row(i)) || !finite(b.Feature.Row(i)) {
+			return b, ascood.Errorf(ascood.Invalid, "%s: the network's logits or features are not finite: its weights are damaged", d.Name(index))
+		}
+	}
+	return b, nil
+}
+
+func finite(v []float32) bool {
+	return !slices.ContainsFunc(v, func(x float32) bool { return x-x != 0 })
+}
+
+// Collect returns the logits and features of a dataset's images, with their
+// labels.
+func (n *Network) Collect(ctx context.Context, d preprocess.Dataset, opt ScanOptions) (*posthoc.Set, error) {
+	s := &posthoc.Set{}
+	for b, err := range n.scan(ctx, d, plan(nil), opt) {
+		if err != nil {
+			return nil, err
+		}
+		if s.Logits.Data == nil {
+			s.Logits.Data = make([]float32, 0, d.Len()*b.Logits.Cols)
+			s.Feature.Data = make([]float32, 0, d.Len()*b.Feature.Cols)
+		}
+		extend(&s.Batch, b)
+		for _, i := range b.indices {
+			s.Labels = append(s.Labels, d.Label(i))
+		}
+	}
+	return s, nil
+}
+
+// extend appends the logits and features of b.
+func extend(to *posthoc.Batch, b batch) {
+	to.Logits = posthoc.Matrix{Data: append(to.Logits.Data, b.Logits.Data...), Cols: b.Logits.Cols}
+	to.Feature = posthoc.Matrix{Data: append(to.Feature.Data, b.Feature.Data...), Cols: b.Feature.Cols}
+}
+
+// together is how many images methods score at once that take only logits and
+// features: comparing with a large bank is reading it once for so many.
+const together = 1024
+
+// Score scores the images of a dataset with fitted methods, in one pass over
+// them. Memory does not grow with their number, but for the scores.
+func (n *Network) Score(ctx context.Context, d preprocess.Dataset, methods []Method, opt ScanOptions) ([]posthoc.Scores, error) {
+	runs := plan(methods)
+	p := &pass{methods: methods, scores: make([]posthoc.Scores, len(methods)), data: d}
+	for b, err := range n.scan(ctx, d, runs, opt) {
+		if err != nil {
+			return nil, err
+		}
+		for k, r := range runs {
+			b.Graph = b.values[k]
+			for _, i := range r.methods {
+				if len(methods[i].Needs().Graph) > 0 {
+					if err := p.score(i, &b.Batch); err != nil {
+						return nil, err
+					}
+				}
+			}
+		}
+		if err := p.keep(b); err != nil {
+			return nil, err
+		}
+	}
+	return p.scores, p.flush()
+}
+
+// ScoreSet scores images whose logits and features have been collected. The
+// methods must need nothing else.
+func ScoreSet(s *posthoc.Set, d preprocess.Dataset, methods []Method) ([]posthoc.Scores, error) {
+	p := &pass{methods: methods, scores: make([]posthoc.Scores, len(methods)), data: d}
+	for from := 0; from < s.Logits.Rows(); from += together {
+		to := min(from+together, s.Logits.Rows())
+		p.waiting = posthoc.Batch{Logits: s.Logits.Slice(from, to), Feature: s.Feature.Slice(from, to)}
+		if err := p.flush(); err != nil {
+			return nil, err
+		}
+	}
+	return p.scores, nil
+}
+
+// pass gathers the scores of a dataset's images.
+type pass struct {
+	methods []Method
+	scores  []posthoc.Scores
+	data    preprocess.Dataset
+	waiting posthoc.Batch // logits and features not yet scored
+}
+
+// keep holds a batch back until there are enough images to score together.
+func (p *pass) keep(b batch) error {
+	extend(&p.waiting, b)
+	if p.waiting.Logits.Rows() < together {
+		return nil
+	}
+	return p.flush()
+}
+
+// flush scores what waits with the methods that take only logits and features.
+func (p *pass) flush() error {
+	if p.waiting.Logits.Rows() == 0 {
+		return nil
+	}
+	for i, m := range p.methods {
+		if len(m.Needs().Graph) == 0 {
+			if err := p.score(i, &p.waiting); err != nil {
+				return err
+			}
+		}
+	}
+	p.waiting = posthoc.Batch{}
+	return nil
+}
+
+// score appends method i's scores of the batch.
+func (p *pass) score(i int, b *posthoc.Batch) error {
+	got, err := p.methods[i].Score(b)
+	if err != nil {
+		return ascood.Errorf(ascood.CodeOf(err), "%s: %w", p.methods[i].Name, err)
+	}
+	s := &p.scores[i]
+	if at := slices.IndexFunc(got.Values, math.IsNaN); at >= 0 {
+		return ascood.Errorf(ascood.Invalid, "%s gives %s a score that is not a number", p.methods[i].Name, p.data.Name(len(s.Values)+at))
+	}
+	s.Values = append(s.Values, got.Values...)
+	s.Predictions = append(s.Predictions, got.Predictions...)
+	return nil
+}

@@ -1,0 +1,127 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// Validation is what hyperparameters are chosen on.
+type Validation struct {
+	ID, OOD       preprocess.Dataset
+	IDSet, OODSet *posthoc.Set // what Collect makes of them
+}
+
+// Trial is one of the settings that a search has tried.
+type Trial struct {
+	Settings string  // a JSON object
+	AUROC    float64 // on the validation images
+	Err      error   // why the settings do not fit the network or the data, else nil
+}
+
+// Search tries the published sweeps of methods, given by name, and returns each
+// method fitted with the settings of the best AUROC, the first of equal ones,
+// and what was tried. Settings that cannot be, such as more neighbours than there
+// are training images, are passed over; if none can, the first's error is
+// returned. Images are gone through only for methods that need more of the graph
+// than logits and features, once for all of them.
+func (n *Network) Search(ctx context.Context, names []string, d *posthoc.Data, v Validation, opt ScanOptions) ([]Method, [][]Trial, error) {
+	trials := make([][]Trial, len(names))
+	var fromSets, fromImages candidates
+	for k, name := range names {
+		for _, m := range posthoc.Sweep(name) {
+			settings, err := posthoc.Settings(m)
+			if err != nil {
+				return nil, nil, err
+			}
+			t := Trial{Settings: settings, Err: posthoc.Fit(m, d)}
+			trials[k] = append(trials[k], t)
+			if t.Err != nil {
+				continue
+			}
+			c := candidate{Method{name, m}, k, len(trials[k]) - 1}
+			if len(m.Needs().Graph) > 0 {
+				fromImages = append(fromImages, c)
+			} else {
+				fromSets = append(fromSets, c)
+			}
+		}
+	}
+	if err := fromSets.try(trials, func(methods []Method) (id, ood []posthoc.Scores, err error) {
+		if id, err = ScoreSet(v.IDSet, v.ID, methods); err == nil {
+			ood, err = ScoreSet(v.OODSet, v.OOD, methods)
+		}
+		return id, ood, err
+	}); err != nil {
+		return nil, nil, err
+	}
+	if err := fromImages.try(trials, func(methods []Method) (id, ood []posthoc.Scores, err error) {
+		if id, err = n.Score(ctx, v.ID, methods, opt); err == nil {
+			ood, err = n.Score(ctx, v.OOD, methods, opt)
+		}
+		return id, ood, err
+	}); err != nil {
+		return nil, nil, err
+	}
+	best, err := choose(names, trials, append(fromSets, fromImages...))
+	return best, trials, err
+}
+
+// candidate is a fitted method with the trial that it is.
+type candidate struct {
+	Method
+	name, trial int // indices
+}
+
+type candidates []candidate
+
+// try scores the candidates and notes their AUROC.
+func (c candidates) try(trials [][]Trial, score func([]Method) (id, ood []posthoc.Scores, err error)) error {
+	if len(c) == 0 {
+		return nil
+	}
+	methods := make([]Method, len(c))
+	for i := range c {
+		methods[i] = c[i].Method
+	}
+	id, ood, err := score(methods)
+	if err != nil {
+		return fmt.Errorf("search for settings: %w", err)
+	}
+	for i, t := range c {
+		m, err := Compute(id[i].Values, ood[i].Values, 0)
+		if err != nil {
+			return fmt.Errorf("search for settings of %s: %w", t.Name, err)
+		}
+		trials[t.name][t.trial].AUROC = m.AUROC
+	}
+	return nil
+}
+
+// choose returns for each name the candidate of the best trial.
+func choose(names []string, trials [][]Trial, all candidates) ([]Method, error) {
+	best := make([]Method, len(names))
+	for k, name := range names {
+		at := -1
+		for i, t := range trials[k] {
+			if t.Err == nil && (at < 0 || t.AUROC > trials[k][at].AUROC) {
+				at = i
+			}
+		}
+		if at < 0 {
+			if len(trials[k]) == 0 {
+				return nil, ascood.Errorf(ascood.Invalid, "%s has no settings to search", name)
+			}
+			return nil, fmt.Errorf("%s: none of its published settings fits: %w", name, trials[k][0].Err)
+		}
+		for _, c := range all {
+			if c.name == k && c.trial == at {
+				best[k] = c.Method
+			}
+		}
+	}
+	return best, nil
+}
