@@ -22,10 +22,10 @@
 // computed from them and the step's images dies with the step. Scope.Keep takes
 // a tensor to another scope. No finalizer and no garbage collection is involved.
 //
-// Freed memory stays with the process, so that a step reuses that of the step
-// before: over 500 steps of a ResNet-18, resident memory grows by less than 2 %
-// after the tenth (BenchmarkTrainingMemory). In a small network, where the kernel
-// would otherwise clear new pages all the time, a step takes 7.5 instead of 12.5 ms.
+// On the CPU freed memory is kept for reuse, up to a quarter more than was ever in
+// use: over 500 steps of a ResNet-18, resident memory grows by 0.9 % after the
+// tenth (BenchmarkTrainingMemory), and as the kernel need not clear pages anew, a
+// step is 1.3 times faster than with libtorch's own allocator.
 //
 // # Errors
 //

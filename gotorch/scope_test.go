@@ -83,6 +83,8 @@ func TestErrorTexts(t *testing.T) {
 		{"item", func(s *gotorch.Scope) { vector(s, 1, 2).Item() }, "item(float32[2]): "},
 		{"in place on a variable", func(s *gotorch.Scope) { vector(s, 1).SetRequiresGrad(true).AddScalarI(1) },
 			"add_(float32[1], 1): a leaf Variable that requires grad is being used in an in-place operation."},
+		{"out of memory", func(s *gotorch.Scope) { gotorch.Zeros(s, dims(1<<48)) },
+			"zeros([281474976710656], none, none, none): out of memory: 1125899906842624 bytes cannot be had, with "},
 		{"gradient of integers", func(s *gotorch.Scope) { gotorch.Arange(s, 0, 3).SetRequiresGrad(true) },
 			"set_requires_grad(int64[3], true): Only Tensors of floating point"},
 	} {

@@ -42,8 +42,13 @@ else
 	includes=-isystem/usr/include/torch/csrc/api/include
 fi
 
-if [ "$out" -nt "$src/gotorch.cc" ] && [ "$out" -nt "$src/gotorch.h" ] && [ "$out" -nt "$src/build.sh" ] &&
-	[ "$out" -nt "$lib/libtorch.so" ] && readelf -d "$out" | grep -qF "[$lib]"; then
+current() {
+	for f in "$src"/* "$lib/libtorch.so"; do
+		[ "$out" -nt "$f" ] || return 1
+	done
+	readelf -d "$out" | grep -qF "[$lib]"
+}
+if current; then
 	exit 0
 fi
 
@@ -64,5 +69,5 @@ part=$out.$$.part
 trap 'rm -f "$part"' EXIT
 # shellcheck disable=SC2086 # the lists are to be split
 "$CXX" -O2 -std=c++17 -Wall -shared -fPIC "-D_GLIBCXX_USE_CXX11_ABI=$abi" $includes \
-	-o "$part" "$src/gotorch.cc" "-L$lib" "-Wl,-rpath,$lib" $cuda -ltorch -ltorch_cpu -lc10
+	-o "$part" "$src"/*.cc "-L$lib" "-Wl,-rpath,$lib" $cuda -ltorch -ltorch_cpu -lc10
 mv "$part" "$out"

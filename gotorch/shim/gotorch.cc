@@ -1,4 +1,4 @@
-// The binding's only C++: the interface of gotorch.h over libtorch 1.13 … 2.x.
+// The interface of gotorch.h over libtorch 1.13 … 2.x.
 //
 // Operators are not wrapped one by one. libtorch's dispatcher knows each by its
 // schema, checks the arguments against it and fills in defaults; gt_call is all
@@ -13,8 +13,6 @@
 #include <string>
 #include <vector>
 
-#include <malloc.h>
-
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
@@ -28,19 +26,6 @@
 #endif
 
 namespace {
-
-// A training step frees all that it allocated. By default glibc gives such
-// blocks back to the kernel, which then has to clear pages anew in every step,
-// and its limits adapt, so that resident memory jumps. Kept, the memory is what
-// the largest step took. In a Go program libtorch is the one user of malloc.
-const bool memory_is_kept = [] {
-#ifdef __GLIBC__
-  mallopt(M_ARENA_MAX, 1);       // goroutines move between threads
-  mallopt(M_MMAP_MAX, 0);        // no block is mapped and unmapped by itself
-  mallopt(M_TRIM_THRESHOLD, -1);  // the heap does not shrink
-#endif
-  return true;
-}();
 
 std::atomic<int64_t> live_handles{0};
 
