@@ -35,7 +35,7 @@ size_t size_class(size_t n) {
 
 class Cache final : public at::Allocator {
  public:
-  // libtorch's allocate is const up to 2.3 and is not after; either of these is
+  // libtorch's allocate was const in 1.13 and no longer is; either of these is
   // the one that it calls.
   at::DataPtr allocate(size_t n) const { return const_cast<Cache *>(this)->allocate(n); }
   at::DataPtr allocate(size_t n) {
@@ -45,7 +45,7 @@ class Cache final : public at::Allocator {
 
   at::DeleterFnPtr raw_deleter() const override { return &free; }
 
-  // libtorch calls this from 2.3 on.
+  // Newer versions of libtorch call this.
   void copy_data(void *to, const void *from, size_t n) const { std::memcpy(to, from, n); }
 
   static Cache &instance() {
