@@ -30,37 +30,42 @@ func inverseNorms(m Matrix) []float32 {
 // of a feature's size is computed in the first-level cache.
 const tile = 64
 
-// compare calls visit, for each image and run of the bank's rows, with their
-// cosines to it; first is the index of the run's first row. The runs come in
-// order for an image, images in parallel. visit may change what it is given.
-func (b *bank) compare(images Matrix, visit func(image, first int, cosines []float32)) {
+// comparison is a tile of compare's work.
+type comparison struct {
+	image, row int    // the first of the images and of the bank's rows
+	cosines    Matrix // [images,rows]; may be changed
+	scratch    []float32
+}
+
+// compare calls visit with the cosines of all images to all of the bank's rows.
+// An image's tiles come one at a time, in the rows' order; images in parallel.
+func (b *bank) compare(images Matrix, visit func(c comparison)) {
 	scale := inverseNorms(images)
 	parallel((images.Rows()+tile-1)/tile, func(k int) {
 		from := k * tile
 		some := images.Slice(from, min(from+tile, images.Rows()))
-		buffer := make([]float32, tile*tile)
+		buffer, scratch := make([]float32, tile*tile), make([]float32, tile*tile)
 		for first := 0; first < b.rows.Rows(); first += tile {
-			run := b.rows.Slice(first, min(first+tile, b.rows.Rows()))
-			n := run.Rows()
-			products(some, run, buffer)
+			cosines := products(some, b.rows.Slice(first, min(first+tile, b.rows.Rows())), buffer)
 			for i := range some.Rows() {
-				cosines := buffer[i*n : (i+1)*n]
-				for j := range cosines {
-					cosines[j] *= scale[from+i] * b.scale[first+j]
+				for j := range cosines.Row(i) {
+					cosines.Row(i)[j] *= scale[from+i] * b.scale[first+j]
 				}
-				visit(from+i, first, cosines)
 			}
+			visit(comparison{from, first, cosines, scratch})
 		}
 	})
 }
 
-// products writes the inner products of a's rows with b's, [a.Rows, b.Rows].
-func products(a, b Matrix, to []float32) {
+// products returns the inner products of a's rows with b's, [a.Rows, b.Rows], in
+// the given memory.
+func products(a, b Matrix, memory []float32) Matrix {
 	general := func(m Matrix) blas32.General {
 		return blas32.General{Rows: m.Rows(), Cols: m.Cols, Stride: m.Cols, Data: m.Data}
 	}
-	n := a.Rows() * b.Rows()
-	blas32.Gemm(blas.NoTrans, blas.Trans, 1, general(a), general(b), 0, general(Matrix{to[:n], b.Rows()}))
+	c := Matrix{memory[:a.Rows()*b.Rows()], b.Rows()}
+	blas32.Gemm(blas.NoTrans, blas.Trans, 1, general(a), general(b), 0, general(c))
+	return c
 }
 
 // largest keeps the k largest values that it is shown: a heap, the smallest on

@@ -35,9 +35,11 @@ func checkNeighbours(k int, train *Set) error {
 func (m *KNN) Score(b *Batch) (Scores, error) {
 	s := newScores(b)
 	nearest := newLargest(len(s.Values), m.K)
-	m.bank.compare(b.Feature, func(i, _ int, cosines []float32) {
-		for _, v := range cosines {
-			nearest[i].add(v)
+	m.bank.compare(b.Feature, func(c comparison) {
+		for i := range c.cosines.Rows() {
+			for _, v := range c.cosines.Row(i) {
+				nearest[c.image+i].add(v)
+			}
 		}
 	})
 	for i := range s.Values {

@@ -28,9 +28,11 @@ func (m *NNGuide) Fit(d *Data) error {
 func (m *NNGuide) Score(b *Batch) (Scores, error) {
 	s := newScores(b)
 	guides := newLargest(len(s.Values), m.K)
-	m.bank.compare(b.Feature, func(i, first int, cosines []float32) {
-		for j, v := range cosines {
-			guides[i].add(v * m.energies[first+j])
+	m.bank.compare(b.Feature, func(c comparison) {
+		for i := range c.cosines.Rows() {
+			for j, v := range c.cosines.Row(i) {
+				guides[c.image+i].add(v * m.energies[c.row+j])
+			}
 		}
 	})
 	for i := range s.Values {

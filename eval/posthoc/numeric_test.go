@@ -50,11 +50,14 @@ func TestBankComparesAll(t *testing.T) {
 	rows, images := randomMatrix(3*tile+5, 7), randomMatrix(2*tile+9, 7)
 	clear(rows.Row(4))
 	got := make([][]float32, images.Rows())
-	newBank(rows).compare(images, func(i, first int, cosines []float32) {
-		if first != len(got[i]) {
-			t.Errorf("image %d: the run at %d follows %d", i, first, len(got[i]))
+	newBank(rows).compare(images, func(c comparison) {
+		for k := range c.cosines.Rows() {
+			i := c.image + k
+			if c.row != len(got[i]) {
+				t.Errorf("image %d: the tile at row %d follows row %d", i, c.row, len(got[i]))
+			}
+			got[i] = append(got[i], c.cosines.Row(k)...)
 		}
-		got[i] = append(got[i], cosines...)
 	})
 	for i := range images.Rows() {
 		for j := range rows.Rows() {

@@ -47,12 +47,14 @@ func probabilities(logits Matrix) Matrix {
 func (m *Relation) Score(b *Batch) (Scores, error) {
 	s := newScores(b)
 	p := probabilities(b.Logits)
-	m.bank.compare(b.Feature, func(i, first int, cosines []float32) {
-		var agreement [tile]float32
-		products(p.Slice(i, i+1), m.p.Slice(first, first+len(cosines)), agreement[:])
-		for j, v := range cosines {
-			if r := v * agreement[j]; r > leastRelation {
-				s.Values[i] += m.raise(float64(r))
+	m.bank.compare(b.Feature, func(c comparison) {
+		n, rows := c.cosines.Rows(), c.cosines.Cols
+		agreement := products(p.Slice(c.image, c.image+n), m.p.Slice(c.row, c.row+rows), c.scratch)
+		for i := range n {
+			for j, v := range c.cosines.Row(i) {
+				if r := v * agreement.Row(i)[j]; r > leastRelation {
+					s.Values[c.image+i] += m.raise(float64(r))
+				}
 			}
 		}
 	})
