@@ -33,6 +33,22 @@ type Batch struct {
 	Errs    []error // [N], why an image could not be loaded: its pixels are black; all nil unless KeepGoing
 }
 
+// Sound returns the batch without the images that could not be loaded. It shares
+// the batch's memory, and changes its pixels and labels.
+func (b Batch) Sound() Batch {
+	size := len(b.Pixels) / max(1, len(b.Labels))
+	sound := Batch{Pixels: b.Pixels[:0], Labels: b.Labels[:0]}
+	for k, err := range b.Errs {
+		if err == nil {
+			sound.Indices = append(sound.Indices, b.Indices[k])
+			sound.Pixels = append(sound.Pixels, b.Pixels[k*size:][:size]...)
+			sound.Labels = append(sound.Labels, b.Labels[k])
+			sound.Errs = append(sound.Errs, nil)
+		}
+	}
+	return sound
+}
+
 // readAhead is how many batches are in the making while the consumer has one.
 const readAhead = 2
 

@@ -145,6 +145,32 @@ func TestBatchesKeepGoing(t *testing.T) {
 	}
 }
 
+func TestSound(t *testing.T) {
+	d := &plain{n: 7, bad: []int{0, 3, 4}}
+	var indices []int
+	for b, err := range Batches(t.Context(), d, []int{0, 1, 2, 3, 4, 5, 6}, LoadOptions{Config: onePixel, BatchSize: 4, KeepGoing: true}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		sound := b.Sound()
+		for k, i := range sound.Indices {
+			if sound.Labels[k] != int64(10*i) || sound.Pixels[3*k] != uint8(i) || sound.Errs[k] != nil {
+				t.Errorf("image %d has label %d, value %d and error %v", i, sound.Labels[k], sound.Pixels[3*k], sound.Errs[k])
+			}
+		}
+		if n := len(sound.Indices); len(sound.Labels) != n || len(sound.Pixels) != 3*n {
+			t.Errorf("%d images with %d labels and %d pixels", n, len(sound.Labels), len(sound.Pixels)/3)
+		}
+		indices = append(indices, sound.Indices...)
+	}
+	if want := []int{1, 2, 5, 6}; !slices.Equal(indices, want) {
+		t.Errorf("images %v, want %v", indices, want)
+	}
+	if n := len(Batch{}.Sound().Labels); n != 0 {
+		t.Errorf("%d images of an empty batch", n)
+	}
+}
+
 func TestBatchesStopWithContext(t *testing.T) {
 	d := &plain{n: 1000, delay: time.Second}
 	order := make([]int, d.n)

@@ -20,6 +20,9 @@ type Config struct {
 	Width  int     `json:"width"`  // 0: base width, channels of the first convolution; 0 is the architecture's own
 	Sigma  float64 `json:"sigma"`  // 0.5: scale of the standardised feature
 
+	// Weights to start from: the file of a checkpoint or state dict, ours or PyTorch's; "" is random ones.
+	Pretrained string `json:"pretrained"`
+
 	// Outliers, made anew from each batch (ASCOOD only).
 	OODType  string  `json:"ood_type"`  // "gradient": one of OODTypes
 	PInv     float64 `json:"p_inv"`     // 0.1: share of the image's most salient elements (gradient) or pixels (shuffle) that is changed
@@ -41,11 +44,15 @@ type Config struct {
 	Val        string `json:"val"`         // likewise
 	DataDir    string `json:"data_dir"`    // root of the paths in imglists
 	Classes    string `json:"classes"`     // file with one class name a line; class folders bring their own, other data count as "0", "1", …
+	ClassCount int    `json:"class_count"` // 0: number of classes; 0 is one more than the largest training label, unless the classes have names
 	TrainLimit int    `json:"train_limit"` // 0: train on this many images only; 0 is all
 	ValLimit   int    `json:"val_limit"`   // 0: validate on this many images only; 0 is all
+	SkipBroken bool   `json:"skip_broken"` // false: go on past training images that cannot be loaded, without them
 
 	Preprocess preprocess.Config `json:"preprocess"` // sizes and normalisation
 	Augment    string            `json:"augment"`    // one of preprocess.Augmentations
+
+	Preset string `json:"preset"` // the published experiment that this is, or began as; "" is none
 }
 
 // Methods of training.
@@ -106,6 +113,7 @@ func (c Config) validateNumbers() error {
 		{"fc-lr-factor", c.FCLRFactor, c.FCLRFactor >= 0, "at least 0"},
 		{"momentum", c.Momentum, c.Momentum > 0 && c.Momentum < 1, "between 0 and 1"},
 		{"weight-decay", c.WeightDecay, c.WeightDecay >= 0, "at least 0"},
+		{"class-count", float64(c.ClassCount), c.ClassCount == 0 || c.ClassCount >= 2, "at least 2"},
 		{"train-limit", float64(c.TrainLimit), c.TrainLimit >= 0, "at least 0"},
 		{"val-limit", float64(c.ValLimit), c.ValLimit >= 0, "at least 0"},
 	} {
@@ -127,6 +135,10 @@ func (c Config) validateInput() error {
 	}
 	if err := c.Preprocess.Validate(); err != nil {
 		return err
+	}
+	if p := c.Preprocess; p.PreSize < p.ImageSize {
+		return ascood.Errorf(ascood.Invalid, "--image-size %d: images are resized to %d pixels, less than the crop: raise --pre-size to at least %d, or lower --image-size",
+			p.ImageSize, p.PreSize, p.ImageSize)
 	}
 	if c.Augment == "" {
 		return ascood.Errorf(ascood.Invalid, "--augment is missing: %s", strings.Join(preprocess.Augmentations(), ", "))

@@ -52,24 +52,38 @@ func subset(d preprocess.Dataset, limit int, seed uint64, n int) preprocess.Data
 	return preprocess.Subset(d, random(seed, forSubset, n).Perm(d.Len())[:limit])
 }
 
-// classesOf returns the classes' names from the file, the folders or, failing
-// both, the numbers up to the largest label.
+// classesOf returns the classes' names: those of the file or the data or,
+// failing both, numbers.
 func classesOf(c Config, d preprocess.Dataset) ([]string, error) {
+	names, where := preprocess.Classes(d), "--train"
 	if c.Classes != "" {
-		return preprocess.ReadClasses(c.Classes)
+		var err error
+		if names, err = preprocess.ReadClasses(c.Classes); err != nil {
+			return nil, err
+		}
+		where = "--classes"
 	}
-	if names := preprocess.Classes(d); names != nil {
-		return names, nil
+	if names == nil {
+		return numbers(c.ClassCount, d), nil
 	}
-	last := 0
-	for i := range d.Len() {
-		last = max(last, d.Label(i))
+	if c.ClassCount != 0 && c.ClassCount != len(names) {
+		return nil, ascood.Errorf(ascood.Invalid, "--class-count %d: %s names %d classes", c.ClassCount, where, len(names))
 	}
-	names := make([]string, last+1)
+	return names, nil
+}
+
+// numbers names so many classes "0", "1", …; for 0 as many as there are labels.
+func numbers(count int, d preprocess.Dataset) []string {
+	if count == 0 {
+		for i := range d.Len() {
+			count = max(count, d.Label(i)+1)
+		}
+	}
+	names := make([]string, count)
 	for i := range names {
 		names[i] = strconv.Itoa(i)
 	}
-	return names, nil
+	return names
 }
 
 // sameClasses reports class folders that differ: the same label would stand for

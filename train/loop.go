@@ -42,13 +42,14 @@ func (r *run) epoch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if err := r.step(batch); err != nil {
+		images := len(batch.Labels)
+		if err := r.step(r.withoutBroken(batch)); err != nil {
 			return err
 		}
 		now := time.Now()
 		r.at.Tally.Seconds += now.Sub(started).Seconds()
 		started = now
-		r.shown.step(len(batch.Labels), r.load.Epoch, r.at.Tally)
+		r.shown.step(images, r.load.Epoch, r.at.Tally)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -60,8 +61,29 @@ func (r *run) epoch(ctx context.Context) error {
 	return r.finishEpoch(accuracy, time.Since(started).Seconds())
 }
 
+// withoutBroken reports the images that could not be loaded, and counts them.
+func (r *run) withoutBroken(b preprocess.Batch) preprocess.Batch {
+	broken := 0
+	for k, err := range b.Errs {
+		if err != nil {
+			r.options.Log.Warn("broken training image skipped", "image", r.images.train.Name(b.Indices[k]), "error", err)
+			broken++
+		}
+	}
+	if broken == 0 {
+		return b
+	}
+	r.at.Tally.skip(broken)
+	return b.Sound()
+}
+
 // step makes one optimiser step, in a scope of its own so that memory stays flat.
+// It makes none of a batch without images, but counts it.
 func (r *run) step(b preprocess.Batch) error {
+	if len(b.Labels) == 0 {
+		r.at.Steps++
+		return nil
+	}
 	s := gotorch.NewScope()
 	defer s.Close()
 	at := when{epoch: r.load.Epoch, step: r.at.Epochs*r.stepsPerEpoch() + r.at.Steps}
@@ -82,7 +104,7 @@ func (r *run) step(b preprocess.Batch) error {
 // correctly.
 func (r *run) validate(ctx context.Context) (float64, error) {
 	load := r.load
-	load.Augment = nil
+	load.Augment, load.KeepGoing = nil, false
 	correct := 0.0
 	for b, err := range preprocess.Batches(ctx, r.images.val, sequence(r.images.val.Len()), load) {
 		if err != nil {
@@ -110,12 +132,15 @@ func sequence(n int) []int {
 // finishEpoch writes down an epoch's end.
 func (r *run) finishEpoch(accuracy, validation float64) error {
 	t := r.at.Tally
+	if t.sound() == 0 {
+		return ascood.Errorf(ascood.Invalid, "none of the %d training images can be loaded", t.Images)
+	}
 	lr, _ := r.learner.rates(r.at.Epochs*r.stepsPerEpoch() + r.at.Steps - 1)
 	row := Row{
 		Epoch: r.load.Epoch, LR: lr, Alpha: r.learner.alpha(r.load.Epoch),
-		LossID: t.LossID / float64(t.Images), LossOOD: t.LossOOD / float64(t.Images), LossEMA: t.LossEMA,
+		LossID: t.LossID / t.sound(), LossOOD: t.LossOOD / t.sound(), LossEMA: t.LossEMA,
 		TrainAccuracy: t.accuracy(), ValAccuracy: accuracy,
-		ImagesPerSecond: float64(t.Images) / t.Seconds, Seconds: t.Seconds + validation,
+		ImagesPerSecond: t.sound() / t.Seconds, Seconds: t.Seconds + validation, Broken: t.Broken,
 	}
 	r.at = position{Epochs: r.load.Epoch, Accuracy: accuracy, Best: max(r.at.Best, accuracy)}
 	if err := r.metrics.append(row); err != nil {

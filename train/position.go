@@ -11,8 +11,9 @@ type position struct {
 
 // tally sums up the steps of an epoch.
 type tally struct {
-	Images  int     `json:"images"`
-	LossID  float64 `json:"loss_id"`  // sum over the images
+	Images  int     `json:"images"`   // taken from the order
+	Broken  int     `json:"broken"`   // of these, could not be loaded
+	LossID  float64 `json:"loss_id"`  // sum over the others
 	LossOOD float64 `json:"loss_ood"` // likewise
 	LossEMA float64 `json:"loss_ema"`
 	Correct int     `json:"correct"`
@@ -27,4 +28,13 @@ func (t *tally) add(o outcome, images int, w float64) {
 	t.Correct += o.correct
 }
 
-func (t *tally) accuracy() float64 { return float64(t.Correct) / float64(t.Images) }
+// skip counts images that could not be loaded.
+func (t *tally) skip(images int) {
+	t.Images += images
+	t.Broken += images
+}
+
+// sound is the number of images that could be loaded.
+func (t *tally) sound() float64 { return float64(t.Images - t.Broken) }
+
+func (t *tally) accuracy() float64 { return float64(t.Correct) / max(1, t.sound()) }

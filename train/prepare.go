@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/preprocess"
@@ -33,7 +34,7 @@ func prepare(scope *gotorch.Scope, c Config, o Options, saved *saved) (*run, err
 	if err != nil {
 		return nil, err
 	}
-	r.load = preprocess.LoadOptions{Config: c.Preprocess, Augment: augment, BatchSize: c.BatchSize, Workers: o.Workers, Seed: c.Seed}
+	r.load = preprocess.LoadOptions{Config: c.Preprocess, Augment: augment, BatchSize: c.BatchSize, Workers: o.Workers, Seed: c.Seed, KeepGoing: c.SkipBroken}
 	device, err := openDevice(o.Device, o.Log)
 	if err != nil {
 		return nil, err
@@ -53,33 +54,79 @@ func prepare(scope *gotorch.Scope, c Config, o Options, saved *saved) (*run, err
 
 // prepareLearner builds the network from the start's or the saved weights.
 func (r *run) prepareLearner(scope *gotorch.Scope, device gotorch.Device, saved *saved) error {
-	graph, err := models.New(r.config.spec(len(r.images.classes)))
+	graph, state, err := r.begin(saved)
 	if err != nil {
 		return err
-	}
-	size := r.config.Preprocess.ImageSize
-	if _, err := graph.Shapes(size, size); err != nil {
-		return ascood.Errorf(ascood.Invalid, "%w", err)
-	}
-	state := initial(graph, r.config.Sigma, r.config.Seed)
-	if saved != nil {
-		if err := saved.check(r.images); err != nil {
-			return err
-		}
-		state, r.at = saved.model, saved.at
 	}
 	net, err := newNetwork(scope, graph, state, device, channelsLast)
 	if err != nil {
 		return err
 	}
 	r.announce(net, device)
-	if r.learner, err = newLearner(r.config, net, size, r.config.Epochs*r.stepsPerEpoch()); err != nil {
+	if r.learner, err = newLearner(r.config, net, r.config.Preprocess.ImageSize, r.config.Epochs*r.stepsPerEpoch()); err != nil {
 		return err
 	}
 	if saved != nil {
 		return saved.restoreMomentum(r.learner)
 	}
 	return nil
+}
+
+// begin returns the network with the weights that it begins with: the saved
+// ones, or random ones with those of the pretrained that fit.
+func (r *run) begin(saved *saved) (*models.Graph, checkpoint.StateDict, error) {
+	if saved != nil {
+		if err := saved.check(r.images); err != nil {
+			return nil, nil, err
+		}
+		r.at = saved.at
+		graph, err := r.graph()
+		return graph, saved.model, err
+	}
+	weights, err := r.openPretrained()
+	if err != nil {
+		return nil, nil, err
+	}
+	graph, err := r.graph()
+	if err != nil {
+		return nil, nil, err
+	}
+	state := initial(graph, r.config.Sigma, r.config.Seed)
+	if weights != nil {
+		loaded, err := weights.into(state, graph)
+		if err != nil {
+			return nil, nil, err
+		}
+		loaded.log(r.options.Log, weights.path)
+	}
+	return graph, state, nil
+}
+
+// openPretrained returns the weights to start from, nil for none. They decide
+// the network's width.
+func (r *run) openPretrained() (*pretrained, error) {
+	if r.config.Pretrained == "" {
+		return nil, nil
+	}
+	weights, err := openPretrained(r.config.Pretrained)
+	if err != nil {
+		return nil, err
+	}
+	r.config.Width, err = weights.width(r.config)
+	return weights, err
+}
+
+// graph is the network for the classes and the image size of the run.
+func (r *run) graph() (*models.Graph, error) {
+	graph, err := models.New(r.config.spec(len(r.images.classes)))
+	if err != nil {
+		return nil, err
+	}
+	size := r.config.Preprocess.ImageSize
+	if _, err := graph.Shapes(size, size); err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	return graph, nil
 }
 
 // announce logs what a run works on.

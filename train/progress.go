@@ -47,8 +47,12 @@ func (p *progress) epoch(r Row) {
 	if p.bar != nil {
 		p.bar.Clear()
 	}
-	fmt.Fprintf(p.w, "epoch %d/%d  loss %.3f (images %.3f, outliers %.3f)  accuracy train %.2f%% val %.2f%%  %.0f images/s  %.1f s\n",
-		r.Epoch, p.epochs, r.LossEMA, r.LossID, r.LossOOD, 100*r.TrainAccuracy, 100*r.ValAccuracy, r.ImagesPerSecond, r.Seconds)
+	broken := ""
+	if r.Broken > 0 {
+		broken = fmt.Sprintf("  %d broken images skipped", r.Broken)
+	}
+	fmt.Fprintf(p.w, "epoch %d/%d  loss %.3f (images %.3f, outliers %.3f)  accuracy train %.2f%% val %.2f%%  %.0f images/s  %.1f s%s\n",
+		r.Epoch, p.epochs, r.LossEMA, r.LossID, r.LossOOD, 100*r.TrainAccuracy, 100*r.ValAccuracy, r.ImagesPerSecond, r.Seconds, broken)
 }
 
 // stop leaves the terminal clean.

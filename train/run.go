@@ -15,7 +15,7 @@ import (
 
 // Options say where and how a run takes place, not what comes out of it.
 type Options struct {
-	Output   string       // folder for BestFile, LastFile and MetricsFile
+	Output   string       // folder for ConfigFile, BestFile, LastFile and MetricsFile
 	Device   string       // "cpu", "cuda", "cuda:N", or "auto" for CUDA where it can be had
 	Threads  int          // that libtorch may use; 0 is one a processor
 	Workers  int          // goroutines that load images; 0 is one a processor
@@ -26,6 +26,7 @@ type Options struct {
 
 // The files of a run, in its output folder.
 const (
+	ConfigFile  = "config.json"      // the Config that is in effect, width and all
 	BestFile    = "best.safetensors" // after the epoch with the best validation accuracy; the later one of equals
 	LastFile    = "last.safetensors" // after the last epoch, or where the run was interrupted
 	MetricsFile = "metrics.csv"      // a Row an epoch
@@ -65,6 +66,11 @@ func start(ctx context.Context, c Config, o Options, saved *saved) error {
 	r, err := prepare(scope, c, o.withDefaults(), saved)
 	if err != nil {
 		return err
+	}
+	if saved == nil {
+		if err := r.saveConfig(); err != nil {
+			return err
+		}
 	}
 	return r.train(ctx)
 }

@@ -7,6 +7,10 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"log/slog"
 	"math"
 	"os"
 	"path/filepath"
@@ -167,6 +171,10 @@ func checkBest(t *testing.T, c Config, o Options) {
 	if err := json.Unmarshal(m.Training, &kept); err != nil || kept != c {
 		t.Errorf("the configuration is kept as %+v, %v, want %+v", kept, err, c)
 	}
+	text, err := os.ReadFile(filepath.Join(o.Output, ConfigFile))
+	if err != nil || json.Unmarshal(text, &kept) != nil || kept != c {
+		t.Errorf("%s holds %s, %v", ConfigFile, text, err)
+	}
 	_, zscored := best.Model["sigma"]
 	if zscored != (c.Method == MethodASCOOD) {
 		t.Errorf("the head standardises its feature: %v", zscored)
@@ -279,8 +287,8 @@ func TestDiverged(t *testing.T) {
 			t.Errorf("%q does not say %q", err, part)
 		}
 	}
-	if entries, err := os.ReadDir(o.Output); err != nil || len(entries) != 0 {
-		t.Errorf("%v was written by a run that failed in its first epoch", entries)
+	if entries, err := os.ReadDir(o.Output); err != nil || len(entries) != 1 || entries[0].Name() != ConfigFile {
+		t.Errorf("%v was written by a run that failed in its first epoch, want %s alone", entries, ConfigFile)
 	}
 }
 
@@ -367,7 +375,15 @@ func TestWrongInput(t *testing.T) {
 		}, "1 classes: a classifier needs at least 2"},
 		{"other folders", func(c *Config, _ *Options) { c.Train, c.Val = folder("cat", "dog"), folder("cat", "fox") },
 			"the class folders of --train and --val differ: cat, dog against cat, fox"},
-		{"image size", func(c *Config, _ *Options) { c.Preprocess.ImageSize = 32 }, "lenet cannot take 32x32 images"},
+		{"image size", func(c *Config, _ *Options) { c.Preprocess.PreSize, c.Preprocess.ImageSize = 32, 32 }, "lenet cannot take 32x32 images"},
+		{"image smaller than the crop", func(c *Config, _ *Options) { c.Preprocess.ImageSize = 32 },
+			"--image-size 32: images are resized to 28 pixels, less than the crop: raise --pre-size to at least 32, or lower --image-size"},
+		{"class count", func(c *Config, _ *Options) { c.ClassCount = 3 },
+			"--train: train-images-idx3-ubyte[3] has label 3, but there are 3 classes (0 to 2)"},
+		{"one class asked for", func(c *Config, _ *Options) { c.ClassCount = 1 }, "--class-count 1: must be at least 2"},
+		{"class count and names", func(c *Config, _ *Options) {
+			c.ClassCount, c.Classes = 5, write(t, filepath.Join(t.TempDir(), "classes"), []byte("w\nx\ny\nz\n"))
+		}, "--class-count 5: --classes names 4 classes"},
 		{"device", func(_ *Config, o *Options) { o.Device = "tpu" }, `--device tpu: gotorch: unknown device "tpu"; known are cpu, cuda, cuda:N; or auto`},
 		{"threads", func(_ *Config, o *Options) { o.Threads = -1 }, "--threads: want at least 1 thread, got -1"},
 		{"no output", func(_ *Config, o *Options) { o.Output = "" }, "--output is missing"},
@@ -399,6 +415,63 @@ func TestBrokenImage(t *testing.T) {
 	if err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), "broken.png") {
 		t.Errorf("training on a broken image: %v", err)
 	}
+}
+
+// TestSkipBroken: broken training images are reported, counted and left out;
+// broken validation images are an error all the same.
+func TestSkipBroken(t *testing.T) {
+	c := small(t)
+	c.SkipBroken, c.Epochs, c.BatchSize = true, 2, 3
+	dir := t.TempDir()
+	var list strings.Builder
+	for i := range 8 {
+		name := fmt.Sprintf("%d.png", i)
+		content := []byte("no image")
+		if i != 2 && i != 5 {
+			content = pictureOf(t, uint8(30*i))
+		}
+		write(t, filepath.Join(dir, name), content)
+		fmt.Fprintf(&list, "%s %d\n", name, i%4)
+	}
+	c.Train = write(t, filepath.Join(dir, "list.txt"), []byte(list.String()))
+	var shown, logged strings.Builder
+	o := options(t)
+	o.Progress, o.Log = &shown, slog.New(slog.NewTextHandler(&logged, nil))
+	mustRun(t, c, o)
+	if n := strings.Count(shown.String(), "  2 broken images skipped\n"); n != 2 {
+		t.Errorf("the count is not shown in both epochs:\n%s", shown.String())
+	}
+	if n := strings.Count(logged.String(), "broken training image skipped"); n != 4 || !strings.Contains(logged.String(), "image=5.png") {
+		t.Errorf("%d reports of 2 broken images in 2 epochs:\n%s", n, logged.String())
+	}
+	for _, row := range rows(t, o) {
+		if broken := row[len(row)-1]; broken != "2" {
+			t.Errorf("metrics count %s broken images, want 2", broken)
+		}
+	}
+	sound := c
+	c.Val = c.Train
+	if err := Run(t.Context(), c, options(t)); err == nil || !strings.Contains(err.Error(), "2.png") {
+		t.Errorf("validating on a broken image: %v", err)
+	}
+	sound.Train = write(t, filepath.Join(dir, "broken.txt"), []byte("2.png 0\n5.png 3\n"))
+	if err := Run(t.Context(), sound, options(t)); err == nil || !strings.Contains(err.Error(), "none of the 2 training images can be loaded") {
+		t.Errorf("training on broken images alone: %v", err)
+	}
+}
+
+// pictureOf is a PNG of one gray level.
+func pictureOf(t *testing.T, level uint8) []byte {
+	t.Helper()
+	img := image.NewGray(image.Rect(0, 0, 28, 28))
+	for i := range img.Pix {
+		img.Pix[i] = level
+	}
+	var file bytes.Buffer
+	if err := png.Encode(&file, img); err != nil {
+		t.Fatal(err)
+	}
+	return file.Bytes()
 }
 
 func TestWrongResume(t *testing.T) {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/google/renameio/v2"
+
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/gotorch"
@@ -49,6 +51,15 @@ func (r *run) save(name string) error {
 		Epoch: r.at.Epochs, Step: r.at.Steps, Accuracy: r.at.Accuracy, Tool: "ascood-train",
 	}
 	return c.Save(filepath.Join(r.options.Output, name))
+}
+
+// saveConfig writes ConfigFile.
+func (r *run) saveConfig() error {
+	text, err := json.MarshalIndent(r.config, "", "  ")
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(filepath.Join(r.options.Output, ConfigFile), append(text, '\n'), 0o644)
 }
 
 // momentum adds the optimiser's buffers to state; there are none before the

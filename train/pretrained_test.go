@@ -1,0 +1,160 @@
+package train
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/models"
+)
+
+var torchvision = filepath.Join("..", "testdata", "torchvision")
+
+// TestPretrained: training starts from the file's backbone, under either head,
+// and from a new last layer if the number of classes differs.
+func TestPretrained(t *testing.T) {
+	for _, test := range []struct {
+		name, method, file, arch string
+		classes                  int
+		loaded, replaced         string
+	}{
+		{"torchvision", MethodASCOOD, filepath.Join(torchvision, "resnet18-width1.pth"), "resnet18_224x224", 4,
+			"tensors_loaded=120", `replaced="fc.weight [3 8] by [4 8], fc.bias [3] by [4]"`},
+		{"same classes", MethodCE, filepath.Join(torchvision, "resnet50-width1.pth"), "resnet50", 3, "tensors_loaded=320", "replaced=none"},
+		{"with the head", MethodCE, filepath.Join("..", "testdata", "nets", "ascood-resnet18_32x32.safetensors"), "resnet18_32x32", 4,
+			"tensors_loaded=120", `replaced="fc.weight [10 64] by [4 64], fc.bias [10] by [4]"`},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := small(t)
+			c.Method, c.Arch, c.ClassCount, c.Pretrained = test.method, test.arch, test.classes, test.file
+			var logged strings.Builder
+			graph, state, width := began(t, c, &logged)
+			for _, want := range []string{test.loaded, test.replaced, "missing=none unexpected=none"} {
+				if !strings.Contains(logged.String(), want) {
+					t.Errorf("the log does not say %q: %s", want, logged.String())
+				}
+			}
+			file, err := checkpoint.Load(test.file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			weights := map[string]*checkpoint.Tensor{}
+			for name, tensor := range file.Model {
+				weights[plainName(name)] = tensor
+			}
+			if want := weights["conv1.weight"].Shape[0]; width != want {
+				t.Errorf("the configuration has width %d, want %d", width, want)
+			}
+			for name, tensor := range state {
+				plain := plainName(name)
+				want, ok := weights[plain]
+				isNew := strings.HasPrefix(plain, "fc.") && test.replaced != "replaced=none"
+				if same := ok && bytes.Equal(tensor.Data, want.Data); name != sigma && same == isNew {
+					t.Errorf("%s is that of the file: %v", name, same)
+				}
+			}
+			if err := graph.Check(state.Shapes()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// began prepares a run and returns what it starts from, with its width.
+func began(t *testing.T, c Config, logged *strings.Builder) (g *models.Graph, state checkpoint.StateDict, width int) {
+	t.Helper()
+	c.Preprocess.PreSize, c.Preprocess.ImageSize = 32, 32
+	images := &images{classes: make([]string, c.ClassCount)}
+	r := &run{config: c, images: images, options: Options{Log: slog.New(slog.NewTextHandler(logged, nil))}}
+	g, state, err := r.begin(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g, state, r.config.Width
+}
+
+// TestPretrainedRun trains from weights and resumes without them.
+func TestPretrainedRun(t *testing.T) {
+	c, o := small(t), options(t)
+	c.Arch, c.Epochs, c.TrainLimit, c.ValLimit = "resnet18_224x224", 2, 32, 16
+	c.Pretrained = filepath.Join(t.TempDir(), "weights.pth")
+	c.Preprocess.PreSize, c.Preprocess.ImageSize = 32, 32
+	weights, err := os.ReadFile(filepath.Join(torchvision, "resnet18-width1.pth"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, c.Pretrained, weights)
+	if err := Run(endAfter(t, 3), c, o); err == nil || !strings.Contains(err.Error(), "interrupted in epoch 2") {
+		t.Fatal(err)
+	}
+	write(t, c.Pretrained, nil)
+	if err := Resume(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := ReadConfig(o.Output); err != nil || kept.Width != 1 || kept.Pretrained != c.Pretrained {
+		t.Errorf("configuration %+v, %v; want width 1", kept, err)
+	}
+}
+
+func TestPretrainedWrongInput(t *testing.T) {
+	own := filepath.Join(t.TempDir(), "own.safetensors")
+	strange := &checkpoint.Checkpoint{Model: checkpoint.StateDict{
+		"conv1.weight": checkpoint.FromFloat32s(make([]float32, 27), 1, 3, 3, 3), "head.bias": checkpoint.FromFloat32s([]float32{1}, 1),
+	}}
+	if err := strange.Save(own); err != nil {
+		t.Fatal(err)
+	}
+	resnet18, resnet50 := filepath.Join(torchvision, "resnet18-width1.pth"), filepath.Join(torchvision, "resnet50-width1.pth")
+	for _, test := range []struct {
+		name   string
+		change func(c *Config)
+		want   string
+	}{
+		{"missing", func(c *Config) { c.Pretrained = "/nowhere/x.pth" }, "--pretrained: open /nowhere/x.pth: no such file"},
+		{"no weights", func(c *Config) { c.Pretrained = write(t, filepath.Join(t.TempDir(), "x.pth"), []byte("text")) }, "neither a safetensors file nor one that torch.save wrote"},
+		{"width", func(c *Config) { c.Width = 8 }, "--width 8: the weights of --pretrained " + resnet18 + " have width 1; give that or none"},
+		{"deeper", func(c *Config) { c.Pretrained = resnet50 },
+			"the weights are not those of resnet18_224x224: layer1.0.conv1.weight is [1 1 1 1], want [1 1 3 3], "},
+		{"deeper, by name", func(c *Config) { c.Pretrained = resnet50 }, "; they are those of --arch resnet50, width 1"},
+		{"small images", func(c *Config) { c.Arch = "resnet18_32x32" }, "conv1.weight is [1 3 7 7], want [1 3 3 3]; they are those of --arch resnet18_224x224, width 1"},
+		{"no ResNet", func(c *Config) { c.Arch = "lenet" }, "the weights are not those of lenet: no block1.0.weight of 4 dimensions among bn1.bias, bn1.num_batches_tracked, bn1.running_mean, bn1.running_var, bn1.weight, conv1.weight and 116 more; they are those of --arch resnet18_224x224"},
+		{"nobody's", func(c *Config) { c.Pretrained = own }, "not those of resnet18_224x224: conv1.weight is [1 3 3 3], want [1 3 7 7]"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c, o := small(t), options(t)
+			c.Arch, c.Pretrained = "resnet18_224x224", resnet18
+			test.change(&c)
+			err := Run(t.Context(), c, o)
+			if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(message(err), test.want) {
+				t.Errorf("error %q, want %q in it", message(err), test.want)
+			}
+		})
+	}
+}
+
+// TestPretrainedPartly: what is missing and what is too much is told.
+func TestPretrainedPartly(t *testing.T) {
+	c := small(t)
+	c.Arch, c.ClassCount, c.Pretrained = "resnet18_224x224", 4, filepath.Join(t.TempDir(), "part.safetensors")
+	whole, err := checkpoint.Load(filepath.Join(torchvision, "resnet18-width1.pth"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	delete(whole.Model, "bn1.bias")
+	delete(whole.Model, "fc.weight")
+	delete(whole.Model, "bn1.num_batches_tracked") // as in files of old
+	whole.Model["aux.weight"] = checkpoint.FromFloat32s([]float32{1}, 1)
+	if err := whole.Save(c.Pretrained); err != nil {
+		t.Fatal(err)
+	}
+	var logged strings.Builder
+	began(t, c, &logged)
+	if want := `tensors_loaded=118 replaced="fc.bias [3] by [4]" missing="bn1.bias, fc.weight" unexpected=aux.weight`; !strings.Contains(logged.String(), want) {
+		t.Errorf("the log does not say %q: %s", want, logged.String())
+	}
+}
