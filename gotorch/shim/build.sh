@@ -64,6 +64,7 @@ if [ -e "$lib/libtorch_cuda.so" ]; then
 	cuda="-Wl,--no-as-needed -ltorch_cuda -lc10_cuda"
 fi
 
+echo "gotorch: compiling $out against $lib"
 mkdir -p "$(dirname "$out")"
 part=$out.$$.part
 trap 'rm -f "$part"' EXIT
