@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 type Network struct {
 	model  *onnx.ModelProto
 	meta   *artifact.Metadata
+	digest string // of the file
 	opt    ioodin.Options
 	graphs map[string]*ioodin.Graph // opened so far, by what they compute
 }
@@ -28,7 +30,11 @@ func OpenNetwork(path string, opt ioodin.Options) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Network{model: m, meta: d, opt: opt, graphs: map[string]*ioodin.Graph{}}, nil
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "model: %w", err)
+	}
+	return &Network{model: m, meta: d, digest: digestOf(content), opt: opt, graphs: map[string]*ioodin.Graph{}}, nil
 }
 
 // Info returns what the artifact says about itself.

@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 
 	"github.com/ascood/ascood"
@@ -17,9 +18,9 @@ type Validation struct {
 
 // Trial is one of the settings that a search has tried.
 type Trial struct {
-	Settings string  // a JSON object
-	AUROC    float64 // on the validation images
-	Err      error   // why the settings do not fit the network or the data, else nil
+	Settings json.RawMessage `json:"settings"`
+	AUROC    float64         `json:"auroc,omitempty"` // on the validation images
+	Error    string          `json:"error,omitempty"` // why the settings cannot be for this network or data
 }
 
 // Search tries the published sweeps of methods, given by name, and returns each
@@ -37,9 +38,12 @@ func (n *Network) Search(ctx context.Context, names []string, d *posthoc.Data, v
 			if err != nil {
 				return nil, nil, err
 			}
-			t := Trial{Settings: settings, Err: posthoc.Fit(m, d)}
+			t := Trial{Settings: json.RawMessage(settings)}
+			if err := posthoc.Fit(m, d); err != nil {
+				t.Error = err.Error()
+			}
 			trials[k] = append(trials[k], t)
-			if t.Err != nil {
+			if t.Error != "" {
 				continue
 			}
 			c := candidate{Method{name, m}, k, len(trials[k]) - 1}
@@ -107,7 +111,7 @@ func choose(names []string, trials [][]Trial, all candidates) ([]Method, error) 
 	for k, name := range names {
 		at := -1
 		for i, t := range trials[k] {
-			if t.Err == nil && (at < 0 || t.AUROC > trials[k][at].AUROC) {
+			if t.Error == "" && (at < 0 || t.AUROC > trials[k][at].AUROC) {
 				at = i
 			}
 		}
@@ -115,7 +119,7 @@ func choose(names []string, trials [][]Trial, all candidates) ([]Method, error) 
 			if len(trials[k]) == 0 {
 				return nil, ascood.Errorf(ascood.Invalid, "%s has no settings to search", name)
 			}
-			return nil, fmt.Errorf("%s: none of its published settings fits: %w", name, trials[k][0].Err)
+			return nil, ascood.Errorf(ascood.Invalid, "none of the published settings of %s can be: %s", name, trials[k][0].Error)
 		}
 		for _, c := range all {
 			if c.name == k && c.trial == at {

@@ -27,10 +27,15 @@ type flags struct {
 	methods, settings        []string
 	train, validID, validOOD string
 	bank, batch              int
-	search                   bool
+	search, keep             bool
+	recalibrate              string
+	tpr                      float64
 }
 
 func (f *flags) check() error {
+	if f.recalibrate != "" {
+		return f.checkCalibrate()
+	}
 	if err := cli.Require(f.fs, "model", "id"); err != nil {
 		return err
 	}
@@ -39,10 +44,26 @@ func (f *flags) check() error {
 		return cli.Usagef("no OOD images: give --near or --far")
 	case f.batch < 1:
 		return cli.Usagef("--batch-size %d: must be at least 1", f.batch)
+	case f.keep && f.output == "":
+		return cli.Usagef("--save-score needs --output, the folder to save in")
 	case f.bank < 0:
 		return cli.Usagef("--bank %d: must be at least 1, or 0 for all training images", f.bank)
 	}
 	return nil
+}
+
+// checkCalibrate reports flags that have no meaning beside --calibrate.
+func (f *flags) checkCalibrate() (err error) {
+	with := []string{"calibrate", "id", "tpr", "data-root", "device", "threads"}
+	f.fs.Visit(func(given *pflag.Flag) {
+		if err == nil && !slices.Contains(with, given.Name) {
+			err = cli.Usagef("--%s has no meaning beside --calibrate", given.Name)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return cli.Require(f.fs, "id")
 }
 
 // evaluation opens everything that the flags name.
@@ -52,42 +73,52 @@ func (f *flags) evaluation(n *eval.Network) (*eval.Evaluation, error) {
 	if e.Choices, err = f.choices(n.Info().Score); err != nil {
 		return nil, err
 	}
-	if e.ID.Images, err = f.open("id", f.id); err != nil {
+	if e.ID, err = f.open("id", "id", f.id); err != nil {
 		return nil, err
 	}
-	e.ID.Name = "id"
 	if e.Near, err = f.openSets("near", f.near); err != nil {
 		return nil, err
 	}
 	if e.Far, err = f.openSets("far", f.far); err != nil {
 		return nil, err
 	}
-	if e.Train, err = f.open("id-train", f.train); err != nil {
+	if e.Train, err = f.open("id-train", "train", f.train); err != nil {
 		return nil, err
 	}
-	if f.bank > 0 && e.Train != nil {
-		e.Train = sample(e.Train, f.bank)
-	}
-	if e.ValidID, err = f.open("id-val", f.validID); err != nil {
+	if e.ValidID, err = f.open("id-val", "val_id", f.validID); err != nil {
 		return nil, err
 	}
-	e.ValidOOD, err = f.open("ood-val", f.validOOD)
-	return e, err
+	if e.ValidOOD, err = f.open("ood-val", "val_ood", f.validOOD); err != nil {
+		return nil, err
+	}
+	if f.keep {
+		e.Store = &eval.Store{Dir: filepath.Join(f.output, "scores")}
+	}
+	return e, nil
 }
 
-// open opens the dataset that a flag names; nil if it names none.
-func (f *flags) open(flag, path string) (preprocess.Dataset, error) {
+// open opens the dataset that a flag names, under a name of its own; of training
+// images a sample, if one was asked for.
+func (f *flags) open(flag, name, path string) (eval.Set, error) {
+	s := eval.Set{Name: name}
 	if path == "" {
-		return nil, nil
+		return s, nil
 	}
 	d, err := preprocess.Open(path, f.root)
 	if err == nil && d.Len() == 0 {
 		err = ascood.Errorf(ascood.Invalid, "%s holds no images", path)
 	}
 	if err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "--%s: %w", flag, err)
+		return s, ascood.Errorf(ascood.Invalid, "--%s: %w", flag, err)
 	}
-	return d, nil
+	if flag == "id-train" && f.bank > 0 {
+		d = sample(d, f.bank)
+	}
+	s.Images = d
+	if f.keep {
+		s.Digest, err = eval.Digest(path, d)
+	}
+	return s, err
 }
 
 // openSets opens what a flag names as name=path.
@@ -98,11 +129,11 @@ func (f *flags) openSets(flag string, specs []string) ([]eval.Set, error) {
 		if !ok || path == "" || name == "" || name != filepath.Base(name) {
 			return nil, cli.Usagef("--%s %s: want name=images", flag, spec)
 		}
-		d, err := f.open(flag+" "+name, path)
+		s, err := f.open(flag+" "+name, name, path)
 		if err != nil {
 			return nil, err
 		}
-		sets = append(sets, eval.Set{Name: name, Images: d})
+		sets = append(sets, s)
 	}
 	return sets, nil
 }

@@ -19,6 +19,7 @@ each method tells them apart: OpenOOD's FPR@95, AUROC, AUPR and accuracy, in per
   ascood-eval --model model.onnx --id test.txt --near cifar100=c100.txt --far mnist=mnist.txt --data-root images
   ascood-eval --model model.onnx --id test.txt --far mnist=mnist.txt --data-root images \
       --postprocessor iodin,knn,vim --id-train train.txt --id-val val.txt --ood-val tin.txt --output results
+  ascood-eval --calibrate model.onnx --id val.txt --data-root images --tpr 0.99
 
 Methods: ` + strings.Join(posthoc.Names(), ", ") + `.
 
@@ -44,6 +45,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs.StringVar(&f.validOOD, "ood-val", "", "OOD validation `images`")
 	fs.BoolVar(&f.search, "aps", true, "search the settings of methods that have a published sweep, on the validation images")
 	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv and settings.json")
+	fs.BoolVar(&f.keep, "save-score", false, "keep each image's score in the output folder's scores/METHOD/SET.csv, reuse those\nthat are there, and give thresholds")
+	fs.StringVar(&f.recalibrate, "calibrate", "", "write a new calibration into this artifact `file`, from the --id images, and do nothing else")
+	fs.Float64Var(&f.tpr, "tpr", 0.95, "share of the --id images that --calibrate's threshold keeps")
 	device := cli.AddDevice(fs, "cpu")
 	threads := fs.Int("threads", 0, "threads to compute with; 0 is one a core")
 	fs.IntVar(&f.batch, "batch-size", ioodin.DefaultBatchSize, "images in the network at once")
@@ -56,6 +60,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	opt, err := cli.ModelOptions(*device, *threads, cli.Logger(stderr))
 	if err != nil {
 		return err
+	}
+	if f.recalibrate != "" {
+		return f.calibrate(ctx, opt, stdout, stderr)
 	}
 	n, err := eval.OpenNetwork(f.model, opt)
 	if err != nil {
@@ -77,5 +84,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if f.output == "" {
 		return nil
 	}
-	return save(f.output, results)
+	return save(f.output, e, results)
 }

@@ -121,6 +121,75 @@ func TestSearch(t *testing.T) {
 	}
 }
 
+// TestSaveScore checks the files of scores and thresholds, and that they are
+// reused.
+func TestSaveScore(t *testing.T) {
+	dir := t.TempDir()
+	args := []string{"--model", model(t), "--id", images("test_id"), "--far", "digits=" + images("test_ood"),
+		"--postprocessor", "msp,ebo", "--save-score", "--output", dir}
+	out, _, err := evaluate(t, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"caught of digits", "95%", "200 in-distribution images cannot support a TPR of 99%: at least 368 are needed"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("printed no %q:\n%s", want, out)
+		}
+	}
+	rows := readCSV(t, filepath.Join(dir, "scores", "msp", "digits.csv"))
+	if got := strings.Join(rows[0], ","); got != "image,label,prediction,score" || len(rows) != 201 || rows[1][1] != "-1" {
+		t.Errorf("%d rows under %s, the first %v", len(rows)-1, got, rows[1])
+	}
+	rows = readCSV(t, filepath.Join(dir, "ebo.thresholds.csv"))
+	if len(rows) != 4 || rows[2][0] != "0.95" || rows[2][4] != "digits" {
+		t.Errorf("thresholds %v", rows)
+	}
+
+	score := filepath.Join(dir, "scores", "msp", "digits.csv")
+	before, err := os.Stat(score)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, _, err := evaluate(t, args...)
+	if err != nil || again != out {
+		t.Errorf("error %v, printed\n%s\nand at first\n%s", err, again, out)
+	}
+	if after, err := os.Stat(score); err != nil || !after.ModTime().Equal(before.ModTime()) {
+		t.Errorf("%s was written again (%v)", score, err)
+	}
+}
+
+// TestCalibrate gives an artifact a calibration, and checks what it keeps.
+func TestCalibrate(t *testing.T) {
+	path := model(t)
+	out, stderr, err := evaluate(t, "--calibrate", path, "--id", images("val_id[:60]"), "--tpr", "0.9")
+	if err != nil || !strings.Contains(out, "keeps 90% of 60 images") || stderr != "" {
+		t.Errorf("error %v, printed %s%s", err, out, stderr)
+	}
+	_, meta, err := artifact.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := meta.Calibration; c == nil || c.Samples != 60 || c.TPR != 0.9 || c.Score != meta.Score {
+		t.Errorf("calibration %+v", meta.Calibration)
+	}
+	if _, stderr, err = evaluate(t, "--calibrate", path, "--id", images("val_id[:60]")); err != nil || !strings.Contains(stderr, "at least 72") {
+		t.Errorf("error %v, stderr %s", err, stderr)
+	}
+	for name, c := range map[string]struct{ args, want string }{
+		"no ID":          {"", "--id is missing"},
+		"beside others":  {"--postprocessor msp --id x", "--postprocessor has no meaning beside --calibrate"},
+		"too few":        {"--id " + images("val_id[:10]"), "10 images cannot support"},
+		"TPR":            {"--tpr 1 --id " + images("val_id[:10]"), "between 0 and 1"},
+		"no such images": {"--id none.txt", "--id: "},
+	} {
+		_, _, err := evaluate(t, append([]string{"--calibrate", path}, strings.Fields(c.args)...)...)
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+}
+
 func TestWrongInput(t *testing.T) {
 	m, id, far := model(t), images("test_id[:4]"), "far="+images("test_ood[:4]")
 	lenet := testmodel.LeNet(t)
@@ -157,7 +226,8 @@ func TestWrongInput(t *testing.T) {
 		"negative bank":       {[]string{"--model", m, "--id", id, "--far", far, "--bank", "-1"}, "--bank -1"},
 		"no stages": {[]string{"--model", lenet, "--id", testmodel.FashionMNIST + "/t10k-images-idx3-ubyte.gz[:4]", "--far", far,
 			"--postprocessor", "rankfeat"}, "layer3"},
-		"output": {[]string{"--model", m, "--id", id, "--far", far, "--output", empty}, "--output"},
+		"scores without folder": {[]string{"--model", m, "--id", id, "--far", far, "--save-score"}, "--save-score needs --output"},
+		"output":                {[]string{"--model", m, "--id", id, "--far", far, "--output", empty}, "--output"},
 	} {
 		_, _, err := evaluate(t, c.args...)
 		if err == nil || !strings.Contains(err.Error(), c.want) {

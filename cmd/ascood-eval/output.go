@@ -15,7 +15,7 @@ import (
 	"github.com/ascood/ascood/eval/posthoc"
 )
 
-// report prints a table for each method.
+// report prints a table for each method and, where scores are kept, thresholds.
 func report(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 	for i, r := range results {
 		if i > 0 {
@@ -32,12 +32,34 @@ func report(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 		if err := eval.WriteTable(w, r.Table); err != nil {
 			return err
 		}
+		if e.Store == nil {
+			continue
+		}
+		all, sets, err := thresholds(e, r)
+		if err != nil {
+			return err
+		}
+		if err := eval.WriteThresholds(w, all, sets, e.ID.Images.Len()); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// save writes METHOD.csv for each method, and settings.json.
-func save(dir string, results []eval.Result) error {
+// thresholds returns a result's thresholds and the names of the OOD sets.
+func thresholds(e *eval.Evaluation, r eval.Result) ([]eval.Threshold, []string, error) {
+	var sets []string
+	var ood [][]float64
+	for k, s := range e.Sets()[1:] {
+		sets, ood = append(sets, s.Name), append(ood, r.Scores[k+1].Values)
+	}
+	all, err := eval.Thresholds(r.Scores[0].Values, ood...)
+	return all, sets, err
+}
+
+// save writes METHOD.csv for each method, settings.json and, where scores are
+// kept, METHOD.thresholds.csv.
+func save(dir string, e *eval.Evaluation, results []eval.Result) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return ascood.Errorf(ascood.Invalid, "--output: %w", err)
 	}
@@ -50,13 +72,31 @@ func save(dir string, results []eval.Result) error {
 		if err := write(dir, r.Method+".csv", table.Bytes()); err != nil {
 			return err
 		}
-		settings[r.Method] = describe(r)
+		if err := saveThresholds(dir, e, r); err != nil {
+			return err
+		}
+		settings[r.Method] = methodSettings{json.RawMessage(r.Settings), r.Trials}
 	}
 	text, err := json.MarshalIndent(settings, "", "  ")
 	if err != nil {
 		return err
 	}
 	return write(dir, "settings.json", append(text, '\n'))
+}
+
+func saveThresholds(dir string, e *eval.Evaluation, r eval.Result) error {
+	if e.Store == nil {
+		return nil
+	}
+	all, sets, err := thresholds(e, r)
+	if err != nil {
+		return err
+	}
+	var lines bytes.Buffer
+	if err := eval.WriteThresholdsCSV(&lines, all, sets); err != nil {
+		return err
+	}
+	return write(dir, r.Method+".thresholds.csv", lines.Bytes())
 }
 
 func write(dir, name string, content []byte) error {
@@ -69,25 +109,5 @@ func write(dir, name string, content []byte) error {
 // methodSettings is a method in settings.json.
 type methodSettings struct {
 	Settings json.RawMessage `json:"settings"`
-	Searched []trial         `json:"searched,omitempty"`
-}
-
-// trial is one of the settings that were searched; Error says why they could not
-// be tried.
-type trial struct {
-	Settings json.RawMessage `json:"settings"`
-	AUROC    float64         `json:"auroc,omitempty"`
-	Error    string          `json:"error,omitempty"`
-}
-
-func describe(r eval.Result) methodSettings {
-	m := methodSettings{Settings: json.RawMessage(r.Settings)}
-	for _, t := range r.Trials {
-		tried := trial{Settings: json.RawMessage(t.Settings), AUROC: t.AUROC}
-		if t.Err != nil {
-			tried.Error = t.Err.Error()
-		}
-		m.Searched = append(m.Searched, tried)
-	}
-	return m
+	Searched []eval.Trial    `json:"searched,omitempty"`
 }

@@ -1,0 +1,150 @@
+package eval
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// TestStoreIsReused evaluates again, with this and that changed, and checks what
+// is gone through once more.
+func TestStoreIsReused(t *testing.T) {
+	e := newEvaluation(t, "temp_scaling", "ash")
+	e.Choices[1].Search = true
+	all := []string{"validation images", "OOD validation images", "search", "id", "near", "far"}
+	first := runEvaluation(t, e, all...)
+	if got := posthoc.Describe(first[0].Settings); !strings.HasPrefix(got, "temperature 1.") {
+		t.Errorf("the settings are %s", got)
+	}
+
+	again := runEvaluation(t, fresh(t, e))
+	if fmt.Sprint(again) != fmt.Sprint(first) {
+		t.Errorf("stored results differ:\n%v\n%v", again, first)
+	}
+
+	e = fresh(t, e)
+	e.Far[0].Digest = "another"
+	runEvaluation(t, e, "validation images", "OOD validation images", "search", "far")
+
+	e = fresh(t, e)
+	if err := os.WriteFile(filepath.Join(e.Store.Dir, "ash", "near.csv"), []byte("edited"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	runEvaluation(t, e, "validation images", "OOD validation images", "search", "near")
+
+	e = fresh(t, e)
+	e.Network.digest = "another"
+	runEvaluation(t, e, all...)
+}
+
+// TestInterruptedEvaluationGoesOn ends one in its second set.
+func TestInterruptedEvaluationGoesOn(t *testing.T) {
+	e := newEvaluation(t, "mls")
+	ctx, cancel := context.WithCancel(t.Context())
+	e.Progress = func(what string, _ int) (func(int), func()) {
+		if what == "near" {
+			cancel()
+		}
+		return nil, func() {}
+	}
+	if _, err := e.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	runEvaluation(t, fresh(t, e), "near", "far")
+}
+
+// TestDamagedNetwork runs one whose last layer is not finite.
+func TestDamagedNetwork(t *testing.T) {
+	e := newEvaluation(t, "msp")
+	for _, p := range e.Network.model.Graph.Initializer {
+		if strings.HasSuffix(p.Name, "fc.bias") {
+			p.RawData = slices.Repeat([]byte{0, 0, 0xc0, 0x7f}, len(p.RawData)/4) // NaN
+		}
+	}
+	if _, err := e.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "id: test_id-images-idx3-ubyte[0]: the network's logits or features are not finite") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestDigestSeesChanges(t *testing.T) {
+	dir := t.TempDir()
+	list := filepath.Join(dir, "list[a].txt")
+	digest := func(content, suffix string) string {
+		if err := os.WriteFile(list, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		d, err := preprocess.Open(list+suffix, dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum, err := Digest(list+suffix, d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sum
+	}
+	same := digest("a.png 1\nb.png 2\n", "")
+	if digest("a.png 1\nb.png 2\n", "") != same {
+		t.Error("the digest of a list is not always the same")
+	}
+	for _, other := range []string{digest("a.png 1\nb.png 3\n", ""), digest("a.png 1\nc.png 2\n", ""), digest("a.png 1\nb.png 2\n", "[:1]")} {
+		if other == same {
+			t.Error("another list has the same digest")
+		}
+	}
+}
+
+func newEvaluation(t *testing.T, methods ...string) *Evaluation {
+	t.Helper()
+	set := func(name, images string) Set {
+		all := openImages(t, images)
+		return Set{name, preprocess.Subset(all, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}), images}
+	}
+	e := &Evaluation{
+		Network: openNetwork(t), ID: set("id", "test_id"), Near: []Set{set("near", "test_ood")}, Far: []Set{set("far", "val_ood")},
+		ValidID: set("", "val_id"), ValidOOD: set("", "val_ood"), Store: &Store{t.TempDir()},
+	}
+	for _, name := range methods {
+		e.Choices = append(e.Choices, Choice{Method: newMethod(t, name)})
+	}
+	return e
+}
+
+// fresh is an evaluation as another process would start it.
+func fresh(t *testing.T, e *Evaluation) *Evaluation {
+	t.Helper()
+	again := *e
+	again.Network = &Network{model: e.Network.model, meta: e.Network.meta, digest: e.Network.digest, opt: e.Network.opt, graphs: e.Network.graphs}
+	again.Choices = nil
+	for _, c := range e.Choices {
+		again.Choices = append(again.Choices, Choice{newMethod(t, c.Name), c.Search})
+	}
+	again.Near, again.Far = slices.Clone(e.Near), slices.Clone(e.Far)
+	return &again
+}
+
+// runEvaluation checks which passes over images are made.
+func runEvaluation(t *testing.T, e *Evaluation, want ...string) []Result {
+	t.Helper()
+	var passes []string
+	e.Progress = func(what string, _ int) (func(int), func()) {
+		passes = append(passes, what)
+		return nil, func() {}
+	}
+	results, err := e.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(passes, want) {
+		t.Errorf("passes over %q, want %q", passes, want)
+	}
+	return results
+}
