@@ -85,6 +85,12 @@ func openNetwork(t *testing.T) *Network {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return export32(t, c)
+}
+
+// export32 exports and opens a resnet18_32x32.
+func export32(t *testing.T, c *checkpoint.Checkpoint) *Network {
+	t.Helper()
 	half := [3]float64{.5, .5, .5}
 	model, meta, err := export.FromCheckpoint(c, export.Options{
 		Name: "net", Arch: "resnet18_32x32", Score: artifact.Score{Method: artifact.MethodIODIN, Temperature: 1000, Noise: 0.0014},
@@ -130,4 +136,53 @@ func newMethod(t *testing.T, name string) Method {
 		t.Fatal(err)
 	}
 	return Method{name, m}
+}
+
+// TestASCOODHead checks that energies are of the network's logits, and that
+// changed features go through the last layer without the standardisation.
+func TestASCOODHead(t *testing.T) {
+	c, err := checkpoint.Load("../testdata/nets/ascood-resnet18_32x32.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := export32(t, c)
+	s, err := n.Collect(t.Context(), preprocess.Subset(openImages(t, "test_id"), []int{3, 1, 4}), ScanOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := n.Data(t.Context(), s, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	methods := []Method{newMethod(t, "ebo"), {"react", &posthoc.ReAct{Percentile: 100}}} // which changes nothing
+	for _, m := range methods {
+		if err := posthoc.Fit(m, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scores, err := ScoreSet(s, openImages(t, "test_id"), methods)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		plain := make([]float32, len(d.Bias))
+		for k, b := range d.Bias {
+			plain[k] = b
+			for j, h := range s.Feature.Row(i) {
+				plain[k] += h * d.Weight.Row(k)[j]
+			}
+		}
+		for k, z := range [][]float32{s.Logits.Row(i), plain} {
+			sum := 0.0
+			for _, v := range z {
+				sum += math.Exp(float64(v))
+			}
+			if got := scores[k].Values[i]; math.Abs(got-math.Log(sum)) > 1e-4 {
+				t.Errorf("%s scores image %d %v, want %v", methods[k].Name, i, got, math.Log(sum))
+			}
+		}
+		if math.Abs(scores[0].Values[i]-scores[1].Values[i]) < 1e-2 {
+			t.Errorf("image %d: the standardisation makes no difference", i)
+		}
+	}
 }
