@@ -79,13 +79,10 @@ func randomWeights(g *models.Graph) export.Weights {
 		}
 		values := make([]float32, n)
 		for i := range values {
-			switch {
-			case len(p.Shape) > 1:
+			if len(p.Shape) > 1 {
 				values[i] = float32(rng.NormFloat64() * math.Sqrt(2/float64(n/p.Shape[0])))
-			case !p.Trainable:
-				values[i] = 1 // variances, means and sigma
-			default:
-				values[i] = 0.5
+			} else { // biases, normalisations and sigma
+				values[i] = 0.5 + rng.Float32()
 			}
 		}
 		weights[p.Name] = values

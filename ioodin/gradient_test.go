@@ -93,7 +93,7 @@ func TestGradientRules(t *testing.T) {
 	for _, c := range gradientCases {
 		t.Run(c.name, func(t *testing.T) {
 			graph := c.graph(t)
-			weights := smallWeights(graph)
+			weights := randomWeights(graph)
 			rng := rand.New(rand.NewPCG(3, 4))
 			const batch = 2
 			x := make([]float32, batch*3*c.size*c.size)
@@ -133,26 +133,6 @@ func (c gradientCase) graph(t *testing.T) *models.Graph {
 	g.Nodes = append(g.Nodes, models.Node{Name: "fc", Op: models.Linear{In: dim, Out: 5}, Inputs: []models.Value{last}})
 	g.Feature, g.Logits = last, last+1
 	return g
-}
-
-func smallWeights(g *models.Graph) export.Weights {
-	rng := rand.New(rand.NewPCG(1, 2))
-	weights := export.Weights{}
-	for _, p := range g.Params() {
-		n := 1
-		for _, d := range p.Shape {
-			n *= d
-		}
-		values := make([]float32, n)
-		for i := range values {
-			values[i] = float32(0.3 * rng.NormFloat64())
-			if p.Name == "op.running_var" || p.Name == "sigma" {
-				values[i] = 0.5 + rng.Float32()
-			}
-		}
-		weights[p.Name] = values
-	}
-	return weights
 }
 
 func openGraph(t *testing.T, g *models.Graph, weights export.Weights, size int) *session {
@@ -228,7 +208,7 @@ func TestMaxPoolTies(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			graph := c.graph(t)
-			weights := smallWeights(graph)
+			weights := randomWeights(graph)
 			rng := rand.New(rand.NewPCG(5, 6))
 			x := make([]float32, 3*c.size*c.size)
 			for i := range x {
