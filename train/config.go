@@ -20,8 +20,8 @@ type Config struct {
 	Width  int     `json:"width"`  // 0: base width, channels of the first convolution; 0 is the architecture's own
 	Sigma  float64 `json:"sigma"`  // 0.5: scale of the standardised feature
 
-	// Weights to start from: the file of a checkpoint or state dict, ours or PyTorch's; "" is random ones.
-	Pretrained string `json:"pretrained"`
+	// Weights to start from: the file of a checkpoint or state dict, ours or PyTorch's.
+	Pretrained string `json:"pretrained"` // "none": random ones, as is ""
 
 	// Outliers, made anew from each batch (ASCOOD only).
 	OODType  string  `json:"ood_type"`  // "gradient": one of OODTypes
@@ -61,6 +61,9 @@ const (
 	MethodCE     = "ce"
 )
 
+// NotPretrained stands for random weights to start from.
+const NotPretrained = "none"
+
 // minLR is where the learning rate's schedule ends.
 const minLR = 1e-6
 
@@ -68,7 +71,7 @@ const minLR = 1e-6
 // of outliers; architecture, data, preprocessing and augmentation are left open.
 func Default(oodType string) Config {
 	c := Config{
-		Method: MethodASCOOD, Sigma: 0.5,
+		Method: MethodASCOOD, Sigma: 0.5, Pretrained: NotPretrained,
 		OODType: oodType, PInv: 0.1, W: 1, AlphaMin: 30, AlphaMax: 300,
 		Epochs: 100, BatchSize: 128, LR: 0.1, FCLRFactor: 1, Momentum: 0.9, WeightDecay: 5e-4,
 	}

@@ -105,7 +105,7 @@ func (r *run) begin(saved *saved) (*models.Graph, checkpoint.StateDict, error) {
 // openPretrained returns the weights to start from, nil for none. They decide
 // the network's width.
 func (r *run) openPretrained() (*pretrained, error) {
-	if r.config.Pretrained == "" {
+	if p := r.config.Pretrained; p == "" || p == NotPretrained {
 		return nil, nil
 	}
 	weights, err := openPretrained(r.config.Pretrained)

@@ -58,14 +58,14 @@ func TestTrain(t *testing.T) {
 		t.Fatal(stderr)
 	}
 	for _, part := range []string{
-		"  --lr 0.1\n", "  --ood-type gradient\n", "  --alpha-max 300\n", "--mean 0.5,0.5,0.5", "msg=network arch=lenet width=6 head=ascood classes=2",
+		"default  --lr 0.1\n", "default  --ood-type gradient\n", "default  --alpha-max 300\n", "flag     --epochs 2\n", "flag     --mean 0.5,0.5,0.5\n", "msg=network arch=lenet width=6 head=ascood classes=2",
 		"msg=images train=40 val=20", "epoch 2/2  loss ", "msg=finished epochs=2",
 	} {
 		if !strings.Contains(stderr, part) {
 			t.Errorf("%q is not in\n%s", part, stderr)
 		}
 	}
-	for _, name := range []string{"best.safetensors", "last.safetensors", "metrics.csv"} {
+	for _, name := range []string{"best.safetensors", "last.safetensors", "metrics.csv", "config.json"} {
 		if _, err := os.Stat(filepath.Join(output, name)); err != nil {
 			t.Error(err)
 		}

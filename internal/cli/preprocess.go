@@ -55,3 +55,32 @@ func (p *PreprocessFlags) Config() (*preprocess.Config, error) {
 	c := preprocess.Config{PreSize: p.pre, ImageSize: p.size, Mean: [3]float64(p.mean), Std: [3]float64(p.std)}
 	return &c, c.Validate()
 }
+
+// Over returns base with what the flags change of it. Where base is zero there
+// is nothing to change: they must say all or nothing.
+func (p *PreprocessFlags) Over(base preprocess.Config) (preprocess.Config, error) {
+	if base == (preprocess.Config{}) || p.preset != "" {
+		c, err := p.Config()
+		if c == nil {
+			return base, err
+		}
+		return *c, err
+	}
+	if p.fs.Changed("pre-size") {
+		base.PreSize = p.pre
+	}
+	if p.fs.Changed("image-size") {
+		base.ImageSize = p.size
+	}
+	for flag, channels := range map[string]*[3]float64{"mean": &base.Mean, "std": &base.Std} {
+		values, err := p.fs.GetFloat64Slice(flag)
+		switch {
+		case !p.fs.Changed(flag):
+		case err != nil || len(values) != 3:
+			return base, Usagef("--%s takes three numbers, such as .5,.5,.5", flag)
+		default:
+			*channels = [3]float64(values)
+		}
+	}
+	return base, base.Validate()
+}

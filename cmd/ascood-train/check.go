@@ -1,0 +1,64 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/presets"
+)
+
+// check reports what is missing or impossible before anything is done.
+func (f *flags) check() error {
+	if f.resume {
+		return f.config.Validate()
+	}
+	if p := f.base.preset; p != nil {
+		if err := f.checkPreset(p); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"train", "val", "arch", "augment", "output"} {
+		if flag := f.Lookup(name); flag.Value.String() == "" {
+			return cli.Usagef("--%s is missing: %s", name, flag.Usage)
+		}
+	}
+	return f.config.Validate()
+}
+
+// checkPreset looks for what a preset leaves to the user, and for its images.
+func (f *flags) checkPreset(p *presets.Preset) error {
+	var lists []presets.Role
+	if !f.Changed("train") {
+		lists = append(lists, presets.Train)
+	}
+	if !f.Changed("val") {
+		lists = append(lists, presets.Val)
+	}
+	needed := len(lists) > 0 && len(p.Sets) > 0
+	switch {
+	case needed && f.dataRoot == "":
+		return cli.Usagef("--data-root is missing: the folder of the lists and images of preset %s; with --check-data it is told how it must look", p.Name)
+	case p.Pretrained != "" && !f.Changed("pretrained"):
+		return cli.Usagef("--pretrained is missing: preset %s starts from the weights of %s; give their file, or none to start from random ones", p.Name, p.Pretrained)
+	case needed:
+		return p.CheckData(f.dataRoot, lists...).Err()
+	}
+	return nil
+}
+
+// reportData prints what there is of the preset's images. It fails if that is
+// not all.
+func (f *flags) reportData(w io.Writer) error {
+	p := f.base.preset
+	if p == nil || f.dataRoot == "" {
+		return cli.Usagef("--check-data looks for a preset's images: give --preset and --data-root")
+	}
+	report := p.CheckData(f.dataRoot)
+	fmt.Fprint(w, report)
+	if report.Err() != nil {
+		return ascood.Errorf(ascood.Invalid, "the data of preset %s is not complete", p.Name)
+	}
+	return nil
+}

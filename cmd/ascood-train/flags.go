@@ -1,0 +1,127 @@
+package main
+
+import (
+	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/presets"
+	"github.com/ascood/ascood/train"
+)
+
+// flags are the command line.
+type flags struct {
+	*pflag.FlagSet
+	base     base         // what they change
+	config   train.Config // what comes out
+	options  train.Options
+	pre      *cli.PreprocessFlags
+	dataRoot string
+	seeds    []uint
+	resume   bool
+
+	printConfig, checkData bool // instead of training
+}
+
+// parse reads the command line: first to know what the flags change, then with
+// that as their defaults.
+func parse(args []string, stdout io.Writer) (*flags, error) {
+	first := newFlags(train.Default(train.OODGradient), stdout)
+	if err := cli.Parse(first.FlagSet, args, false); err != nil {
+		return nil, err
+	}
+	b, err := first.findBase()
+	if err != nil {
+		return nil, err
+	}
+	f := newFlags(b.config, stdout)
+	f.base = b
+	if err := cli.Parse(f.FlagSet, args, false); err != nil {
+		return nil, err
+	}
+	return f, f.settle()
+}
+
+func newFlags(defaults train.Config, stdout io.Writer) *flags {
+	f := &flags{config: defaults, FlagSet: cli.NewFlags("ascood-train", usage, stdout)}
+	f.experiment()
+	f.data()
+	f.hyperparameters()
+	f.StringVar(&f.options.Device, "device", "cpu", "cpu, cuda, cuda:N, or auto for CUDA where it can be had")
+	f.IntVar(&f.options.Threads, "threads", 0, "processor threads of the network; 0 is one a core")
+	f.IntVar(&f.options.Workers, "workers", 0, "images that are loaded at the same time; 0 is one a core")
+	return f
+}
+
+// experiment defines the flags on the run as a whole.
+func (f *flags) experiment() {
+	f.StringVar(&f.config.Preset, "preset", f.config.Preset, "published `experiment`: "+strings.Join(presets.Names(), ", "))
+	f.StringVar(&f.dataRoot, "data-root", "", "`folder` of the preset's lists and images, in OpenOOD's layout")
+	f.StringVarP(&f.options.Output, "output", "o", "", "`folder` for the run's files (default for a preset: below results, as the reference names it)")
+	f.UintSliceVar(&f.seeds, "seeds", nil, "make a run with each of these `seeds`, in a folder s0, s1, … of --output")
+	f.Lookup("seeds").DefValue = "" // no "(default [])" in the help
+	f.BoolVar(&f.resume, "resume", false, "continue the run in --output with its own configuration")
+	f.BoolVar(&f.printConfig, "print-config", false, "print what would run, and where each value comes from")
+	f.BoolVar(&f.checkData, "check-data", false, "look for all lists and images of the preset")
+}
+
+// data defines the flags on what to train on.
+func (f *flags) data() {
+	c := &f.config
+	f.StringVar(&c.Train, "train", c.Train, "training images: list, folder, CIFAR or IDX `file`")
+	f.StringVar(&c.Val, "val", c.Val, "validation images: list, folder, CIFAR or IDX `file`")
+	f.StringVar(&c.DataDir, "data-dir", c.DataDir, "`folder` that the paths of an image list start from (default: the list's own)")
+	f.StringVar(&c.Classes, "classes", c.Classes, "`file` with one class name a line (default: the class folders' names, or the labels' numbers)")
+	f.IntVar(&c.ClassCount, "class-count", c.ClassCount, "number of classes; 0 is as many as there are names or training labels")
+	f.IntVar(&c.TrainLimit, "train-limit", c.TrainLimit, "train on so many random images only; 0 is all")
+	f.IntVar(&c.ValLimit, "val-limit", c.ValLimit, "validate on so many random images only; 0 is all")
+	f.BoolVar(&c.SkipBroken, "skip-broken", c.SkipBroken, "go on past training images that cannot be loaded, and count them")
+	f.pre = cli.AddPreprocess(f.FlagSet)
+	f.StringVar(&c.Augment, "augment", c.Augment, "augmentation of training images: none, classic (flip, shift by up to 4 pixels), largescale (random resized crop, flip)")
+}
+
+// onlyASCOOD begins the usage of flags that do nothing with another --method.
+const onlyASCOOD = "ascood: "
+
+// hyperparameters defines the flags on how to train.
+func (f *flags) hyperparameters() {
+	c := &f.config
+	f.StringVar(&c.Method, "method", c.Method, "ascood, or ce for the plain classifier")
+	f.StringVar(&c.Arch, "arch", c.Arch, "architecture: "+strings.Join(models.Archs(), ", "))
+	f.IntVar(&c.Width, "width", c.Width, "channels of the first convolution; 0 is that of the pretrained weights, or the architecture's own")
+	f.StringVar(&c.Pretrained, "pretrained", c.Pretrained, "`file` of weights to start from, of PyTorch or of ours; none is random ones")
+	f.Float64Var(&c.Sigma, "sigma", c.Sigma, onlyASCOOD+"scale of the standardised feature")
+	f.StringVar(&c.OODType, "ood-type", c.OODType, onlyASCOOD+"type of the outliers: "+strings.Join(train.OODTypes(), ", "))
+	f.Float64Var(&c.PInv, "p-inv", c.PInv, onlyASCOOD+"share of the image, its most salient part, that outliers change")
+	f.Float64Var(&c.W, "w", c.W, onlyASCOOD+"weight of the outliers' loss")
+	f.Float64Var(&c.AlphaMin, "alpha-min", c.AlphaMin, onlyASCOOD+"strength of the outliers in the last epoch (published: 30 for gradient, 0.1 for gaussian)")
+	f.Float64Var(&c.AlphaMax, "alpha-max", c.AlphaMax, onlyASCOOD+"strength that the first epoch starts below (published: 300 for gradient, 0.1 for gaussian)")
+	f.IntVar(&c.Epochs, "epochs", c.Epochs, "passes over the training images")
+	f.IntVar(&c.BatchSize, "batch-size", c.BatchSize, "images a step; the last of an epoch may have fewer")
+	f.Float64Var(&c.LR, "lr", c.LR, "learning rate at the start; it falls along a cosine to 1e-6")
+	f.Float64Var(&c.FCLRFactor, "fc-lr-factor", c.FCLRFactor, "the last layer's learning rate relative to the others'")
+	f.Float64Var(&c.Momentum, "momentum", c.Momentum, "Nesterov momentum")
+	f.Float64Var(&c.WeightDecay, "weight-decay", c.WeightDecay, "weight decay, of all parameters")
+	f.Uint64Var(&c.Seed, "seed", c.Seed, "decides all that is random")
+}
+
+// settle takes over what several flags say together.
+func (f *flags) settle() error {
+	var err error
+	if f.config.Preprocess, err = f.pre.Over(f.base.config.Preprocess); err != nil {
+		return err
+	}
+	if f.resume {
+		return f.contradictions()
+	}
+	if f.Changed("seed") && len(f.seeds) > 0 {
+		return cli.Usagef("--seed %d and --seeds: give one or the other", f.config.Seed)
+	}
+	if f.options.Output == "" && f.config.Preset != "" {
+		f.options.Output = f.results()
+	}
+	return nil
+}
