@@ -153,7 +153,7 @@ func TestTrainAll(t *testing.T) {
 				defer scope.Close()
 				c := Default(OODShuffle)
 				c.Arch, c.Method, c.Width = arch, method, 6
-				st := newStepper(t, scope, c, 4)
+				st := newStepper(t, scope, c, 28, 4)
 				before, err := st.learner.net.stateDict()
 				if err != nil {
 					t.Fatal(err)
@@ -181,7 +181,7 @@ func TestStepError(t *testing.T) {
 		defer scope.Close()
 		c := Default(OODGradient)
 		c.Arch, c.Method = "lenet", method
-		st := newStepper(t, scope, c, 4)
+		st := newStepper(t, scope, c, 28, 4)
 		s := gotorch.NewScope()
 		defer s.Close()
 		x := st.input.images(s, st.pixels, 4)
