@@ -28,7 +28,7 @@ type flags struct {
 	train, validID, validOOD string
 	bank, batch              int
 	search, keep             bool
-	recalibrate              string
+	report, recalibrate      string
 	tpr                      float64
 }
 

@@ -46,6 +46,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs.BoolVar(&f.search, "aps", true, "search the settings of methods that have a published sweep, on the validation images")
 	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv and settings.json")
 	fs.BoolVar(&f.keep, "save-score", false, "keep each image's score in the output folder's scores/METHOD/SET.csv, reuse those\nthat are there, and give thresholds")
+	fs.StringVar(&f.report, "report", "", "web page `file` with tables, curves, thresholds and images, complete in itself")
 	fs.StringVar(&f.recalibrate, "calibrate", "", "write a new calibration into this artifact `file`, from the --id images, and do nothing else")
 	fs.Float64Var(&f.tpr, "tpr", 0.95, "share of the --id images that --calibrate's threshold keeps")
 	device := cli.AddDevice(fs, "cpu")
@@ -73,16 +74,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if err := f.prepare(); err != nil {
+		return err
+	}
 	e.Progress = func(what string, images int) (func(int), func()) { return cli.Progress(stderr, images, what) }
 	results, err := e.Run(ctx)
 	if err != nil {
 		return err
 	}
-	if err := report(stdout, e, results); err != nil {
+	if err := printTables(stdout, e, results); err != nil {
 		return err
 	}
-	if f.output == "" {
+	if f.output != "" {
+		if err := save(f.output, e, results); err != nil {
+			return err
+		}
+	}
+	if f.report == "" {
 		return nil
 	}
-	return save(f.output, e, results)
+	return writeReport(ctx, f.report, e, results)
 }

@@ -125,8 +125,9 @@ func TestSearch(t *testing.T) {
 // reused.
 func TestSaveScore(t *testing.T) {
 	dir := t.TempDir()
+	page := filepath.Join(dir, "report.html")
 	args := []string{"--model", model(t), "--id", images("test_id"), "--far", "digits=" + images("test_ood"),
-		"--postprocessor", "msp,ebo", "--save-score", "--output", dir}
+		"--postprocessor", "msp,ebo", "--save-score", "--output", dir, "--report", page}
 	out, _, err := evaluate(t, args...)
 	if err != nil {
 		t.Fatal(err)
@@ -143,6 +144,10 @@ func TestSaveScore(t *testing.T) {
 	rows = readCSV(t, filepath.Join(dir, "ebo.thresholds.csv"))
 	if len(rows) != 4 || rows[2][0] != "0.95" || rows[2][4] != "digits" {
 		t.Errorf("thresholds %v", rows)
+	}
+
+	if text, err := os.ReadFile(page); err != nil || !bytes.HasSuffix(text, []byte("</html>\n")) {
+		t.Errorf("the report has %d bytes (%v)", len(text), err)
 	}
 
 	score := filepath.Join(dir, "scores", "msp", "digits.csv")

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -13,10 +14,11 @@ import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/eval/report"
 )
 
-// report prints a table for each method and, where scores are kept, thresholds.
-func report(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
+// printTables prints a table for each method and, where scores are kept, thresholds.
+func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 	for i, r := range results {
 		if i > 0 {
 			fmt.Fprintln(w)
@@ -57,12 +59,24 @@ func thresholds(e *eval.Evaluation, r eval.Result) ([]eval.Threshold, []string, 
 	return all, sets, err
 }
 
+// prepare finds out whether the results can be written before they are computed.
+func (f *flags) prepare() error {
+	if f.output != "" {
+		if err := os.MkdirAll(f.output, 0o755); err != nil {
+			return ascood.Errorf(ascood.Invalid, "--output: %w", err)
+		}
+	}
+	if f.report != "" {
+		if _, err := os.Stat(filepath.Dir(f.report)); err != nil {
+			return ascood.Errorf(ascood.Invalid, "--report: %w", err)
+		}
+	}
+	return nil
+}
+
 // save writes METHOD.csv for each method, settings.json and, where scores are
 // kept, METHOD.thresholds.csv.
 func save(dir string, e *eval.Evaluation, results []eval.Result) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return ascood.Errorf(ascood.Invalid, "--output: %w", err)
-	}
 	settings := map[string]methodSettings{}
 	for _, r := range results {
 		var table bytes.Buffer
@@ -97,6 +111,18 @@ func saveThresholds(dir string, e *eval.Evaluation, r eval.Result) error {
 		return err
 	}
 	return write(dir, r.Method+".thresholds.csv", lines.Bytes())
+}
+
+// writeReport writes the evaluation as a web page.
+func writeReport(ctx context.Context, path string, e *eval.Evaluation, results []eval.Result) error {
+	var page bytes.Buffer
+	if err := report.Write(ctx, &page, e, results); err != nil {
+		return fmt.Errorf("report: %w", err)
+	}
+	if err := renameio.WriteFile(path, page.Bytes(), 0o644); err != nil {
+		return ascood.Errorf(ascood.Invalid, "--report: %w", err)
+	}
+	return nil
 }
 
 func write(dir, name string, content []byte) error {

@@ -1,0 +1,45 @@
+package eval
+
+import (
+	"context"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// Portrait is an image as the network sees it, with its saliency.
+type Portrait struct {
+	Index    int       // in the dataset
+	Size     int       // S
+	Pixels   []uint8   // [S,S,3], RGB
+	Gradient []float32 // [3,S,S] of the cross-entropy with the predicted class, at the artifact's temperature
+}
+
+// Portraits returns those of the images of a dataset at the given indices.
+func (n *Network) Portraits(ctx context.Context, d preprocess.Dataset, indices []int) ([]Portrait, error) {
+	g, err := n.graph("", []string{artifact.Gradient})
+	if err != nil {
+		return nil, err
+	}
+	load := preprocess.LoadOptions{Config: n.meta.Preprocess, BatchSize: ioodin.DefaultBatchSize}
+	each := n.meta.Preprocess.CropLen()
+	var all []Portrait
+	for b, err := range preprocess.Batches(ctx, d, indices, load) {
+		if err != nil {
+			return nil, err
+		}
+		out, err := g.Run(ctx, b.Pixels, n.meta.Score.Temperature, n.meta.Score.Noise)
+		if err != nil {
+			return nil, err
+		}
+		for i, index := range b.Indices {
+			all = append(all, Portrait{
+				Index: index, Size: n.meta.Preprocess.ImageSize,
+				Pixels:   append([]uint8(nil), b.Pixels[i*each:(i+1)*each]...),
+				Gradient: out[artifact.Gradient].Data[i*each : (i+1)*each],
+			})
+		}
+	}
+	return all, nil
+}

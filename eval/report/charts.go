@@ -1,0 +1,105 @@
+package report
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Sizes of the charts' coordinates.
+const (
+	width  = 300
+	height = 180
+)
+
+// chart draws how one method tells one OOD set apart.
+type chart struct {
+	Set                string
+	AUROC, FPR95       float64
+	ROC                string    // points of the polyline: ID rejected to the right, OOD caught upwards
+	Operating          [2]string // the point of the threshold on it
+	ID, OOD            string    // outlines of the histograms
+	Threshold          string    // x of the threshold in the histograms
+	Lowest, Highest    string    // scores at the histograms' ends
+	CaughtAtThreshold  float64
+	RejectsAtThreshold float64
+}
+
+// newChart compares the scores of ID and of OOD images at a threshold.
+func newChart(id, ood []float64, threshold float64) chart {
+	id, ood = slices.Sorted(slices.Values(id)), slices.Sorted(slices.Values(ood))
+	c := chart{
+		ROC:                roc(id, ood),
+		RejectsAtThreshold: shareBelow(id, threshold), CaughtAtThreshold: shareBelow(ood, threshold),
+	}
+	c.Operating = [2]string{coordinate(width * c.RejectsAtThreshold), coordinate(height * (1 - c.CaughtAtThreshold))}
+
+	low, high := limits(id, ood, threshold)
+	c.Lowest, c.Highest = fmt.Sprintf("%.4g", low), fmt.Sprintf("%.4g", high)
+	idBars, oodBars := histogram(id, low, high), histogram(ood, low, high)
+	tallest := max(slices.Max(idBars), slices.Max(oodBars))
+	c.ID, c.OOD = outline(idBars, tallest), outline(oodBars, tallest)
+	c.Threshold = coordinate(width * (threshold - low) / (high - low))
+	return c
+}
+
+// roc is the curve's points at each hundredth of the OOD images and of the ID
+// images.
+func roc(id, ood []float64) string {
+	thresholds := make([]float64, 0, 202)
+	for _, scores := range [][]float64{id, ood} {
+		for k := range 101 {
+			thresholds = append(thresholds, scores[k*(len(scores)-1)/100])
+		}
+	}
+	slices.Sort(thresholds)
+	points := []string{fmt.Sprintf("0,%d", height)}
+	for _, t := range slices.Compact(thresholds) {
+		points = append(points, coordinate(width*shareBelow(id, t))+","+coordinate(height*(1-shareBelow(ood, t))))
+	}
+	return strings.Join(append(points, fmt.Sprintf("%d,0", width)), " ")
+}
+
+// shareBelow is the share of sorted values below t.
+func shareBelow(sorted []float64, t float64) float64 {
+	k, _ := slices.BinarySearch(sorted, t)
+	return float64(k) / float64(len(sorted))
+}
+
+// limits of a histogram: without the lowest and highest half percent, which may
+// be far off, but with the threshold.
+func limits(id, ood []float64, threshold float64) (low, high float64) {
+	few := func(s []float64) int { return len(s) / 200 }
+	low = min(id[few(id)], ood[few(ood)], threshold)
+	high = max(id[len(id)-1-few(id)], ood[len(ood)-1-few(ood)], threshold)
+	if !(high > low) {
+		low, high = low-0.5, low+0.5
+	}
+	return low, high
+}
+
+const bins = 50
+
+// histogram returns the share of the scores in each of the bins; the outer ones
+// take what lies beyond.
+func histogram(scores []float64, low, high float64) []float64 {
+	shares := make([]float64, bins)
+	for _, s := range scores {
+		at := min(max((s-low)/(high-low), 0), 1)
+		shares[min(int(bins*at), bins-1)] += 1 / float64(len(scores))
+	}
+	return shares
+}
+
+// outline is the path around a histogram's bars.
+func outline(shares []float64, tallest float64) string {
+	var path strings.Builder
+	fmt.Fprintf(&path, "M0,%d", height)
+	for i, s := range shares {
+		fmt.Fprintf(&path, "V%sH%s", coordinate(height*(1-0.95*s/tallest)), coordinate(float64(width*(i+1))/bins))
+	}
+	fmt.Fprintf(&path, "V%dZ", height)
+	return path.String()
+}
+
+func coordinate(v float64) string { return fmt.Sprintf("%.1f", v) }

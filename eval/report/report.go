@@ -1,0 +1,110 @@
+// Package report writes an evaluation as one web page that needs nothing else:
+// tables, curves, histograms, thresholds, and the images that fooled the network.
+package report
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"html/template"
+	"io"
+
+	"github.com/ascood/ascood/eval"
+	"github.com/ascood/ascood/eval/posthoc"
+)
+
+// operatingTPR is the share of ID images that the threshold in the charts keeps.
+const operatingTPR = 0.95
+
+// page is what the template shows.
+type page struct {
+	Model, Arch, Score string
+	Images             int // ID
+	TPR                float64
+	Methods            []method
+	Galleries          []gallery
+	By                 string // the method that the galleries are ordered by
+}
+
+type method struct {
+	Name, Settings string
+	Trials         int
+	Rows           []eval.Row
+	Sets           []string
+	Thresholds     []eval.Threshold
+	TooFew         []string
+	Charts         []chart
+}
+
+// Write writes the page. Its galleries follow the first method's scores.
+func Write(ctx context.Context, w io.Writer, e *eval.Evaluation, results []eval.Result) error {
+	info := e.Network.Info()
+	p := page{Model: info.Name, Arch: info.Arch, Score: info.Score.String(), Images: e.ID.Images.Len(), TPR: operatingTPR}
+	for _, r := range results {
+		m, err := newMethod(e, r)
+		if err != nil {
+			return err
+		}
+		p.Methods = append(p.Methods, m)
+	}
+	first := results[0]
+	p.By = first.Method
+	g, err := newGallery(ctx, e.Network, "Strangest in-distribution images", e.ID, first.Scores[0], rising, true)
+	if err != nil {
+		return err
+	}
+	p.Galleries = append(p.Galleries, g)
+	for k, s := range e.Sets()[1:] {
+		g, err := newGallery(ctx, e.Network, "Most convincing images of "+s.Name, s, first.Scores[k+1], falling, false)
+		if err != nil {
+			return err
+		}
+		p.Galleries = append(p.Galleries, g)
+	}
+	if err := layout.Execute(w, p); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+func newMethod(e *eval.Evaluation, r eval.Result) (method, error) {
+	m := method{Name: r.Method, Settings: posthoc.Describe(r.Settings), Trials: len(r.Trials), Rows: r.Table}
+	id := r.Scores[0].Values
+	var ood [][]float64
+	for k, s := range e.Sets()[1:] {
+		m.Sets, ood = append(m.Sets, s.Name), append(ood, r.Scores[k+1].Values)
+	}
+	var err error
+	if m.Thresholds, err = eval.Thresholds(id, ood...); err != nil {
+		return m, err
+	}
+	for _, t := range m.Thresholds {
+		if need, ok := eval.Supported(t.TPR, len(id)); !ok {
+			m.TooFew = append(m.TooFew, fmt.Sprintf("%d in-distribution images cannot support a TPR of %.0f%%: at least %d are needed.", len(id), 100*t.TPR, need))
+		}
+		if t.TPR != operatingTPR {
+			continue
+		}
+		for k, scores := range ood {
+			c := newChart(id, scores, t.Score.Value)
+			c.Set = m.Sets[k]
+			for _, row := range r.Table {
+				if row.Name == c.Set {
+					c.AUROC, c.FPR95 = row.AUROC, row.FPR95
+				}
+			}
+			m.Charts = append(m.Charts, c)
+		}
+	}
+	return m, nil
+}
+
+//go:embed page.html
+var source string
+
+var layout = template.Must(template.New("page").Funcs(template.FuncMap{
+	"percent": func(v float64) string { return fmt.Sprintf("%.2f", 100*v) },
+	"whole":   func(v float64) string { return fmt.Sprintf("%.0f", 100*v) },
+	"tenth":   func(v float64) string { return fmt.Sprintf("%.1f", 100*v) },
+	"short":   func(v float64) string { return fmt.Sprintf("%.6g", v) },
+}).Parse(source))
