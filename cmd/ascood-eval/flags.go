@@ -28,7 +28,8 @@ type flags struct {
 	train, validID, validOOD string
 	bank, batch              int
 	search, keep             bool
-	report, recalibrate      string
+	report, plots            string
+	recalibrate              string
 	tpr                      float64
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/eval/report"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/ioodin"
 )
@@ -47,6 +48,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv and settings.json")
 	fs.BoolVar(&f.keep, "save-score", false, "keep each image's score in the output folder's scores/METHOD/SET.csv, reuse those\nthat are there, and give thresholds")
 	fs.StringVar(&f.report, "report", "", "web page `file` with tables, curves, thresholds and images, complete in itself")
+	fs.StringVar(&f.plots, "plots", "", "`folder` for PNG plots: ROC curves and histograms")
 	fs.StringVar(&f.recalibrate, "calibrate", "", "write a new calibration into this artifact `file`, from the --id images, and do nothing else")
 	fs.Float64Var(&f.tpr, "tpr", 0.95, "share of the --id images that --calibrate's threshold keeps")
 	device := cli.AddDevice(fs, "cpu")
@@ -87,6 +89,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	if f.output != "" {
 		if err := save(f.output, e, results); err != nil {
+			return err
+		}
+	}
+	if f.plots != "" {
+		if err := report.Plot(f.plots, e, results); err != nil {
 			return err
 		}
 	}

@@ -127,7 +127,7 @@ func TestSaveScore(t *testing.T) {
 	dir := t.TempDir()
 	page := filepath.Join(dir, "report.html")
 	args := []string{"--model", model(t), "--id", images("test_id"), "--far", "digits=" + images("test_ood"),
-		"--postprocessor", "msp,ebo", "--save-score", "--output", dir, "--report", page}
+		"--postprocessor", "msp,ebo", "--save-score", "--output", dir, "--report", page, "--plots", filepath.Join(dir, "plots")}
 	out, _, err := evaluate(t, args...)
 	if err != nil {
 		t.Fatal(err)
@@ -148,6 +148,10 @@ func TestSaveScore(t *testing.T) {
 
 	if text, err := os.ReadFile(page); err != nil || !bytes.HasSuffix(text, []byte("</html>\n")) {
 		t.Errorf("the report has %d bytes (%v)", len(text), err)
+	}
+
+	if plots, err := os.ReadDir(filepath.Join(dir, "plots")); err != nil || len(plots) != 3 {
+		t.Errorf("%d plots (%v), want 3", len(plots), err)
 	}
 
 	score := filepath.Join(dir, "scores", "msp", "digits.csv")

@@ -61,9 +61,12 @@ func thresholds(e *eval.Evaluation, r eval.Result) ([]eval.Threshold, []string, 
 
 // prepare finds out whether the results can be written before they are computed.
 func (f *flags) prepare() error {
-	if f.output != "" {
-		if err := os.MkdirAll(f.output, 0o755); err != nil {
-			return ascood.Errorf(ascood.Invalid, "--output: %w", err)
+	for _, folder := range []struct{ flag, path string }{{"output", f.output}, {"plots", f.plots}} {
+		if folder.path == "" {
+			continue
+		}
+		if err := os.MkdirAll(folder.path, 0o755); err != nil {
+			return ascood.Errorf(ascood.Invalid, "--%s: %w", folder.flag, err)
 		}
 	}
 	if f.report != "" {

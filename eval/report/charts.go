@@ -43,9 +43,22 @@ func newChart(id, ood []float64, threshold float64) chart {
 	return c
 }
 
-// roc is the curve's points at each hundredth of the OOD images and of the ID
-// images.
+// roc is the curve as the points of a polyline.
 func roc(id, ood []float64) string {
+	var points []string
+	for _, p := range curve(id, ood) {
+		points = append(points, coordinate(width*p.rejected)+","+coordinate(height*(1-p.caught)))
+	}
+	return strings.Join(points, " ")
+}
+
+// operation is what a threshold does, in shares: reject ID images, catch OOD
+// images.
+type operation struct{ rejected, caught float64 }
+
+// curve is the ROC curve of sorted scores, at each hundredth of the ID images and
+// of the OOD images.
+func curve(id, ood []float64) []operation {
 	thresholds := make([]float64, 0, 202)
 	for _, scores := range [][]float64{id, ood} {
 		for k := range 101 {
@@ -53,11 +66,11 @@ func roc(id, ood []float64) string {
 		}
 	}
 	slices.Sort(thresholds)
-	points := []string{fmt.Sprintf("0,%d", height)}
+	points := []operation{{0, 0}}
 	for _, t := range slices.Compact(thresholds) {
-		points = append(points, coordinate(width*shareBelow(id, t))+","+coordinate(height*(1-shareBelow(ood, t))))
+		points = append(points, operation{shareBelow(id, t), shareBelow(ood, t)})
 	}
-	return strings.Join(append(points, fmt.Sprintf("%d,0", width)), " ")
+	return append(points, operation{1, 1})
 }
 
 // shareBelow is the share of sorted values below t.

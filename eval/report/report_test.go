@@ -2,6 +2,10 @@ package report
 
 import (
 	"bytes"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -14,33 +18,9 @@ import (
 	"github.com/ascood/ascood/preprocess"
 )
 
-// TestWrite evaluates LeNet on a few images and reads the page as a browser
-// would.
+// TestWrite reads the page as a browser would.
 func TestWrite(t *testing.T) {
-	n, err := eval.OpenNetwork(testmodel.LeNet(t), ioodin.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer n.Close()
-	set := func(name, run string) eval.Set {
-		d, err := preprocess.Open(testmodel.FashionMNIST+"/t10k-images-idx3-ubyte.gz"+run, "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		return eval.Set{Name: name, Images: d}
-	}
-	e := &eval.Evaluation{Network: n, ID: set("id", "[:30]"), Near: []eval.Set{set("<near>", "[30:60]")}, Far: []eval.Set{set("one", "[60:61]")}}
-	for _, name := range []string{"msp", "iodin"} {
-		m, err := posthoc.New(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		e.Choices = append(e.Choices, eval.Choice{Method: eval.Method{Name: name, Method: m}})
-	}
-	results, err := e.Run(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	e, results := evaluate(t)
 	var page bytes.Buffer
 	if err := Write(t.Context(), &page, e, results); err != nil {
 		t.Fatal(err)
@@ -81,7 +61,7 @@ func TestChart(t *testing.T) {
 	if c.CaughtAtThreshold != 0.75 || c.RejectsAtThreshold != 0 || c.Operating != [2]string{"0.0", "45.0"} {
 		t.Errorf("chart %+v", c)
 	}
-	if !strings.HasPrefix(c.ROC, "0,180 0.0,180.0 ") || !strings.HasSuffix(c.ROC, "300,0") {
+	if !strings.HasPrefix(c.ROC, "0.0,180.0 0.0,180.0 ") || !strings.HasSuffix(c.ROC, "300.0,0.0") {
 		t.Errorf("curve %s", c.ROC)
 	}
 	if c.Threshold != "150.0" || c.Lowest != "0" || c.Highest != "6" {
@@ -90,6 +70,74 @@ func TestChart(t *testing.T) {
 	if c = newChart([]float64{2, 2}, []float64{2}, 2); c.Threshold != "150.0" {
 		t.Errorf("constant scores: chart %+v", c)
 	}
+}
+
+// TestPlot checks that there are pictures of a size, and not of one colour.
+func TestPlot(t *testing.T) {
+	e, results := evaluate(t)
+	dir := filepath.Join(t.TempDir(), "plots")
+	if err := Plot(dir, e, results); err != nil {
+		t.Fatal(err)
+	}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, f := range files {
+		names = append(names, f.Name())
+		content, err := os.Open(filepath.Join(dir, f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := png.Decode(content)
+		content.Close()
+		if err != nil {
+			t.Fatalf("%s: %v", f.Name(), err)
+		}
+		colours := map[color.Color]bool{}
+		for x := range img.Bounds().Dx() {
+			for y := range img.Bounds().Dy() {
+				colours[img.At(x, y)] = true
+			}
+		}
+		if img.Bounds().Dx() < 400 || len(colours) < 20 {
+			t.Errorf("%s is %v with %d colours", f.Name(), img.Bounds(), len(colours))
+		}
+	}
+	if got, want := strings.Join(names, " "), "histogram-iodin-<near>.png histogram-iodin-one.png histogram-msp-<near>.png histogram-msp-one.png roc-<near>.png roc-one.png"; got != want {
+		t.Errorf("files %s, want %s", got, want)
+	}
+}
+
+// evaluate runs LeNet on a few images with two methods.
+func evaluate(t *testing.T) (*eval.Evaluation, []eval.Result) {
+	t.Helper()
+	n, err := eval.OpenNetwork(testmodel.LeNet(t), ioodin.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Close() })
+	set := func(name, run string) eval.Set {
+		d, err := preprocess.Open(testmodel.FashionMNIST+"/t10k-images-idx3-ubyte.gz"+run, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return eval.Set{Name: name, Images: d}
+	}
+	e := &eval.Evaluation{Network: n, ID: set("id", "[:30]"), Near: []eval.Set{set("<near>", "[30:60]")}, Far: []eval.Set{set("one", "[60:61]")}}
+	for _, name := range []string{"msp", "iodin"} {
+		m, err := posthoc.New(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.Choices = append(e.Choices, eval.Choice{Method: eval.Method{Name: name, Method: m}})
+	}
+	results, err := e.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, results
 }
 
 func text(root *html.Node) string {
