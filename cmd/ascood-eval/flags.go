@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"math/rand/v2"
 	"path/filepath"
@@ -16,21 +17,50 @@ import (
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/preprocess"
 )
 
-// flags are those that say what is evaluated.
+// flags is what the command line says.
 type flags struct {
 	fs                       *pflag.FlagSet
-	model, id, root, output  string
+	model, id, root          string
 	near, far                []string
 	methods, settings        []string
 	train, validID, validOOD string
-	bank, batch              int
+	bank, batch, threads     int
 	search, keep             bool
-	report, plots            string
+	output, report, plots    string
 	recalibrate              string
 	tpr                      float64
+	device                   *string
+}
+
+func newFlags(stdout io.Writer) *flags {
+	fs := cli.NewFlags("ascood-eval", usage, stdout)
+	f := &flags{fs: fs}
+	fs.StringVar(&f.model, "model", "", "artifact `file` that ascood-export wrote")
+	fs.StringVar(&f.id, "id", "", "labelled in-distribution test `images`")
+	fs.StringArrayVar(&f.near, "near", nil, "near-OOD images as `name=images`; may be repeated")
+	fs.StringArrayVar(&f.far, "far", nil, "far-OOD images as `name=images`; may be repeated")
+	fs.StringVar(&f.root, "data-root", "", "`folder` that the paths of image lists start from (default: the list's own)")
+	fs.StringSliceVar(&f.methods, "postprocessor", nil, "`methods` to evaluate, separated by commas (default: the artifact's own score)")
+	fs.StringArrayVar(&f.settings, "set", nil, "hyperparameter of a method as `method.name=value`; may be repeated")
+	fs.StringVar(&f.train, "id-train", "", "labelled training `images`, for the methods that learn from them")
+	fs.IntVar(&f.bank, "bank", 0, "take only `N` of the training images, at random; 0 is all")
+	fs.StringVar(&f.validID, "id-val", "", "labelled in-distribution validation `images`")
+	fs.StringVar(&f.validOOD, "ood-val", "", "OOD validation `images`")
+	fs.BoolVar(&f.search, "aps", true, "search the settings of methods that have a published sweep, on the validation images")
+	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv and settings.json")
+	fs.BoolVar(&f.keep, "save-score", false, "keep each image's score in the output folder's scores/METHOD/SET.csv, reuse those\nthat are there, and give thresholds")
+	fs.StringVar(&f.report, "report", "", "web page `file` with tables, curves, thresholds and images, complete in itself")
+	fs.StringVar(&f.plots, "plots", "", "`folder` for PNG plots: ROC curves and histograms")
+	fs.StringVar(&f.recalibrate, "calibrate", "", "write a new calibration into this artifact `file`, from the --id images, and do nothing else")
+	fs.Float64Var(&f.tpr, "tpr", 0.95, "share of the --id images that --calibrate's threshold keeps")
+	f.device = cli.AddDevice(fs, "cpu")
+	fs.IntVar(&f.threads, "threads", 0, "threads to compute with; 0 is one a core")
+	fs.IntVar(&f.batch, "batch-size", ioodin.DefaultBatchSize, "images in the network at once")
+	return f
 }
 
 func (f *flags) check() error {

@@ -9,9 +9,7 @@ import (
 
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/eval/posthoc"
-	"github.com/ascood/ascood/eval/report"
 	"github.com/ascood/ascood/internal/cli"
-	"github.com/ascood/ascood/ioodin"
 )
 
 var usage = `ascood-eval scores in-distribution images and sets of others, and prints how well
@@ -31,36 +29,14 @@ as [:10000] picks a run of them.
 func main() { cli.Main(run) }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	fs := cli.NewFlags("ascood-eval", usage, stdout)
-	f := flags{fs: fs}
-	fs.StringVar(&f.model, "model", "", "artifact `file` that ascood-export wrote")
-	fs.StringVar(&f.id, "id", "", "labelled in-distribution test `images`")
-	fs.StringArrayVar(&f.near, "near", nil, "near-OOD images as `name=images`; may be repeated")
-	fs.StringArrayVar(&f.far, "far", nil, "far-OOD images as `name=images`; may be repeated")
-	fs.StringVar(&f.root, "data-root", "", "`folder` that the paths of image lists start from (default: the list's own)")
-	fs.StringSliceVar(&f.methods, "postprocessor", nil, "`methods` to evaluate, separated by commas (default: the artifact's own score)")
-	fs.StringArrayVar(&f.settings, "set", nil, "hyperparameter of a method as `method.name=value`; may be repeated")
-	fs.StringVar(&f.train, "id-train", "", "labelled training `images`, for the methods that learn from them")
-	fs.IntVar(&f.bank, "bank", 0, "take only `N` of the training images, at random; 0 is all")
-	fs.StringVar(&f.validID, "id-val", "", "labelled in-distribution validation `images`")
-	fs.StringVar(&f.validOOD, "ood-val", "", "OOD validation `images`")
-	fs.BoolVar(&f.search, "aps", true, "search the settings of methods that have a published sweep, on the validation images")
-	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv and settings.json")
-	fs.BoolVar(&f.keep, "save-score", false, "keep each image's score in the output folder's scores/METHOD/SET.csv, reuse those\nthat are there, and give thresholds")
-	fs.StringVar(&f.report, "report", "", "web page `file` with tables, curves, thresholds and images, complete in itself")
-	fs.StringVar(&f.plots, "plots", "", "`folder` for PNG plots: ROC curves and histograms")
-	fs.StringVar(&f.recalibrate, "calibrate", "", "write a new calibration into this artifact `file`, from the --id images, and do nothing else")
-	fs.Float64Var(&f.tpr, "tpr", 0.95, "share of the --id images that --calibrate's threshold keeps")
-	device := cli.AddDevice(fs, "cpu")
-	threads := fs.Int("threads", 0, "threads to compute with; 0 is one a core")
-	fs.IntVar(&f.batch, "batch-size", ioodin.DefaultBatchSize, "images in the network at once")
-	if err := cli.Parse(fs, args, false); err != nil {
+	f := newFlags(stdout)
+	if err := cli.Parse(f.fs, args, false); err != nil {
 		return err
 	}
 	if err := f.check(); err != nil {
 		return err
 	}
-	opt, err := cli.ModelOptions(*device, *threads, cli.Logger(stderr))
+	opt, err := cli.ModelOptions(*f.device, f.threads, cli.Logger(stderr))
 	if err != nil {
 		return err
 	}
@@ -87,18 +63,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := printTables(stdout, e, results); err != nil {
 		return err
 	}
-	if f.output != "" {
-		if err := save(f.output, e, results); err != nil {
-			return err
-		}
-	}
-	if f.plots != "" {
-		if err := report.Plot(f.plots, e, results); err != nil {
-			return err
-		}
-	}
-	if f.report == "" {
-		return nil
-	}
-	return writeReport(ctx, f.report, e, results)
+	return f.write(ctx, e, results)
 }

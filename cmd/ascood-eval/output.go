@@ -77,6 +77,24 @@ func (f *flags) prepare() error {
 	return nil
 }
 
+// write writes the files that the flags ask for.
+func (f *flags) write(ctx context.Context, e *eval.Evaluation, results []eval.Result) error {
+	if f.output != "" {
+		if err := save(f.output, e, results); err != nil {
+			return err
+		}
+	}
+	if f.plots != "" {
+		if err := report.Plot(f.plots, e, results); err != nil {
+			return err
+		}
+	}
+	if f.report == "" {
+		return nil
+	}
+	return writeReport(ctx, f.report, e, results)
+}
+
 // save writes METHOD.csv for each method, settings.json and, where scores are
 // kept, METHOD.thresholds.csv.
 func save(dir string, e *eval.Evaluation, results []eval.Result) error {
@@ -86,7 +104,7 @@ func save(dir string, e *eval.Evaluation, results []eval.Result) error {
 		if err := eval.WriteCSV(&table, r.Table); err != nil {
 			return err
 		}
-		if err := write(dir, r.Method+".csv", table.Bytes()); err != nil {
+		if err := writeFile(dir, r.Method+".csv", table.Bytes()); err != nil {
 			return err
 		}
 		if err := saveThresholds(dir, e, r); err != nil {
@@ -98,7 +116,7 @@ func save(dir string, e *eval.Evaluation, results []eval.Result) error {
 	if err != nil {
 		return err
 	}
-	return write(dir, "settings.json", append(text, '\n'))
+	return writeFile(dir, "settings.json", append(text, '\n'))
 }
 
 func saveThresholds(dir string, e *eval.Evaluation, r eval.Result) error {
@@ -113,7 +131,7 @@ func saveThresholds(dir string, e *eval.Evaluation, r eval.Result) error {
 	if err := eval.WriteThresholdsCSV(&lines, all, sets); err != nil {
 		return err
 	}
-	return write(dir, r.Method+".thresholds.csv", lines.Bytes())
+	return writeFile(dir, r.Method+".thresholds.csv", lines.Bytes())
 }
 
 // writeReport writes the evaluation as a web page.
@@ -128,7 +146,7 @@ func writeReport(ctx context.Context, path string, e *eval.Evaluation, results [
 	return nil
 }
 
-func write(dir, name string, content []byte) error {
+func writeFile(dir, name string, content []byte) error {
 	if err := renameio.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
 		return ascood.Errorf(ascood.Invalid, "--output: %w", err)
 	}
