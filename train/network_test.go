@@ -174,6 +174,19 @@ func TestTrainAll(t *testing.T) {
 	}
 }
 
+// TestNarrowNetworkOnLargeImages makes steps that once overran oneDNN's memory,
+// which ended the process sooner or later.
+func TestNarrowNetworkOnLargeImages(t *testing.T) {
+	scope := gotorch.NewScope()
+	defer scope.Close()
+	c := Default(OODGradient)
+	c.Arch, c.Width = "resnet18_224x224", 8
+	st := newStepper(t, scope, c, 224, 8)
+	for range 2 {
+		st.step(t)
+	}
+}
+
 // TestStepError: what libtorch objects to is the step's error.
 func TestStepError(t *testing.T) {
 	for _, method := range []string{MethodASCOOD, MethodCE} {
