@@ -16,22 +16,25 @@ show() {
 	"$@"
 }
 
-# The settings were chosen on images 50,000 to 55,000 of the training file; the
-# calibration uses the last 5,000, and the test file is only looked at below.
-common="--train $images/train-images-idx3-ubyte.gz[:10000] --val $images/train-images-idx3-ubyte.gz[50000:52000]
+# The settings were chosen on images 50,000 to 55,000 of the training file and
+# digits of MNIST's training file, which is not fetched here: stronger outliers in
+# the last epochs (--alpha-min 150) raised the AUROC there from 92.1 to 95.1. The
+# calibration uses the last 5,000 training images. The test files are only looked
+# at below.
+common="--train $images/train-images-idx3-ubyte.gz[:20000] --val $images/train-images-idx3-ubyte.gz[50000:52000]
 	--classes scripts/demo/classes.txt --pre-size 28 --image-size 28 --mean .5,.5,.5 --std .5,.5,.5 --augment none
-	--arch resnet18_32x32 --width 16 --epochs 5"
+	--arch resnet18_32x32 --width 16 --epochs 3"
 
-title "Train ASCOOD on 10,000 images of clothes"
+title "Train ASCOOD on 20,000 images of clothes"
 # shellcheck disable=SC2086 # the list is to be split
-show bin/ascood-train $common --output "$out/ascood"
+show bin/ascood-train $common --alpha-min 150 --output "$out/ascood"
 title "Train the plain classifier of the same size"
 # shellcheck disable=SC2086
 show bin/ascood-train $common --method ce --output "$out/ce"
 
 title "Export, calibrated on 5,000 other images of clothes"
 calibrate="$images/train-images-idx3-ubyte.gz[55000:]"
-show bin/ascood-export --checkpoint "$out/ascood/best.safetensors" --calibrate "$calibrate" --output "$out/model.onnx"
+show bin/ascood-export --checkpoint "$out/ascood/best.safetensors" --calibrate "$calibrate" --name clothes --output "$out/model.onnx"
 show bin/ascood-export --checkpoint "$out/ce/best.safetensors" --calibrate "$calibrate" --output "$out/plain.onnx"
 
 title "Measure: 10,000 test images of clothes against 10,000 digits"
