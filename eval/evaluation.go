@@ -221,15 +221,22 @@ func (e *Evaluation) search(ctx context.Context, names []string, data *posthoc.D
 	return best, nil
 }
 
-// learnables collects the sets that one of the choices needs or its search does.
-func (e *Evaluation) learnables(ctx context.Context, choices []Choice) (*posthoc.Data, Validation, error) {
-	var train, validID, validOOD bool
+// Learns reports which of Train, ValidID and ValidOOD the choices need.
+func (e *Evaluation) Learns() (train, validID, validOOD bool) { return learns(e.Choices) }
+
+func learns(choices []Choice) (train, validID, validOOD bool) {
 	for _, c := range choices {
 		needs := c.Needs()
 		train = train || needs.Train
 		validID = validID || needs.ValidID || c.Search
 		validOOD = validOOD || c.Search
 	}
+	return train, validID, validOOD
+}
+
+// learnables collects the sets that one of the choices needs or its search does.
+func (e *Evaluation) learnables(ctx context.Context, choices []Choice) (*posthoc.Data, Validation, error) {
+	train, validID, validOOD := learns(choices)
 	v := Validation{ID: e.ValidID.Images, OOD: e.ValidOOD.Images}
 	var bank *posthoc.Set
 	for _, s := range []struct {

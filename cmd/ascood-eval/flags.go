@@ -19,12 +19,14 @@ import (
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/presets"
 )
 
 // flags is what the command line says.
 type flags struct {
 	fs                       *pflag.FlagSet
-	model, id, root          string
+	model, id, root, preset  string
+	fullSpectrum             bool
 	near, far                []string
 	methods, settings        []string
 	train, validID, validOOD string
@@ -44,6 +46,8 @@ func newFlags(stdout io.Writer) *flags {
 	fs.StringArrayVar(&f.near, "near", nil, "near-OOD images as `name=images`; may be repeated")
 	fs.StringArrayVar(&f.far, "far", nil, "far-OOD images as `name=images`; may be repeated")
 	fs.StringVar(&f.root, "data-root", "", "`folder` that the paths of image lists start from (default: the list's own)")
+	fs.StringVar(&f.preset, "preset", "", "published experiment whose image lists under --data-root are evaluated, in place of the\nflags that name images: "+strings.Join(presets.Names(), ", "))
+	fs.BoolVar(&f.fullSpectrum, "fsood", false, "count the preset's covariate-shifted images as in-distribution")
 	fs.StringSliceVar(&f.methods, "postprocessor", nil, "`methods` to evaluate, separated by commas (default: the artifact's own score)")
 	fs.StringArrayVar(&f.settings, "set", nil, "hyperparameter of a method as `method.name=value`; may be repeated")
 	fs.StringVar(&f.train, "id-train", "", "labelled training `images`, for the methods that learn from them")
@@ -67,11 +71,17 @@ func (f *flags) check() error {
 	if f.recalibrate != "" {
 		return f.checkCalibrate()
 	}
-	if err := cli.Require(f.fs, "model", "id"); err != nil {
+	if f.preset != "" {
+		if err := f.checkPreset(); err != nil {
+			return err
+		}
+	} else if err := cli.Require(f.fs, "model", "id"); err != nil {
 		return err
 	}
 	switch {
-	case len(f.near)+len(f.far) == 0:
+	case f.preset == "" && f.fullSpectrum:
+		return cli.Usagef("--fsood needs --preset, which says what images are covariate-shifted")
+	case f.preset == "" && len(f.near)+len(f.far) == 0:
 		return cli.Usagef("no OOD images: give --near or --far")
 	case f.batch < 1:
 		return cli.Usagef("--batch-size %d: must be at least 1", f.batch)
@@ -104,6 +114,12 @@ func (f *flags) evaluation(n *eval.Network) (*eval.Evaluation, error) {
 	if e.Choices, err = f.choices(n.Info().Score); err != nil {
 		return nil, err
 	}
+	if f.keep {
+		e.Store = &eval.Store{Dir: filepath.Join(f.output, "scores")}
+	}
+	if f.preset != "" {
+		return e, f.openPreset(e)
+	}
 	if e.ID, err = f.open("id", "id", f.id); err != nil {
 		return nil, err
 	}
@@ -119,35 +135,37 @@ func (f *flags) evaluation(n *eval.Network) (*eval.Evaluation, error) {
 	if e.ValidID, err = f.open("id-val", "val_id", f.validID); err != nil {
 		return nil, err
 	}
-	if e.ValidOOD, err = f.open("ood-val", "val_ood", f.validOOD); err != nil {
-		return nil, err
-	}
-	if f.keep {
-		e.Store = &eval.Store{Dir: filepath.Join(f.output, "scores")}
-	}
-	return e, nil
+	e.ValidOOD, err = f.open("ood-val", "val_ood", f.validOOD)
+	return e, err
 }
 
-// open opens the dataset that a flag names, under a name of its own; of training
-// images a sample, if one was asked for.
+// open opens the dataset that a flag names, under a name of its own.
 func (f *flags) open(flag, name, path string) (eval.Set, error) {
-	s := eval.Set{Name: name}
 	if path == "" {
-		return s, nil
+		return eval.Set{Name: name}, nil
 	}
-	d, err := preprocess.Open(path, f.root)
-	if err == nil && d.Len() == 0 {
-		err = ascood.Errorf(ascood.Invalid, "%s holds no images", path)
-	}
+	s, err := f.openUnder(name, path, f.root, flag == "id-train")
 	if err != nil {
 		return s, ascood.Errorf(ascood.Invalid, "--%s: %w", flag, err)
 	}
-	if flag == "id-train" && f.bank > 0 {
-		d = sample(d, f.bank)
+	return s, nil
+}
+
+// openUnder opens a dataset; of training images a sample, if one was asked for.
+func (f *flags) openUnder(name, path, root string, train bool) (eval.Set, error) {
+	s := eval.Set{Name: name}
+	var err error
+	if s.Images, err = preprocess.Open(path, root); err != nil {
+		return s, err
 	}
-	s.Images = d
+	if s.Images.Len() == 0 {
+		return s, ascood.Errorf(ascood.Invalid, "%s holds no images", path)
+	}
+	if train && f.bank > 0 {
+		s.Images = sample(s.Images, f.bank)
+	}
 	if f.keep {
-		s.Digest, err = eval.Digest(path, d)
+		s.Digest, err = eval.Digest(path, s.Images)
 	}
 	return s, err
 }

@@ -18,6 +18,7 @@ each method tells them apart: OpenOOD's FPR@95, AUROC, AUPR and accuracy, in per
   ascood-eval --model model.onnx --id test.txt --near cifar100=c100.txt --far mnist=mnist.txt --data-root images
   ascood-eval --model model.onnx --id test.txt --far mnist=mnist.txt --data-root images \
       --postprocessor iodin,knn,vim --id-train train.txt --id-val val.txt --ood-val tin.txt --output results
+  ascood-eval --model model.onnx --preset cifar10 --data-root OpenOOD/data --postprocessor iodin,scale
   ascood-eval --calibrate model.onnx --id val.txt --data-root images --tpr 0.99
 
 Methods: ` + strings.Join(posthoc.Names(), ", ") + `.

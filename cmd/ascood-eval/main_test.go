@@ -4,9 +4,13 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +20,7 @@ import (
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/presets"
 )
 
 // TestOwnScore makes the simplest call: the artifact's score, one OOD set.
@@ -197,6 +202,93 @@ func TestCalibrate(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
 	}
+}
+
+// TestPreset evaluates the lists of a published experiment, with and without the
+// covariate-shifted images.
+func TestPreset(t *testing.T) {
+	p, err := presets.Load("cifar10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root := dataRoot(t, p)
+	args := []string{"--model", model(t), "--preset", "cifar10", "--data-root", root, "--postprocessor", "react,ash"}
+	out, _, err := evaluate(t, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, line := range strings.Split(out, "\n") {
+		if fields := strings.Fields(line); len(fields) == 6 && !strings.HasPrefix(line, "react") {
+			names = append(names, fields[0])
+		}
+	}
+	want := "cifar100 tin nearood mnist svhn texture places365 farood"
+	if got := strings.Join(names, " "); got != want+" "+want {
+		t.Errorf("rows %s, want those of\n%s, twice", got, want)
+	}
+	if !strings.Contains(out, "on net, 3 ID images") {
+		t.Errorf("printed\n%s", out)
+	}
+	if out, _, err = evaluate(t, append(args, "--fsood")...); err != nil || !strings.Contains(out, "on net, 6 ID images") {
+		t.Errorf("with --fsood: error %v, printed\n%s", err, out)
+	}
+
+	if err := os.Remove(filepath.Join(root, "benchmark_imglist", "cifar10", "test_svhn.txt")); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"missing list":   {args, "--preset cifar10: far svhn: "},
+		"no data root":   {args[:4], "--data-root is missing"},
+		"ID beside":      {append([]string{"--id", "x"}, args...), "--preset cifar10 already says what --id says"},
+		"unknown preset": {[]string{"--model", args[1], "--preset", "cifar", "--data-root", root}, "known are aircraft"},
+		"no lists":       {[]string{"--model", args[1], "--preset", "imagenet100", "--data-root", root}, "has no image lists"},
+		"fsood alone":    {[]string{"--model", args[1], "--id", "x", "--fsood"}, "--fsood needs --preset"},
+	} {
+		if _, _, err := evaluate(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// dataRoot makes a data root with three images for each set of the preset.
+func dataRoot(t *testing.T, p *presets.Preset) (root string) {
+	t.Helper()
+	root = t.TempDir()
+	write := func(path string, content []byte) {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for k, s := range p.Sets {
+		list, folder := s.Under(root)
+		label := -1
+		if slices.Contains([]presets.Role{presets.Train, presets.Val, presets.Test, presets.CSID}, s.Role) {
+			label = 3
+		}
+		var lines strings.Builder
+		for i := range 3 {
+			img := image.NewGray(image.Rect(0, 0, 32, 32))
+			for n := range img.Pix {
+				img.Pix[n] = uint8(n * (3*k + i + 1))
+			}
+			var content bytes.Buffer
+			if err := png.Encode(&content, img); err != nil {
+				t.Fatal(err)
+			}
+			name := fmt.Sprintf("%s/%s/%d.png", s.Role, s.Name, i)
+			write(filepath.Join(folder, name), content.Bytes())
+			fmt.Fprintf(&lines, "%s %d\n", name, label)
+		}
+		write(list, []byte(lines.String()))
+	}
+	return root
 }
 
 func TestWrongInput(t *testing.T) {
