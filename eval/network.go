@@ -2,9 +2,11 @@ package eval
 
 import (
 	"context"
-	"os"
+	"fmt"
 	"slices"
 	"strings"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
@@ -19,7 +21,7 @@ import (
 type Network struct {
 	model  *onnx.ModelProto
 	meta   *artifact.Metadata
-	digest string // of the file
+	digest string // of the graph
 	opt    ioodin.Options
 	graphs map[string]*ioodin.Graph // opened so far, by what they compute
 }
@@ -30,9 +32,14 @@ func OpenNetwork(path string, opt ioodin.Options) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	content, err := os.ReadFile(path)
+	return NewNetwork(m, d, opt)
+}
+
+// NewNetwork takes an artifact from memory. opt.Score is not used.
+func NewNetwork(m *onnx.ModelProto, d *artifact.Metadata, opt ioodin.Options) (*Network, error) {
+	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.Graph)
 	if err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "model: %w", err)
+		return nil, fmt.Errorf("model %s: %w", d.Name, err)
 	}
 	return &Network{model: m, meta: d, digest: digestOf(content), opt: opt, graphs: map[string]*ioodin.Graph{}}, nil
 }

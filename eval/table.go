@@ -4,7 +4,10 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 // Row is a line of a results table: an OOD set, or the mean over several.
@@ -42,27 +45,65 @@ func mean(rows []Row) Metrics {
 	return m
 }
 
-// WriteTable prints rows in percent, aligned for reading.
-func WriteTable(w io.Writer, rows []Row) error {
+// Line is a row as it is shown: FPR@95, AUROC, AUPR_IN, AUPR_OUT and ACC.
+type Line struct {
+	Name  string
+	Cells [5]string
+}
+
+var columns = []string{"FPR@95", "AUROC", "AUPR_IN", "AUPR_OUT", "ACC"}
+
+// Lines shows a table in percent.
+func Lines(rows []Row) []Line {
+	lines := make([]Line, len(rows))
+	for i, r := range rows {
+		lines[i].Name = r.Name
+		for k, v := range r.values() {
+			lines[i].Cells[k] = fmt.Sprintf("%.2f", 100*v)
+		}
+	}
+	return lines
+}
+
+// SpreadLines shows the tables of several runs, which have the same rows, as
+// mean ± standard deviation (of the runs themselves, not estimated beyond them)
+// in percent.
+func SpreadLines(runs [][]Row) []Line {
+	lines := make([]Line, len(runs[0]))
+	for i, r := range runs[0] {
+		lines[i].Name = r.Name
+		for k := range columns {
+			var values []float64
+			for _, rows := range runs {
+				values = append(values, 100*rows[i].values()[k])
+			}
+			mean, std := stat.PopMeanStdDev(values, nil)
+			lines[i].Cells[k] = fmt.Sprintf("%.2f ± %.2f", mean, std)
+		}
+	}
+	return lines
+}
+
+func (m Metrics) values() [5]float64 {
+	return [5]float64{m.FPR95, m.AUROC, m.AUPRIn, m.AUPROut, m.ACC}
+}
+
+// WriteTable prints lines, aligned for reading.
+func WriteTable(w io.Writer, lines []Line) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\tFPR@95\tAUROC\tAUPR_IN\tAUPR_OUT\tACC\t")
-	for _, r := range rows {
-		fmt.Fprintf(t, "%s\t%.2f\t%.2f\t%.2f\t%.2f\t%.2f\t\n", r.Name,
-			100*r.FPR95, 100*r.AUROC, 100*r.AUPRIn, 100*r.AUPROut, 100*r.ACC)
+	fmt.Fprintf(t, "\t%s\t\n", strings.Join(columns, "\t"))
+	for _, l := range lines {
+		fmt.Fprintf(t, "%s\t%s\t\n", l.Name, strings.Join(l.Cells[:], "\t"))
 	}
 	return t.Flush()
 }
 
-// WriteCSV writes rows in percent, in OpenOOD's form.
-func WriteCSV(w io.Writer, rows []Row) error {
+// WriteCSV writes lines in OpenOOD's form.
+func WriteCSV(w io.Writer, lines []Line) error {
 	c := csv.NewWriter(w)
-	c.Write([]string{"", "FPR@95", "AUROC", "AUPR_IN", "AUPR_OUT", "ACC"})
-	for _, r := range rows {
-		record := []string{r.Name}
-		for _, v := range []float64{r.FPR95, r.AUROC, r.AUPRIn, r.AUPROut, r.ACC} {
-			record = append(record, fmt.Sprintf("%.2f", 100*v))
-		}
-		c.Write(record)
+	c.Write(append([]string{""}, columns...))
+	for _, l := range lines {
+		c.Write(append([]string{l.Name}, l.Cells[:]...))
 	}
 	c.Flush()
 	return c.Error()

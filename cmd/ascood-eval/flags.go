@@ -25,7 +25,8 @@ import (
 // flags is what the command line says.
 type flags struct {
 	fs                       *pflag.FlagSet
-	model, id, root, preset  string
+	model, results           string
+	id, root, preset         string
 	fullSpectrum             bool
 	near, far                []string
 	methods, settings        []string
@@ -42,6 +43,7 @@ func newFlags(stdout io.Writer) *flags {
 	fs := cli.NewFlags("ascood-eval", usage, stdout)
 	f := &flags{fs: fs}
 	fs.StringVar(&f.model, "model", "", "artifact `file` that ascood-export wrote")
+	fs.StringVar(&f.results, "results", "", "`folder` of training runs s0, s1, …, each with a model.onnx or a best.safetensors, in place of\n--model: tables are mean ± standard deviation over them")
 	fs.StringVar(&f.id, "id", "", "labelled in-distribution test `images`")
 	fs.StringArrayVar(&f.near, "near", nil, "near-OOD images as `name=images`; may be repeated")
 	fs.StringArrayVar(&f.far, "far", nil, "far-OOD images as `name=images`; may be repeated")
@@ -71,11 +73,14 @@ func (f *flags) check() error {
 	if f.recalibrate != "" {
 		return f.checkCalibrate()
 	}
+	if err := f.checkModel(); err != nil {
+		return err
+	}
 	if f.preset != "" {
 		if err := f.checkPreset(); err != nil {
 			return err
 		}
-	} else if err := cli.Require(f.fs, "model", "id"); err != nil {
+	} else if err := cli.Require(f.fs, "id"); err != nil {
 		return err
 	}
 	switch {
@@ -89,6 +94,19 @@ func (f *flags) check() error {
 		return cli.Usagef("--save-score needs --output, the folder to save in")
 	case f.bank < 0:
 		return cli.Usagef("--bank %d: must be at least 1, or 0 for all training images", f.bank)
+	}
+	return nil
+}
+
+// checkModel reports whether it is clear what to evaluate.
+func (f *flags) checkModel() error {
+	switch {
+	case f.results == "":
+		return cli.Require(f.fs, "model")
+	case f.model != "":
+		return cli.Usagef("--model or --results, not both")
+	case f.report != "" || f.plots != "":
+		return cli.Usagef("--report and --plots show one model: give --model in place of --results")
 	}
 	return nil
 }

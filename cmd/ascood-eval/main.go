@@ -19,6 +19,7 @@ each method tells them apart: OpenOOD's FPR@95, AUROC, AUPR and accuracy, in per
   ascood-eval --model model.onnx --id test.txt --far mnist=mnist.txt --data-root images \
       --postprocessor iodin,knn,vim --id-train train.txt --id-val val.txt --ood-val tin.txt --output results
   ascood-eval --model model.onnx --preset cifar10 --data-root OpenOOD/data --postprocessor iodin,scale
+  ascood-eval --results results/cifar10_ascood --preset cifar10 --data-root OpenOOD/data --postprocessor scale
   ascood-eval --calibrate model.onnx --id val.txt --data-root images --tpr 0.99
 
 Methods: ` + strings.Join(posthoc.Names(), ", ") + `.
@@ -44,25 +45,34 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if f.recalibrate != "" {
 		return f.calibrate(ctx, opt, stdout, stderr)
 	}
+	if err := f.prepare(); err != nil {
+		return err
+	}
+	if f.results != "" {
+		return f.evaluateRuns(ctx, opt, stdout, stderr)
+	}
 	n, err := eval.OpenNetwork(f.model, opt)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
-	e, err := f.evaluation(n)
+	e, results, err := f.evaluate(ctx, n, stdout, stderr)
 	if err != nil {
 		return err
 	}
-	if err := f.prepare(); err != nil {
-		return err
+	return f.write(ctx, e, results)
+}
+
+// evaluate runs the evaluation of one network and prints its tables.
+func (f *flags) evaluate(ctx context.Context, n *eval.Network, stdout, stderr io.Writer) (*eval.Evaluation, []eval.Result, error) {
+	e, err := f.evaluation(n)
+	if err != nil {
+		return nil, nil, err
 	}
 	e.Progress = func(what string, images int) (func(int), func()) { return cli.Progress(stderr, images, what) }
 	results, err := e.Run(ctx)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	if err := printTables(stdout, e, results); err != nil {
-		return err
-	}
-	return f.write(ctx, e, results)
+	return e, results, printTables(stdout, e, results)
 }

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -251,6 +253,88 @@ func TestPreset(t *testing.T) {
 		if _, _, err := evaluate(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// TestResults evaluates two runs, one exported and one a bare state dict.
+func TestResults(t *testing.T) {
+	p, err := presets.Load("cifar10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, runs, output := dataRoot(t, p), t.TempDir(), t.TempDir()
+	args := []string{"--results", runs, "--preset", "cifar10", "--data-root", root, "--postprocessor", "msp,mls", "--output", output}
+	if _, _, err := evaluate(t, args...); err == nil || !strings.Contains(err.Error(), "holds no runs s0, s1") {
+		t.Errorf("error %v without runs", err)
+	}
+	copyTo(t, model(t), filepath.Join(runs, "s0", "model.onnx"))
+	copyTo(t, testmodel.Path("eval", "testdata", "net.safetensors"), filepath.Join(runs, "s1", "best.safetensors"))
+	out, _, err := evaluate(t, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out, "mls, mean ± standard deviation of 2 runs") {
+		t.Errorf("printed\n%s", out)
+	}
+	number := func(text string) float64 {
+		v, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+	first, second := readCSV(t, filepath.Join(output, "s0", "mls.csv")), readCSV(t, filepath.Join(output, "s1", "mls.csv"))
+	differ := false
+	for i, row := range readCSV(t, filepath.Join(output, "mls.csv")) {
+		for k, cell := range row {
+			if i == 0 || k == 0 {
+				if cell != first[i][k] {
+					t.Errorf("row %d begins with %v, want %v", i, row, first[i])
+				}
+				continue
+			}
+			a, b := number(first[i][k]), number(second[i][k])
+			differ = differ || a != b
+			mean, std, ok := strings.Cut(cell, " ± ")
+			if !ok || math.Abs(number(mean)-(a+b)/2) > 0.011 || math.Abs(number(std)-math.Abs(a-b)/2) > 0.011 {
+				t.Errorf("%s of %s is %s, the runs have %v and %v", first[0][k], row[0], cell, a, b)
+			}
+		}
+	}
+	if !differ {
+		t.Error("the two runs do not differ")
+	}
+
+	if err := os.MkdirAll(filepath.Join(runs, "s2"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"empty run":  {args, "s2 has neither model.onnx nor best.safetensors"},
+		"both":       {append([]string{"--model", "x"}, args...), "not both"},
+		"report":     {append([]string{"--report", "x.html"}, args...), "give --model in place of --results"},
+		"state dict": {[]string{"--results", filepath.Join(runs, "bare"), "--id", images("test_id[:3]"), "--far", "far=" + images("test_ood[:3]")}, "bare state dict"},
+	} {
+		copyTo(t, testmodel.Path("eval", "testdata", "net.safetensors"), filepath.Join(runs, "bare", "s1", "best.safetensors"))
+		if _, _, err := evaluate(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+func copyTo(t *testing.T, from, to string) {
+	t.Helper()
+	content, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(to, content, 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 

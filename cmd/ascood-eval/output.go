@@ -31,7 +31,7 @@ func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 			name += fmt.Sprintf(", the best of %d settings", n)
 		}
 		fmt.Fprintf(w, "%s on %s, %d ID images\n", name, e.Network.Info().Name, e.ID.Images.Len())
-		if err := eval.WriteTable(w, r.Table); err != nil {
+		if err := eval.WriteTable(w, eval.Lines(r.Table)); err != nil {
 			return err
 		}
 		if e.Store == nil {
@@ -101,7 +101,7 @@ func save(dir string, e *eval.Evaluation, results []eval.Result) error {
 	settings := map[string]methodSettings{}
 	for _, r := range results {
 		var table bytes.Buffer
-		if err := eval.WriteCSV(&table, r.Table); err != nil {
+		if err := eval.WriteCSV(&table, eval.Lines(r.Table)); err != nil {
 			return err
 		}
 		if err := writeFile(dir, r.Method+".csv", table.Bytes()); err != nil {

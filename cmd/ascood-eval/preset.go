@@ -16,7 +16,7 @@ func (f *flags) checkPreset() error {
 			return cli.Usagef("--preset %s already says what --%s says: give one or the other", f.preset, name)
 		}
 	}
-	return cli.Require(f.fs, "model", "data-root")
+	return cli.Require(f.fs, "data-root")
 }
 
 // openPreset opens the image lists of a published experiment: those to report,
