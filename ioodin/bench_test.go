@@ -9,6 +9,7 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
 )
 
@@ -42,8 +43,20 @@ func BenchmarkScore(b *testing.B) {
 	}
 }
 
-// openRandom exports and opens a network of ten classes with random weights.
+// openRandom opens a randomModel.
 func openRandom(tb testing.TB, spec models.Spec, size int, method artifact.Method, threads int) *Model {
+	tb.Helper()
+	model, meta := randomModel(tb, spec, size, method)
+	m, err := New(model, meta, Options{Threads: threads})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { m.Close() })
+	return m
+}
+
+// randomModel exports a network of ten classes with random weights.
+func randomModel(tb testing.TB, spec models.Spec, size int, method artifact.Method) (*onnx.ModelProto, *artifact.Metadata) {
 	tb.Helper()
 	spec.Classes, spec.Head = 10, models.HeadASCOOD
 	graph, err := models.New(spec)
@@ -60,12 +73,7 @@ func openRandom(tb testing.TB, spec models.Spec, size int, method artifact.Metho
 	if err != nil {
 		tb.Fatal(err)
 	}
-	m, err := New(model, &artifact.Metadata{Name: spec.Arch, Classes: make([]string, 10), Preprocess: pre, Score: score}, Options{Threads: threads})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	tb.Cleanup(func() { m.Close() })
-	return m
+	return model, &artifact.Metadata{Name: spec.Arch, Classes: make([]string, 10), Preprocess: pre, Score: score}
 }
 
 // randomWeights draws weights that keep activations at a like scale throughout.

@@ -33,11 +33,14 @@ var published = tolerances{values: 1e-4, gradient: 1e-4, odin: 1e-6, iodin: 1e-6
 // and so is ONNX Runtime in its blocked layout (9.5e-7 in its plain one).
 var saturated = tolerances{values: 1e-4, gradient: 1e-4, odin: 1e-6, iodin: 1e-5}
 
-// kinked: the reference's ResNet-50 has a ReLU whose input is 2.6e-7 on one of
-// the two images, less than what float32 can say of it. Its sign decides a path
-// of the gradient: in float64 the gradient is off the reference's by 2.4e-3, in
-// PyTorch's float32 with the normalisation folded by 1.6e-2. ODIN, which takes
-// the sign of every element, follows at temperature 1; i-ODIN does not.
+// kinked: the sign of a ReLU's input decides a path of the gradient, and float32
+// decides it by its rounding where the input is as good as 0. The reference's
+// ResNet-50 has such a ReLU on each of its two images. On the second, PyTorch in
+// float64 agrees with the exported graph to 6.4e-7 of the largest gradient, and
+// the reference's own float32 is 2.4e-3 off. On the first, an input of 2.6e-7
+// loses its sign to the folded normalisation, in PyTorch as well: 1.6e-2. ODIN,
+// which takes the sign of every element, follows at temperature 1; i-ODIN, its
+// index and the prediction do not.
 var kinked = tolerances{values: 1e-4, gradient: 2e-2, odin: 2e-4, iodin: 1e-6}
 
 // TestReferenceNetworks runs exported networks on the reference's images, all at

@@ -1,0 +1,56 @@
+package ioodin
+
+import (
+	"os"
+	"syscall"
+	"testing"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/models"
+)
+
+// TestLoadsWithoutWarning catches what ONNX Runtime says while it loads each
+// network, all outputs of it; it logs warnings to standard error.
+func TestLoadsWithoutWarning(t *testing.T) {
+	sizes := map[string]int{"lenet": 28, "resnet18_32x32": 32, "resnet18_224x224": 64, "resnet50": 64}
+	loadTestLibrary(t)
+	for _, arch := range models.Archs() {
+		model, _ := randomModel(t, models.Spec{Arch: arch, Width: 6}, sizes[arch], artifact.MethodIODIN)
+		said := captureStderr(t, func() {
+			s, err := newSession(model, Device{}, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.close()
+		})
+		if said != "" {
+			t.Errorf("%s: %s", arch, said)
+		}
+	}
+}
+
+// captureStderr returns what do writes to the process's standard error, C
+// libraries included.
+func captureStderr(t *testing.T, do func()) string {
+	t.Helper()
+	file, err := os.Create(t.TempDir() + "/stderr")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	saved, err := syscall.Dup(2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Close(saved)
+	if err := syscall.Dup2(int(file.Fd()), 2); err != nil {
+		t.Fatal(err)
+	}
+	defer syscall.Dup2(saved, 2)
+	do()
+	said, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(said)
+}
