@@ -1,0 +1,121 @@
+package eval
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// BenchmarkImages times the whole way from JPEG files to scores, on two threads,
+// with the published networks of random weights.
+func BenchmarkImages(b *testing.B) {
+	for _, net := range []struct {
+		arch, preset  string
+		width, height int // of the files
+		images        int
+	}{
+		{"resnet18_32x32", "cifar10", 32, 32, 256},
+		{"resnet18_224x224", "imagenet200", 500, 375, 64},
+	} {
+		d := jpegs(b, net.width, net.height, net.images)
+		n := randomNetwork(b, net.arch, net.preset)
+		for _, name := range []string{"msp", "odin", "iodin"} {
+			b.Run(fmt.Sprintf("%s/%s", net.arch, name), func(b *testing.B) {
+				m, err := posthoc.New(name)
+				if err != nil {
+					b.Fatal(err)
+				}
+				one := preprocess.Subset(d, []int{0}) // opens the graph
+				if _, err := n.Score(b.Context(), one, []Method{{name, m}}, ScanOptions{}); err != nil {
+					b.Fatal(err)
+				}
+				for b.Loop() {
+					if _, err := n.Score(b.Context(), d, []Method{{name, m}}, ScanOptions{}); err != nil {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(net.images*b.N)/b.Elapsed().Seconds(), "images/s")
+			})
+		}
+	}
+}
+
+// jpegs writes images that are neither flat nor noise.
+func jpegs(b *testing.B, width, height, count int) preprocess.Dataset {
+	dir := b.TempDir()
+	rng := rand.New(rand.NewPCG(1, 2))
+	for i := range count {
+		img := image.NewNRGBA(image.Rect(0, 0, width, height))
+		fx, fy := 30*rng.Float64(), 30*rng.Float64()
+		for x := range width {
+			for y := range height {
+				v := 128 + 100*math.Sin(fx*float64(x)/float64(width)+fy*float64(y)/float64(height)) + 20*rng.Float64()
+				img.SetNRGBA(x, y, color.NRGBA{uint8(v), uint8(255 - v), uint8(v / 2), 255})
+			}
+		}
+		f, err := os.Create(filepath.Join(dir, fmt.Sprintf("%d.jpg", i)))
+		if err == nil {
+			err = jpeg.Encode(f, img, &jpeg.Options{Quality: 90})
+			f.Close()
+		}
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	d, err := preprocess.Open(dir, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return d
+}
+
+func randomNetwork(b *testing.B, arch, preset string) *Network {
+	graph, err := models.New(models.Spec{Arch: arch, Classes: 10, Head: models.HeadLinear})
+	if err != nil {
+		b.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(3, 4))
+	weights := export.Weights{}
+	for _, p := range graph.Params() {
+		size := 1
+		for _, n := range p.Shape {
+			size *= n
+		}
+		values := make([]float32, size)
+		for i := range values {
+			values[i] = 0.5
+			if len(p.Shape) > 1 {
+				values[i] = float32(rng.NormFloat64() * math.Sqrt(2/float64(size/p.Shape[0])))
+			}
+		}
+		weights[p.Name] = values
+	}
+	pre, err := preprocess.Preset(preset)
+	if err != nil {
+		b.Fatal(err)
+	}
+	m, err := export.Build(graph, weights, pre, artifact.Score{Method: artifact.MethodIODIN, Temperature: 1000, Noise: 0.0014})
+	if err != nil {
+		b.Fatal(err)
+	}
+	meta := &artifact.Metadata{Name: arch, Arch: arch, Classes: make([]string, 10), Preprocess: pre, Score: artifact.Score{Method: artifact.MethodIODIN, Temperature: 1000}}
+	n, err := NewNetwork(m, meta, ioodin.Options{Threads: 2})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { n.Close() })
+	return n
+}
