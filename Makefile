@@ -5,7 +5,7 @@ ONNXRUNTIME_LIB ?= $(CURDIR)/lib/libonnxruntime.so.1
 # OpenMP's waiting threads are to sleep, so that others get the cores.
 with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000
 
-.PHONY: help setup setup-cuda build test lint bench demo serve generate clean
+.PHONY: help setup setup-cuda build test lint bench bench-eval demo serve generate clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -29,6 +29,9 @@ lint: setup ## gofmt, go vet, staticcheck
 
 bench: setup ## run all benchmarks
 	$(with-runtime) go test -run '^$$' -bench . -benchmem ./...
+
+bench-eval: setup ## images a second from file to score, beside PyTorch where python3-torch is present
+	$(with-runtime) go test -run '^$$' -bench '^BenchmarkImages' ./eval
 
 demo: build ## train, export, serve and ask: from images to two verdicts
 	@scripts/demo/run.sh

@@ -8,7 +8,10 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/ascood/ascood/artifact"
@@ -20,7 +23,8 @@ import (
 )
 
 // BenchmarkImages times the whole way from JPEG files to scores, on two threads,
-// with the published networks of random weights.
+// with the published networks of random weights; where Debian's python3-torch and
+// python3-pil are present, beside PyTorch's in testdata/torch_speed.py.
 func BenchmarkImages(b *testing.B) {
 	for _, net := range []struct {
 		arch, preset  string
@@ -30,7 +34,11 @@ func BenchmarkImages(b *testing.B) {
 		{"resnet18_32x32", "cifar10", 32, 32, 256},
 		{"resnet18_224x224", "imagenet200", 500, 375, 64},
 	} {
-		d := jpegs(b, net.width, net.height, net.images)
+		dir := jpegs(b, net.width, net.height, net.images)
+		d, err := preprocess.Open(dir, "")
+		if err != nil {
+			b.Fatal(err)
+		}
 		n := randomNetwork(b, net.arch, net.preset)
 		for _, name := range []string{"msp", "odin", "iodin"} {
 			b.Run(fmt.Sprintf("%s/%s", net.arch, name), func(b *testing.B) {
@@ -47,15 +55,20 @@ func BenchmarkImages(b *testing.B) {
 						b.Fatal(err)
 					}
 				}
-				b.ReportMetric(float64(net.images*b.N)/b.Elapsed().Seconds(), "images/s")
+				rate := float64(net.images*b.N) / b.Elapsed().Seconds()
+				b.ReportMetric(rate, "images/s")
+				if torch := torchRate(b, net.arch, name, dir); torch > 0 {
+					b.ReportMetric(torch, "torch-images/s")
+					b.ReportMetric(rate/torch, "x-torch")
+				}
 			})
 		}
 	}
 }
 
 // jpegs writes images that are neither flat nor noise.
-func jpegs(b *testing.B, width, height, count int) preprocess.Dataset {
-	dir := b.TempDir()
+func jpegs(b *testing.B, width, height, count int) (dir string) {
+	dir = b.TempDir()
 	rng := rand.New(rand.NewPCG(1, 2))
 	for i := range count {
 		img := image.NewNRGBA(image.Rect(0, 0, width, height))
@@ -75,11 +88,30 @@ func jpegs(b *testing.B, width, height, count int) preprocess.Dataset {
 			b.Fatal(err)
 		}
 	}
-	d, err := preprocess.Open(dir, "")
+	return dir
+}
+
+// torchRate returns PyTorch's images a second on the files of a folder, 0 where
+// it is not installed.
+func torchRate(b *testing.B, arch, method, dir string) float64 {
+	const python = "/usr/bin/python3"
+	if exec.Command(python, "-c", "import torch, PIL, numpy").Run() != nil {
+		return 0
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "*.jpg"))
 	if err != nil {
 		b.Fatal(err)
 	}
-	return d
+	args := append([]string{"testdata/torch_speed.py", arch, method}, files...)
+	out, err := exec.Command(python, args...).Output()
+	if err != nil {
+		b.Fatalf("PyTorch: %v", err)
+	}
+	rate, err := strconv.ParseFloat(strings.TrimSpace(string(out)), 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return rate
 }
 
 func randomNetwork(b *testing.B, arch, preset string) *Network {

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/preprocess"
 )
 
@@ -22,7 +21,7 @@ func (n *Network) Portraits(ctx context.Context, d preprocess.Dataset, indices [
 	if err != nil {
 		return nil, err
 	}
-	load := preprocess.LoadOptions{Config: n.meta.Preprocess, BatchSize: ioodin.DefaultBatchSize}
+	load := preprocess.LoadOptions{Config: n.meta.Preprocess, BatchSize: n.batchSize()}
 	each := n.meta.Preprocess.CropLen()
 	var all []Portrait
 	for b, err := range preprocess.Batches(ctx, d, indices, load) {

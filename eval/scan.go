@@ -21,7 +21,7 @@ type Method struct {
 
 // ScanOptions says how a dataset is gone through.
 type ScanOptions struct {
-	BatchSize int         // images in the network at once; 0 is ioodin.DefaultBatchSize
+	BatchSize int         // images in the network at once; 0 is ioodin.DefaultBatchSize's
 	Done      func(n int) // called with the number of images just done; may be nil
 }
 
@@ -32,13 +32,18 @@ type batch struct {
 	values []map[string]posthoc.Tensor // of each run
 }
 
+// batchSize is how many images to take at once unless told.
+func (n *Network) batchSize() int {
+	return ioodin.DefaultBatchSize(n.opt.Device, n.meta.Preprocess.ImageSize)
+}
+
 // scan takes a dataset through the network, every run for each batch of images:
 // they are decoded once, in parallel with the runs. Logits and features that are
 // not finite are an error.
 func (n *Network) scan(ctx context.Context, d preprocess.Dataset, runs []run, opt ScanOptions) iter.Seq2[batch, error] {
 	load := preprocess.LoadOptions{Config: n.meta.Preprocess, BatchSize: opt.BatchSize}
 	if load.BatchSize == 0 {
-		load.BatchSize = ioodin.DefaultBatchSize
+		load.BatchSize = n.batchSize()
 	}
 	order := make([]int, d.Len())
 	for i := range order {

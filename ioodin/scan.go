@@ -11,13 +11,21 @@ import (
 
 // ScanOptions says how a dataset is gone through.
 type ScanOptions struct {
-	BatchSize int  // images scored at once; 0 is DefaultBatchSize
+	BatchSize int  // images scored at once; 0 is DefaultBatchSize's
 	KeepGoing bool // an image that cannot be read is reported and passed over
 }
 
-// DefaultBatchSize is large enough to keep two cores busy and small enough for
-// the memory of a laptop at 224x224 pixels.
-const DefaultBatchSize = 32
+// DefaultBatchSize is how many images of size x size pixels to compute at once.
+// A GPU wants many. On a CPU what one layer leaves for the next must stay in the
+// caches: i-ODIN with ResNet-18 at 224x224 pixels scores 13.7 images/s one by one
+// and 4.6 in batches of 32 (two cores), while at 32x32 the batch hardly matters.
+func DefaultBatchSize(d Device, size int) int {
+	const most, cached = 32, 32 * 32 * 32
+	if d.CUDA() {
+		return most
+	}
+	return min(max(cached/(size*size), 1), most)
+}
 
 // Scanned is an image of a dataset with its result, or with the reason why there
 // is none.
@@ -32,7 +40,7 @@ type Scanned struct {
 func (m *Model) Scan(ctx context.Context, d preprocess.Dataset, opt ScanOptions) iter.Seq2[Scanned, error] {
 	load := preprocess.LoadOptions{Config: m.info.Preprocess, BatchSize: opt.BatchSize, KeepGoing: opt.KeepGoing}
 	if load.BatchSize == 0 {
-		load.BatchSize = DefaultBatchSize
+		load.BatchSize = DefaultBatchSize(m.device, m.info.Preprocess.ImageSize)
 	}
 	order := make([]int, d.Len())
 	for i := range order {

@@ -17,7 +17,6 @@ import (
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/internal/cli"
-	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/preprocess"
 	"github.com/ascood/ascood/presets"
 )
@@ -65,7 +64,7 @@ func newFlags(stdout io.Writer) *flags {
 	fs.Float64Var(&f.tpr, "tpr", 0.95, "share of the --id images that --calibrate's threshold keeps")
 	f.device = cli.AddDevice(fs, "cpu")
 	fs.IntVar(&f.threads, "threads", 0, "threads to compute with; 0 is one a core")
-	fs.IntVar(&f.batch, "batch-size", ioodin.DefaultBatchSize, "images in the network at once")
+	fs.IntVar(&f.batch, "batch-size", 0, "images in the network at once; 0 is what suits their size and the device")
 	return f
 }
 
@@ -88,8 +87,8 @@ func (f *flags) check() error {
 		return cli.Usagef("--fsood needs --preset, which says what images are covariate-shifted")
 	case f.preset == "" && len(f.near)+len(f.far) == 0:
 		return cli.Usagef("no OOD images: give --near or --far")
-	case f.batch < 1:
-		return cli.Usagef("--batch-size %d: must be at least 1", f.batch)
+	case f.batch < 0:
+		return cli.Usagef("--batch-size %d: must be at least 1, or 0 for what suits", f.batch)
 	case f.keep && f.output == "":
 		return cli.Usagef("--save-score needs --output, the folder to save in")
 	case f.bank < 0:

@@ -37,15 +37,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	score := cli.AddScore(fs, "the artifact's")
 	device := cli.AddDevice(fs, "cpu")
 	threads := fs.Int("threads", 0, "threads to compute with; 0 is one a core")
-	batch := fs.Int("batch-size", ioodin.DefaultBatchSize, "images scored at once")
+	batch := fs.Int("batch-size", 0, "images scored at once; 0 is what suits their size and the device")
 	if err := cli.Parse(fs, args, true); err != nil {
 		return err
 	}
 	if err := cli.Require(fs, "model"); err != nil {
 		return err
 	}
-	if *batch < 1 {
-		return cli.Usagef("--batch-size %d: must be at least 1", *batch)
+	if *batch < 0 {
+		return cli.Usagef("--batch-size %d: must be at least 1, or 0 for what suits", *batch)
 	}
 	data, err := openImages(fs, *imglist, *dataDir)
 	if err != nil {

@@ -113,7 +113,7 @@ func TestWrongInput(t *testing.T) {
 		"noise of msp":        {[]string{"--model", model, "--score", "msp", "--noise", "1", file}, "no meaning"},
 		"device":              {[]string{"--model", model, "--device", "gpu", file}, "known are cpu, cuda"},
 		"no CUDA":             {[]string{"--model", model, "--device", "cuda", file}, "no CUDA provider"},
-		"batch size":          {[]string{"--model", model, "--batch-size", "0", file}, "at least 1"},
+		"batch size":          {[]string{"--model", model, "--batch-size", "-1", file}, "at least 1"},
 		"output":              {[]string{"--model", model, "-o", filepath.Join(dir, "no", "s.csv"), file}, "write scores"},
 		"unlabelled line":     {[]string{"--model", model, "--imglist", list("a.png\n")}, "list.txt:1"},
 		"absolute path":       {[]string{"--model", model, "--imglist", list("a.png 1\n/etc/passwd 0\n")}, "list.txt:2"},
