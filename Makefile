@@ -2,6 +2,7 @@
 
 # Tests and benchmarks run outside bin/, beside which programs look for lib/.
 ONNXRUNTIME_LIB ?= $(CURDIR)/lib/libonnxruntime.so.1
+override ONNXRUNTIME_LIB := $(abspath $(ONNXRUNTIME_LIB))
 # OpenMP's waiting threads are to sleep, so that others get the cores.
 with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000
 

@@ -6,13 +6,15 @@ package artifact
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"slices"
+	"strings"
 
-	"github.com/google/renameio/v2"
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
 )
@@ -89,6 +91,15 @@ const (
 // Methods lists the known scores.
 func Methods() []Method { return []Method{MethodIODIN, MethodODIN, MethodMSP} }
 
+// MethodNames lists the known scores as one writes a list.
+func MethodNames() string {
+	var names []string
+	for _, m := range Methods() {
+		names = append(names, string(m))
+	}
+	return strings.Join(names, ", ")
+}
+
 // Score is a method with its settings.
 type Score struct {
 	Method      Method  `json:"method"`
@@ -104,7 +115,7 @@ func DefaultScore(m Method) (Score, error) {
 	case MethodMSP:
 		return Score{Method: m, Temperature: 1}, nil
 	}
-	return Score{}, ascood.Errorf(ascood.Invalid, "unknown score %q; known are %v", m, Methods())
+	return Score{}, ascood.Errorf(ascood.Invalid, "unknown score %q; known are %s", m, MethodNames())
 }
 
 // String describes the score, as in "iodin (temperature 1000, noise 0.0014)".
@@ -121,11 +132,11 @@ func (s Score) Validate() error {
 		_, err := DefaultScore(s.Method)
 		return err
 	}
-	if !(s.Temperature > 0) {
-		return ascood.Errorf(ascood.Invalid, "temperature %v: must be greater than 0", s.Temperature)
+	if !(s.Temperature > 0 && s.Temperature <= math.MaxFloat32) {
+		return ascood.Errorf(ascood.Invalid, "temperature %v: must be a number greater than 0", s.Temperature)
 	}
-	if !(s.Noise >= 0) {
-		return ascood.Errorf(ascood.Invalid, "noise %v: must not be negative", s.Noise)
+	if !(s.Noise >= 0 && s.Noise <= math.MaxFloat32) {
+		return ascood.Errorf(ascood.Invalid, "noise %v: must be a number that is not negative", s.Noise)
 	}
 	return nil
 }
@@ -191,8 +202,5 @@ func Save(path string, m *onnx.ModelProto, d *Metadata) error {
 	if err != nil {
 		return fmt.Errorf("encode model: %w", err)
 	}
-	if err := renameio.WriteFile(path, data, 0o644); err != nil {
-		return ascood.Errorf(ascood.Invalid, "write model: %w", err)
-	}
-	return nil
+	return atomicfile.WriteFile(path, data)
 }

@@ -6,12 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/atomicfile"
 )
 
 // trainingPrefix marks the tensors of Checkpoint.Training in a file.
@@ -121,11 +119,11 @@ func (c *Checkpoint) save(path string) error {
 	if err != nil {
 		return err
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithPermissions(0o644))
+	f, err := atomicfile.Create(path)
 	if err != nil {
-		return ascood.Errorf(ascood.Invalid, "%w", err)
+		return err
 	}
-	defer f.Cleanup()
+	defer f.Discard()
 	w := bufio.NewWriterSize(f, 1<<20)
 	if err := writeSafetensors(w, state, metadata); err != nil {
 		return err
@@ -133,5 +131,5 @@ func (c *Checkpoint) save(path string) error {
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	return f.CloseAtomicallyReplace()
+	return f.Commit()
 }

@@ -16,10 +16,9 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/preprocess"
 )
 
@@ -77,7 +76,7 @@ func (s *Store) save(method string, set Set, from origin, scores posthoc.Scores)
 		extension string
 		content   []byte
 	}{{".csv", content.Bytes()}, {".json", append(text, '\n')}} {
-		if err := renameio.WriteFile(s.path(method, set.Name, file.extension), file.content, 0o644); err != nil {
+		if err := atomicfile.WriteFile(s.path(method, set.Name, file.extension), file.content); err != nil {
 			return ascood.Errorf(ascood.Invalid, "store scores: %w", err)
 		}
 	}

@@ -2,6 +2,8 @@ package export
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
@@ -26,7 +28,7 @@ type Options struct {
 // neither in the checkpoint nor in opt, and what contradicts, are errors that
 // say which flag of ascood-export helps.
 func FromCheckpoint(c *checkpoint.Checkpoint, opt Options) (*onnx.ModelProto, *artifact.Metadata, error) {
-	arch, err := settle("--arch", c.Meta.Arch, opt.Arch)
+	arch, err := chooseArch(c.Meta.Arch, opt.Arch)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -56,15 +58,17 @@ func FromCheckpoint(c *checkpoint.Checkpoint, opt Options) (*onnx.ModelProto, *a
 	}, nil
 }
 
-// settle returns what the checkpoint or the flag says, which must not differ.
-func settle(flag, inCheckpoint, given string) (string, error) {
-	switch {
+// chooseArch returns what the checkpoint or the flag says, which must not differ.
+func chooseArch(inCheckpoint, given string) (string, error) {
+	switch known := strings.Join(models.Archs(), ", "); {
+	case given != "" && !slices.Contains(models.Archs(), given):
+		return "", ascood.Errorf(ascood.Invalid, "--arch: unknown architecture %q; known are %s", given, known)
 	case inCheckpoint == "" && given == "":
-		return "", ascood.Errorf(ascood.Invalid, "the checkpoint is a bare state dict: %s must say what it is; known are %v", flag, models.Archs())
+		return "", ascood.Errorf(ascood.Invalid, "the checkpoint is a bare state dict: --arch must say what it is; known are %s", known)
+	case inCheckpoint != "" && given != "" && inCheckpoint != given:
+		return "", ascood.Errorf(ascood.Invalid, "--arch is %s, but the checkpoint says %s", given, inCheckpoint)
 	case given == "":
 		return inCheckpoint, nil
-	case inCheckpoint != "" && inCheckpoint != given:
-		return "", ascood.Errorf(ascood.Invalid, "%s is %s, but the checkpoint says %s", flag, given, inCheckpoint)
 	}
 	return given, nil
 }
@@ -73,11 +77,12 @@ func choosePreprocess(inCheckpoint, given *preprocess.Config) (preprocess.Config
 	switch {
 	case inCheckpoint == nil && given == nil:
 		return preprocess.Config{}, ascood.Errorf(ascood.Invalid,
-			"the checkpoint does not say how images become its input: give --preprocess with one of %v, or --pre-size, --image-size, --mean and --std", preprocess.Presets())
+			"the checkpoint does not say how images become its input: give --preprocess with one of %s, or --pre-size, --image-size, --mean and --std",
+			strings.Join(preprocess.Presets(), ", "))
 	case given == nil:
 		return *inCheckpoint, nil
 	case inCheckpoint != nil && *inCheckpoint != *given:
-		return preprocess.Config{}, ascood.Errorf(ascood.Invalid, "the preprocessing given is %+v, but the checkpoint was trained on %+v", *given, *inCheckpoint)
+		return preprocess.Config{}, ascood.Errorf(ascood.Invalid, "the preprocessing given is %s, but the checkpoint was trained on %s", given, inCheckpoint)
 	}
 	return *given, given.Validate()
 }

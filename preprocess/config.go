@@ -1,6 +1,7 @@
 package preprocess
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/ascood/ascood"
@@ -41,3 +42,10 @@ func (c Config) Validate() error {
 
 // CropLen is the number of bytes of a crop: ImageSize·ImageSize·3.
 func (c Config) CropLen() int { return c.ImageSize * c.ImageSize * 3 }
+
+// String describes the configuration, as in "resize 256, crop 224, mean
+// 0.485,0.456,0.406, std 0.229,0.224,0.225".
+func (c Config) String() string {
+	list := func(v [3]float64) string { return fmt.Sprintf("%v,%v,%v", v[0], v[1], v[2]) }
+	return fmt.Sprintf("resize %d, crop %d, mean %s, std %s", c.PreSize, c.ImageSize, list(c.Mean), list(c.Std))
+}

@@ -4,11 +4,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"strings"
 
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
 )
 
@@ -38,9 +40,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := f.check(); err != nil {
 		return err
 	}
+	if err := cli.OnlyWith(f.fs, "calibrate", "tpr"); err != nil {
+		return err
+	}
 	opt, err := cli.ModelOptions(*f.device, f.threads, cli.Logger(stderr))
 	if err != nil {
 		return err
+	}
+	if f.report != "" {
+		if err := atomicfile.Check(f.report, f.model); err != nil {
+			return fmt.Errorf("--report: %w", err)
+		}
 	}
 	if f.recalibrate != "" {
 		return f.calibrate(ctx, opt, stdout, stderr)

@@ -9,12 +9,11 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/eval/report"
+	"github.com/ascood/ascood/internal/atomicfile"
 )
 
 // printTables prints a table for each method and, where scores are kept, thresholds.
@@ -140,14 +139,14 @@ func writeReport(ctx context.Context, path string, e *eval.Evaluation, results [
 	if err := report.Write(ctx, &page, e, results); err != nil {
 		return fmt.Errorf("report: %w", err)
 	}
-	if err := renameio.WriteFile(path, page.Bytes(), 0o644); err != nil {
+	if err := atomicfile.WriteFile(path, page.Bytes()); err != nil {
 		return ascood.Errorf(ascood.Invalid, "--report: %w", err)
 	}
 	return nil
 }
 
 func writeFile(dir, name string, content []byte) error {
-	if err := renameio.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+	if err := atomicfile.WriteFile(filepath.Join(dir, name), content); err != nil {
 		return ascood.Errorf(ascood.Invalid, "--output: %w", err)
 	}
 	return nil

@@ -14,6 +14,7 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/onnx"
@@ -59,8 +60,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := cli.Require(fs, "checkpoint", "output"); err != nil {
 		return err
 	}
+	if err := cli.OnlyWith(fs, "calibrate", "tpr", "data-dir", "threads"); err != nil {
+		return err
+	}
 	opt, err := r.options(score, pre)
 	if err != nil {
+		return err
+	}
+	if err := atomicfile.Check(r.output, r.checkpoint, r.calibrate); err != nil {
 		return err
 	}
 	return r.export(ctx, opt, stdout, stderr)
@@ -134,7 +141,11 @@ func (r *request) calibration(ctx context.Context, model *onnx.ModelProto, meta 
 	if err != nil {
 		return nil, err
 	}
-	m, err := ioodin.New(model, meta, ioodin.Options{Threads: r.threads})
+	run, err := cli.ModelOptions("cpu", r.threads, cli.Logger(stderr))
+	if err != nil {
+		return nil, err
+	}
+	m, err := ioodin.New(model, meta, run)
 	if err != nil {
 		return nil, err
 	}

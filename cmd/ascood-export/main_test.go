@@ -117,7 +117,7 @@ func TestWrongInput(t *testing.T) {
 		"missing checkpoint":    {slices.Concat(pre28, []string{"--checkpoint", filepath.Join(dir, "none")}), "none"},
 		"empty checkpoint":      {slices.Concat(pre28, []string{"--checkpoint", file("empty", "")}), "empty"},
 		"truncated checkpoint":  {slices.Concat(pre28, []string{"--checkpoint", file("cut", string(whole[:len(whole)-1000]))}), "cut"},
-		"bare without arch":     {slices.Concat(pre28, []string{"--checkpoint", lenet}), "--arch must say what it is; known are [lenet"},
+		"bare without arch":     {slices.Concat(pre28, []string{"--checkpoint", lenet}), "--arch must say what it is; known are lenet"},
 		"bare without size":     {[]string{"--checkpoint", lenet, "--arch", "lenet"}, "give --preprocess with one of"},
 		"half of a size":        {[]string{"--checkpoint", lenet, "--arch", "lenet", "--pre-size", "28"}, "belong together"},
 		"preset and size":       {slices.Concat(good, []string{"--preprocess", "cifar10"}), "one or the other"},
@@ -125,10 +125,10 @@ func TestWrongInput(t *testing.T) {
 		"another architecture":  {slices.Concat(pre28, []string{"--checkpoint", resnet, "--arch", "lenet"}), "not those of lenet"},
 		"image of another size": {[]string{"--checkpoint", lenet, "--arch", "lenet", "--preprocess", "cifar10"}, "lenet cannot take 32x32 images"},
 		"class names":           {slices.Concat(good, []string{"--classes", file("classes", "a\nb\n")}), "names 2 classes, but the network has 10"},
-		"score":                 {slices.Concat(good, []string{"--score", "energy"}), "known are [iodin odin msp]"},
+		"score":                 {slices.Concat(good, []string{"--score", "energy"}), "known are iodin, odin, msp"},
 		"few images":            {slices.Concat(good, []string{"--calibrate", clothes + "[:19]"}), "at least 20 are needed"},
 		"tpr":                   {slices.Concat(good, []string{"--calibrate", clothes + "[:50]", "--tpr", "1"}), "between 0 and 1"},
-		"output folder":         {slices.Concat(good, []string{"-o", filepath.Join(dir, "no", "m.onnx")}), "write model"},
+		"output folder":         {slices.Concat(good, []string{"-o", filepath.Join(dir, "no", "m.onnx")}), "there is no folder"},
 		"words":                 {slices.Concat(good, []string{"extra"}), `unexpected argument "extra"`},
 	} {
 		t.Run(name, func(t *testing.T) {

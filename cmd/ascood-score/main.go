@@ -8,10 +8,10 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/pflag"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/preprocess"
@@ -44,8 +44,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := cli.Require(fs, "model"); err != nil {
 		return err
 	}
+	if err := cli.OnlyWith(fs, "imglist", "data-dir"); err != nil {
+		return err
+	}
 	if *batch < 0 {
 		return cli.Usagef("--batch-size %d: must be at least 1, or 0 for what suits", *batch)
+	}
+	if *output != "" {
+		if err := atomicfile.Check(*output, append(fs.Args(), *model, *imglist)...); err != nil {
+			return err
+		}
 	}
 	data, err := openImages(fs, *imglist, *dataDir)
 	if err != nil {
@@ -63,13 +71,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	defer out.Cleanup()
+	defer out.Discard()
 	failed, err := scoreAll(ctx, m, data, *batch, out, stderr)
 	if err != nil {
 		return err
 	}
-	if err := out.CloseAtomicallyReplace(); err != nil {
-		return fmt.Errorf("write scores: %w", err)
+	if err := out.Commit(); err != nil {
+		return err
 	}
 	if failed > 0 {
 		return ascood.Errorf(ascood.Invalid, "%d of %d images could not be scored; the column error says why", failed, data.Len())
@@ -94,24 +102,20 @@ func openImages(fs *pflag.FlagSet, imglist, dataDir string) (preprocess.Dataset,
 // stream.
 type output interface {
 	io.Writer
-	Cleanup() error
-	CloseAtomicallyReplace() error
+	Discard()
+	Commit() error
 }
 
 type stream struct{ io.Writer }
 
-func (stream) Cleanup() error                { return nil }
-func (stream) CloseAtomicallyReplace() error { return nil }
+func (stream) Discard()      {}
+func (stream) Commit() error { return nil }
 
 func create(path string, stdout io.Writer) (output, error) {
 	if path == "" {
 		return stream{stdout}, nil
 	}
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o644))
-	if err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "write scores: %w", err)
-	}
-	return f, nil
+	return atomicfile.Create(path)
 }
 
 // columns of the CSV. A field that an image does not have is empty.

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/google/renameio/v2"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/eval"
+	"github.com/ascood/ascood/internal/atomicfile"
 )
 
 // Plot writes PNG files into a folder: roc-SET.png with the curves of all
@@ -148,7 +148,7 @@ func savePlot(p *plot.Plot, height vg.Length, path string) error {
 	if _, err := w.WriteTo(&content); err != nil {
 		return fmt.Errorf("plot: %w", err)
 	}
-	if err := renameio.WriteFile(path, content.Bytes(), 0o644); err != nil {
+	if err := atomicfile.WriteFile(path, content.Bytes()); err != nil {
 		return ascood.Errorf(ascood.Invalid, "plots: %w", err)
 	}
 	return nil

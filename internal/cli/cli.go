@@ -95,8 +95,22 @@ func Parse(fs *pflag.FlagSet, args []string, takesWords bool) error {
 func Require(fs *pflag.FlagSet, names ...string) error {
 	for _, name := range names {
 		if !fs.Changed(name) {
-			f := fs.Lookup(name)
-			return Usagef("--%s is missing: %s", name, f.Usage)
+			_, usage := pflag.UnquoteUsage(fs.Lookup(name))
+			return Usagef("--%s is missing: %s", name, usage)
+		}
+	}
+	return nil
+}
+
+// OnlyWith reports the first of the named flags that was given without the flag
+// that gives it a meaning.
+func OnlyWith(fs *pflag.FlagSet, owner string, names ...string) error {
+	if fs.Changed(owner) {
+		return nil
+	}
+	for _, name := range names {
+		if fs.Changed(name) {
+			return Usagef("--%s has no meaning without --%s", name, owner)
 		}
 	}
 	return nil

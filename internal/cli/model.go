@@ -33,10 +33,13 @@ func OpenModel(path string, score *ScoreFlags, device string, threads int, logs 
 	return ioodin.New(model, meta, opt)
 }
 
+// mostThreads is more than any machine can use, and few enough to start.
+const mostThreads = 1024
+
 // ModelOptions returns how to run an artifact as --device and --threads say.
 func ModelOptions(device string, threads int, logs *slog.Logger) (ioodin.Options, error) {
-	if threads < 0 {
-		return ioodin.Options{}, Usagef("--threads %d: must be at least 1, or 0 for one a core", threads)
+	if threads < 0 || threads > mostThreads {
+		return ioodin.Options{}, Usagef("--threads %d: must be from 1 to %d, or 0 for one a core", threads, mostThreads)
 	}
 	on, err := ioodin.ParseDevice(device)
 	if err != nil {

@@ -44,7 +44,10 @@ func (p *PreprocessFlags) Config() (*preprocess.Config, error) {
 		return nil, Usagef("--preprocess %s already says what --%s say: give one or the other", p.preset, strings.Join(long, ", --"))
 	case p.preset != "":
 		c, err := preprocess.Preset(p.preset)
-		return &c, err
+		if err != nil {
+			return nil, Usagef("--preprocess: %w", err)
+		}
+		return &c, nil
 	case given == 0:
 		return nil, nil
 	case given < len(long):

@@ -18,9 +18,9 @@ type ScoreFlags struct {
 // AddScore defines --score, --temperature and --noise.
 func AddScore(fs *pflag.FlagSet, otherwise string) *ScoreFlags {
 	s := &ScoreFlags{fs: fs}
-	fs.StringVar(&s.method, "score", "", fmt.Sprintf("score `method`, one of %v (default: %s)", artifact.Methods(), otherwise))
-	fs.Float64Var(&s.temperature, "temperature", 0, "divides the logits, greater than 0 (default: the method's, or as exported)")
-	fs.Float64Var(&s.noise, "noise", 0, "size of the step against the gradient, not negative (default: the method's, or as exported)")
+	fs.StringVar(&s.method, "score", "", fmt.Sprintf("score `method`: %s (default: %s)", artifact.MethodNames(), otherwise))
+	fs.Float64Var(&s.temperature, "temperature", 0, "divides the logits, greater than 0 (default: the method's own, or the artifact's)")
+	fs.Float64Var(&s.noise, "noise", 0, "size of the step against the gradient, not negative (default: likewise)")
 	return s
 }
 
@@ -31,7 +31,7 @@ func (s *ScoreFlags) Apply(own artifact.Score) (artifact.Score, error) {
 	if m := artifact.Method(s.method); s.fs.Changed("score") && m != own.Method {
 		var err error
 		if score, err = artifact.DefaultScore(m); err != nil {
-			return score, err
+			return score, Usagef("--score: %w", err)
 		}
 	}
 	if s.fs.Changed("temperature") {
@@ -43,5 +43,8 @@ func (s *ScoreFlags) Apply(own artifact.Score) (artifact.Score, error) {
 		}
 		score.Noise = s.noise
 	}
-	return score, score.Validate()
+	if err := score.Validate(); err != nil {
+		return score, &usageError{err}
+	}
+	return score, nil
 }

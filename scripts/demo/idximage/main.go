@@ -12,8 +12,7 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/preprocess"
 )
@@ -45,7 +44,7 @@ func run(_ context.Context, args []string, stdout, _ io.Writer) error {
 			return err
 		}
 		fmt.Fprintf(stdout, "%s is %s\n", args[2], data.Name(i))
-		return renameio.WriteFile(args[2], file.Bytes(), 0o644)
+		return atomicfile.WriteFile(args[2], file.Bytes())
 	}
 	return fmt.Errorf("%s has no image of class %d", args[0], class)
 }
