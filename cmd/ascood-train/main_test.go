@@ -90,7 +90,7 @@ func TestResume(t *testing.T) {
 		t.Errorf("a plain classifier does not make outliers:\n%s", stderr)
 	}
 	_, stderr, status = command(t, t.Context(), "--resume", "-o", output, "--lr", "0.2", "--seed", "7", "--batch-size", "16", "--preprocess", "cifar10")
-	want := `contradicted by --lr 0.2 (the run has "0.1"), --batch-size 16 (the run has "8"), preprocessing {PreSize:32 `
+	want := `contradicted by --lr 0.2 (the run has "0.1"), --batch-size 16 (the run has "8"), preprocessing resize 32, crop 32, `
 	if status != cli.StatusUsage || !strings.Contains(stderr, want) || strings.Contains(stderr, "--seed 7 (") {
 		t.Errorf("contradicting flags: status %d, %s", status, stderr)
 	}
