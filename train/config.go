@@ -109,7 +109,7 @@ func (c Config) validateNumbers() error {
 		{"p-inv", c.PInv, c.PInv > 0 && c.PInv <= 1, "in (0, 1]"},
 		{"w", c.W, c.W >= 0, "at least 0"},
 		{"alpha-min", c.AlphaMin, c.AlphaMin >= 0, "at least 0"},
-		{"alpha-max", c.AlphaMax, c.AlphaMax >= c.AlphaMin, "at least --alpha-min"},
+		{"alpha-max", c.AlphaMax, c.AlphaMax >= 0, "at least 0"},
 		{"epochs", float64(c.Epochs), c.Epochs >= 1, "at least 1"},
 		{"batch-size", float64(c.BatchSize), c.BatchSize >= 1, "at least 1"},
 		{"lr", c.LR, c.LR >= minLR, "at least 1e-6, where the schedule ends"},
@@ -123,6 +123,9 @@ func (c Config) validateNumbers() error {
 		if !n.ok || math.IsInf(n.value, 0) {
 			return ascood.Errorf(ascood.Invalid, "--%s %g: must be %s", n.flag, n.value, n.expected)
 		}
+	}
+	if c.AlphaMin > c.AlphaMax {
+		return ascood.Errorf(ascood.Invalid, "--alpha-min %g is larger than --alpha-max %g", c.AlphaMin, c.AlphaMax)
 	}
 	return nil
 }

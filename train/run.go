@@ -24,6 +24,23 @@ type Options struct {
 	Bar      bool         // Progress is a terminal, and shows a bar as well
 }
 
+// mostThreads is beyond any use: a larger number is a slip.
+const mostThreads = 1024
+
+// Validate reports a number of threads or workers that cannot be meant, by its
+// flag. What the device and the output folder are worth shows in Run.
+func (o Options) Validate() error {
+	for _, n := range []struct {
+		flag  string
+		value int
+	}{{"threads", o.Threads}, {"workers", o.Workers}} {
+		if n.value < 0 || n.value > mostThreads {
+			return ascood.Errorf(ascood.Invalid, "--%s %d: must be from 1 to %d, or 0 for one a core", n.flag, n.value, mostThreads)
+		}
+	}
+	return nil
+}
+
 // The files of a run, in its output folder.
 const (
 	ConfigFile  = "config.json"      // the Config that is in effect, width and all
@@ -41,6 +58,9 @@ func Run(ctx context.Context, c Config, o Options) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
+	if err := o.Validate(); err != nil {
+		return err
+	}
 	if err := claim(o.Output); err != nil {
 		return err
 	}
@@ -50,6 +70,9 @@ func Run(ctx context.Context, c Config, o Options) error {
 // Resume continues the run in o.Output with its own configuration, and ends as
 // if it had never stopped. A finished run is left as it is.
 func Resume(ctx context.Context, o Options) error {
+	if err := o.Validate(); err != nil {
+		return err
+	}
 	saved, err := load(o.Output)
 	if err != nil {
 		return err

@@ -3,14 +3,21 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
+
+	"github.com/spf13/pflag"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/preprocess"
 	"github.com/ascood/ascood/presets"
 )
 
 // check reports what is missing or impossible before anything is done.
 func (f *flags) check() error {
+	if err := f.options.Validate(); err != nil {
+		return err
+	}
 	if f.resume {
 		return f.config.Validate()
 	}
@@ -19,12 +26,28 @@ func (f *flags) check() error {
 			return err
 		}
 	}
-	for _, name := range []string{"train", "val", "arch", "augment", "output"} {
-		if flag := f.Lookup(name); flag.Value.String() == "" {
-			return cli.Usagef("--%s is missing: %s", name, flag.Usage)
-		}
+	if missing := f.missing(); len(missing) > 0 {
+		return cli.Usagef("missing:\n  %s", strings.Join(missing, "\n  "))
 	}
 	return f.config.Validate()
+}
+
+// missing returns the flags without which there is no run, each with what it
+// says.
+func (f *flags) missing() []string {
+	var missing []string
+	for _, name := range []string{"train", "val", "arch", "preprocess", "augment", "output"} {
+		flag := f.Lookup(name)
+		if name == "preprocess" && f.config.Preprocess != (preprocess.Config{}) || flag.Value.String() != "" {
+			continue
+		}
+		_, usage := pflag.UnquoteUsage(flag)
+		if name == "preprocess" {
+			usage += "; or --pre-size, --image-size, --mean and --std"
+		}
+		missing = append(missing, fmt.Sprintf("--%s: %s", name, usage))
+	}
+	return missing
 }
 
 // checkPreset looks for what a preset leaves to the user, and for its images.

@@ -20,7 +20,7 @@ type flags struct {
 	options  train.Options
 	pre      *cli.PreprocessFlags
 	dataRoot string
-	seeds    []uint
+	seeds    seedList
 	resume   bool
 
 	printConfig, checkData bool // instead of training
@@ -61,8 +61,7 @@ func (f *flags) experiment() {
 	f.StringVar(&f.config.Preset, "preset", f.config.Preset, "published `experiment`: "+strings.Join(presets.Names(), ", "))
 	f.StringVar(&f.dataRoot, "data-root", "", "`folder` of the preset's lists and images, in OpenOOD's layout")
 	f.StringVarP(&f.options.Output, "output", "o", "", "`folder` for the run's files (default for a preset: below results, as the reference names it)")
-	f.UintSliceVar(&f.seeds, "seeds", nil, "make a run with each of these `seeds`, in a folder s0, s1, … of --output")
-	f.Lookup("seeds").DefValue = "" // no "(default [])" in the help
+	f.Var(&f.seeds, "seeds", "make a run with each of these `seeds`, in a folder s0, s1, … of --output")
 	f.BoolVar(&f.resume, "resume", false, "continue the run in --output with its own configuration")
 	f.BoolVar(&f.printConfig, "print-config", false, "print what would run, and where each value comes from")
 	f.BoolVar(&f.checkData, "check-data", false, "look for all lists and images of the preset")
@@ -120,8 +119,26 @@ func (f *flags) settle() error {
 	if f.Changed("seed") && len(f.seeds) > 0 {
 		return cli.Usagef("--seed %d and --seeds: give one or the other", f.config.Seed)
 	}
+	if f.config.Method == train.MethodCE {
+		if err := f.withoutASCOOD(); err != nil {
+			return err
+		}
+	}
 	if f.options.Output == "" && f.config.Preset != "" {
 		f.options.Output = f.results()
 	}
 	return nil
+}
+
+// withoutASCOOD names a flag that was given although another method does nothing
+// with it.
+func (f *flags) withoutASCOOD() error {
+	var err error
+	f.Visit(func(p *pflag.Flag) {
+		if err == nil && strings.HasPrefix(p.Usage, onlyASCOOD) {
+			err = cli.Usagef("--%s has no meaning with --method %s: leave it out, or train with --method %s",
+				p.Name, f.config.Method, train.MethodASCOOD)
+		}
+	})
+	return err
 }

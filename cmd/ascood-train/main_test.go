@@ -102,13 +102,23 @@ func TestResume(t *testing.T) {
 
 func TestFlags(t *testing.T) {
 	images := data(t)
+	t.Chdir(t.TempDir())
 	for _, test := range []struct {
 		name string
 		args []string
 		want string
 	}{
 		{"unknown flag", []string{"--speed", "9"}, "unknown flag: --speed"},
-		{"nothing", nil, "--train is missing"},
+		{"nothing", nil, "missing:\n  --train: training images: "},
+		{"all that is missing", []string{"--val", images, "--augment", "none"}, "\n  --arch: architecture: lenet, "},
+		{"preprocessing is missing", []string{"--arch", "lenet"}, "; or --pre-size, --image-size, --mean and --std\n  --augment: "},
+		{"seed twice", args(images, "run", "--seeds", "0,0"), `invalid argument "0,0" for "--seeds" flag: 0 is there twice`},
+		{"negative seed", args(images, "run", "--seeds", "-1"), `flag: want numbers from 0, such as 0,1,2`},
+		{"workers", args(images, "run", "--workers", "-1"), "--workers -1: must be from 1 to 1024, or 0 for one a core"},
+		{"threads", args(images, "run", "--threads", "-1"), "--threads -1: must be from 1 to 1024, or 0 for one a core"},
+		{"too many threads", args(images, "run", "--threads", "1025"), "--threads 1025: must be from 1 to 1024"},
+		{"strengths", args(images, "run", "--alpha-min", "400"), "--alpha-min 400 is larger than --alpha-max 300"},
+		{"flag of another method", args(images, "run", "--method", "ce", "--sigma", "3"), "--sigma has no meaning with --method ce"},
 		{"resume what", []string{"--resume"}, "--output is missing"},
 		{"nothing to resume", []string{"--resume", "-o", t.TempDir()}, "nothing to resume"},
 		{"word", []string{"now"}, `unexpected argument "now"`},
@@ -121,6 +131,9 @@ func TestFlags(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			if _, stderr, status := command(t, t.Context(), test.args...); status == 0 || !strings.Contains(stderr, test.want) {
 				t.Errorf("status %d, %q is not in %s", status, test.want, stderr)
+			}
+			if _, err := os.Stat("run"); err == nil {
+				t.Error("something was written")
 			}
 		})
 	}

@@ -400,7 +400,7 @@ func TestPresetWrongInput(t *testing.T) {
 	}{
 		{"unknown", []string{"--preset", "birds"}, `unknown preset "birds"; known are aircraft, cars, celeba, cifar10,`},
 		{"no data root", []string{"--preset", "cifar10"}, "--data-root is missing: the folder of the lists and images of preset cifar10"},
-		{"no images named", []string{"--preset", "imagenet100", "--data-root", root}, "--train is missing"},
+		{"no images named", []string{"--preset", "imagenet100", "--data-root", root}, "missing:\n  --train: training images: "},
 		{"no weights", birds, "--pretrained is missing: preset waterbirds starts from the weights of ImageNet-1k ResNet-18, torchvision's resnet18-f37072fd.pth; give their file, or none"},
 		{"missing list", []string{"--preset", "celeba", "--data-root", root, "--pretrained", "none"}, "celeba_train.txt  images_largescale/celeba/  missing: the list"},
 		{"label", []string{"--preset", "waterbirds", "--data-root", label, "--pretrained", "none"}, "waterbirds_train.txt:2: label 2: there are 2 classes, 0 to 1"},

@@ -26,7 +26,7 @@ func (f *flags) print(w io.Writer) {
 	defer table.Flush()
 	line := func(name, value string) { fmt.Fprintf(table, "  %s\t--%s %s\n", f.origin(name), name, value) }
 	f.VisitAll(func(p *pflag.Flag) {
-		if value := valueOf(p); value != "" && !f.silent(p) {
+		if value := p.Value.String(); value != "" && !f.silent(p) {
 			line(p.Name, value)
 		}
 	})
@@ -47,14 +47,6 @@ func describe(w io.Writer, p *presets.Preset, method string) {
 	if !slices.Contains(p.Methods, method) {
 		fmt.Fprintf(w, "note: it is published with --method %s, not %s\n", strings.Join(p.Methods, " or "), method)
 	}
-}
-
-// valueOf is a flag's value as it is written on a command line.
-func valueOf(p *pflag.Flag) string {
-	if list, ok := p.Value.(pflag.SliceValue); ok {
-		return strings.Join(list.GetSlice(), ",")
-	}
-	return p.Value.String()
 }
 
 // silent reports whether a flag has no meaning for the run, or is shown

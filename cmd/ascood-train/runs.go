@@ -21,14 +21,14 @@ func (f *flags) train(ctx context.Context) error {
 	}
 	output := f.options.Output
 	for _, seed := range f.seeds { // not after a day of the others
-		last := filepath.Join(output, seedFolder(uint64(seed)), train.LastFile)
+		last := filepath.Join(output, seedFolder(seed), train.LastFile)
 		if _, err := os.Lstat(last); !errors.Is(err, fs.ErrNotExist) {
 			return ascood.Errorf(ascood.Invalid, "%s is there already: leave its seed out, or continue its run with --resume", last)
 		}
 	}
 	for _, seed := range f.seeds {
 		c, o := f.config, f.options
-		c.Seed, o.Output = uint64(seed), filepath.Join(output, seedFolder(uint64(seed)))
+		c.Seed, o.Output = seed, filepath.Join(output, seedFolder(seed))
 		o.Log = o.Log.With("seed", seed)
 		if err := train.Run(ctx, c, o); err != nil {
 			return fmt.Errorf("seed %d: %w", seed, err)
