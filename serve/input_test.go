@@ -76,6 +76,8 @@ func TestWrongInput(t *testing.T) {
 	unbound.Header.Set("Content-Type", "multipart/form-data")
 	empty := raw([]byte("--x--\r\n"))
 	empty.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+	packed := raw(image)
+	packed.Header.Set("Content-Encoding", "gzip")
 	cut := form(t, file{"image", "a.png", image})
 	cut.Body = io.NopCloser(io.LimitReader(cut.Body, 250))
 
@@ -96,6 +98,7 @@ func TestWrongInput(t *testing.T) {
 		{"wrong field", form(t, file{"file", "a.png", image}), 400, "invalid", `form field "file": images are sent in fields named "image"`},
 		{"too many parts", form(t, file{"image", "a", image}, file{"image", "b", image}, file{"image", "c", image}), 413, "too_large", "more than 2 images"},
 		{"empty form", empty, 400, "invalid", `the form has no field named "image"`},
+		{"packed", packed, 415, "unsupported", `Content-Encoding "gzip" is not supported: send the image as it is`},
 		{"form cut short", cut, 400, "invalid", "the upload ended early"},
 		{"no form", broken, 400, "invalid", "the upload"},
 		{"form without boundary", unbound, 400, "invalid", "boundary"},

@@ -6,6 +6,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"strings"
 
 	"github.com/ascood/ascood"
 )
@@ -23,6 +24,9 @@ type upload struct {
 // is one. What kind of image it is shows in its content, never in a header.
 // Nothing beyond MaxBody is read, and nothing is written to disk.
 func (s *Server) readUploads(w http.ResponseWriter, r *http.Request) ([]upload, error) {
+	if err := checkEncoding(w, r); err != nil {
+		return nil, err
+	}
 	if r.ContentLength > s.config.MaxBody {
 		return nil, bodyTooLarge(s.config.MaxBody)
 	}
@@ -39,6 +43,17 @@ func (s *Server) readUploads(w http.ResponseWriter, r *http.Request) ([]upload, 
 		return nil, ascood.Errorf(ascood.Invalid, "no image: the body is empty; send an image, or a multipart form with fields named %q", fieldName)
 	}
 	return []upload{{data: data}}, nil
+}
+
+// checkEncoding refuses a body that would have to be unpacked: images are
+// compressed already, and what is packed may be a bomb.
+func checkEncoding(w http.ResponseWriter, r *http.Request) error {
+	encoding := strings.Join(r.Header.Values("Content-Encoding"), ", ")
+	if encoding == "" || strings.EqualFold(encoding, "identity") {
+		return nil
+	}
+	w.Header().Set("Accept-Encoding", "identity")
+	return ascood.Errorf(ascood.Unsupported, "Content-Encoding %.50q is not supported: send the image as it is", encoding)
 }
 
 func (s *Server) readForm(r *http.Request) ([]upload, error) {

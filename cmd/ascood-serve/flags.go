@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"time"
 
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/serve"
@@ -19,6 +20,18 @@ was trained on. The model is a file that ascood-export wrote with --calibrate.
 GET / is a page for trying it out; /livez, /readyz, /v1/models and /metrics are
 for operators. SIGINT or SIGTERM lets the requests in flight finish.
 `
+
+// Ends of the flags' ranges, beyond what any client sends or waits for.
+const (
+	mostMiB        = 16 << 10
+	leastMegapixel = 0.001
+	mostMegapixels = 10_000 // a JPEG has at most 65535x65535
+	mostImages     = 10_000
+	mostRequests   = 100_000
+	mostBatch      = 1024
+	leastTime      = time.Millisecond
+	mostTime       = 24 * time.Hour
+)
 
 type options struct {
 	model, addr string
@@ -39,14 +52,15 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	o.score = cli.AddScore(fs, "the artifact's")
 
 	c := &o.limits
-	body := fs.Int64("max-body", c.MaxBody>>20, "largest request, `MiB`")
-	pixels := fs.Float64("max-megapixels", float64(c.MaxPixels)/1e6, "largest image, `millions` of pixels by its header")
-	fs.IntVar(&c.MaxImages, "max-images", c.MaxImages, "most images in a request")
-	fs.IntVar(&c.MaxRequests, "max-requests", c.MaxRequests, "most requests in work at once; others are told to retry")
-	fs.IntVar(&c.MaxBatch, "max-batch", c.MaxBatch, "most images that share a run of the network")
-	fs.DurationVar(&c.Timeout, "timeout", c.Timeout, "longest time for a request, its upload included")
-	fs.DurationVar(&c.DrainDelay, "drain-delay", c.DrainDelay, "at shutdown, time to go on serving while /readyz fails")
-	fs.DurationVar(&c.DrainTimeout, "drain-timeout", c.DrainTimeout, "at shutdown, longest time for requests to finish")
+	mib, megapixels := int(c.MaxBody>>20), float64(c.MaxPixels)/1e6
+	fs.Var(count(&mib, mostMiB), "max-body", "largest request, `MiB`")
+	fs.Var(number(&megapixels, leastMegapixel, mostMegapixels), "max-megapixels", "largest image, `millions` of pixels by its header")
+	fs.Var(count(&c.MaxImages, mostImages), "max-images", "most images in a request")
+	fs.Var(count(&c.MaxRequests, mostRequests), "max-requests", "most requests in work at once; others are told to retry")
+	fs.Var(count(&c.MaxBatch, mostBatch), "max-batch", "most images that share a run of the network")
+	fs.Var(duration(&c.Timeout, leastTime, mostTime), "timeout", "longest time for a request, its upload included")
+	fs.Var(duration(&c.DrainDelay, 0, mostTime), "drain-delay", "at shutdown, time to go on serving while /readyz fails")
+	fs.Var(duration(&c.DrainTimeout, leastTime, mostTime), "drain-timeout", "at shutdown, longest time for requests to finish")
 	format := fs.String("log-format", "text", "`format` of the log: text or json")
 
 	if err := cli.Parse(fs, args, false); err != nil {
@@ -55,8 +69,8 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	if err := cli.Require(fs, "model"); err != nil {
 		return nil, err
 	}
-	c.MaxBody = *body << 20
-	c.MaxPixels = int(*pixels * 1e6)
+	c.MaxBody = int64(mib) << 20
+	c.MaxPixels = int(megapixels * 1e6)
 	var err error
 	if c.Logger, err = logger(*format, stderr); err != nil {
 		return nil, err
