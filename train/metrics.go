@@ -10,9 +10,8 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/atomicfile"
 )
 
 // Row is what metrics.csv says about an epoch.
@@ -80,5 +79,5 @@ func (m *metrics) append(r Row) error {
 	if err := w.WriteAll(m.records); err != nil {
 		return fmt.Errorf("%s: %w", m.path, err)
 	}
-	return renameio.WriteFile(m.path, out.Bytes(), 0o644)
+	return atomicfile.WriteFile(m.path, out.Bytes())
 }

@@ -9,11 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/google/renameio/v2"
-
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/gotorch"
+	"github.com/ascood/ascood/internal/atomicfile"
 )
 
 // details are what a checkpoint says about its training, as JSON: the
@@ -59,7 +58,7 @@ func (r *run) saveConfig() error {
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(filepath.Join(r.options.Output, ConfigFile), append(text, '\n'), 0o644)
+	return atomicfile.WriteFile(filepath.Join(r.options.Output, ConfigFile), append(text, '\n'))
 }
 
 // momentum adds the optimiser's buffers to state; there are none before the
