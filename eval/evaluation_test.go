@@ -19,7 +19,7 @@ import (
 func TestStoreIsReused(t *testing.T) {
 	e := newEvaluation(t, "temp_scaling", "ash")
 	e.Choices[1].Search = true
-	all := []string{"validation images", "OOD validation images", "search", "id", "near", "far"}
+	all := []string{"val_id", "val_ood", "search", "id", "near", "far"}
 	first := runEvaluation(t, e, all...)
 	if got := posthoc.Describe(first[0].Settings); !strings.HasPrefix(got, "temperature 1.") {
 		t.Errorf("the settings are %s", got)
@@ -32,22 +32,25 @@ func TestStoreIsReused(t *testing.T) {
 
 	e = fresh(t, e)
 	e.Far[0].Digest = "another"
-	runEvaluation(t, e, "validation images", "OOD validation images", "search", "far")
+	runEvaluation(t, e, "far")
 
 	e = fresh(t, e)
-	if err := os.WriteFile(filepath.Join(e.Store.Dir, "ash", "near.csv"), []byte("edited"), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(e.Store.Dir, "scores", "ash", "near.csv"), []byte("edited"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	runEvaluation(t, e, "validation images", "OOD validation images", "search", "near")
+	runEvaluation(t, e, "near")
 
 	e = fresh(t, e)
 	e.Network.digest = "another"
 	runEvaluation(t, e, all...)
 }
 
-// TestInterruptedEvaluationGoesOn ends one in its second set.
+// TestInterruptedEvaluationGoesOn ends one in its second set, and checks that it
+// neither learns nor searches anew.
 func TestInterruptedEvaluationGoesOn(t *testing.T) {
-	e := newEvaluation(t, "mls")
+	e := newEvaluation(t, "mls", "mds", "react", "iodin")
+	e.Train = e.ID
+	e.Choices[2].Search, e.Choices[3].Search = true, true
 	ctx, cancel := context.WithCancel(t.Context())
 	e.Progress = func(what string, _ int) (func(int), func()) {
 		if what == "near" {

@@ -41,7 +41,7 @@ func NewNetwork(m *onnx.ModelProto, d *artifact.Metadata, opt ioodin.Options) (*
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", d.Name, err)
 	}
-	return &Network{model: m, meta: d, digest: digestOf(content), opt: opt, graphs: map[string]*ioodin.Graph{}}, nil
+	return &Network{model: m, meta: d, digest: digestOf(string(content)), opt: opt, graphs: map[string]*ioodin.Graph{}}, nil
 }
 
 // Info returns what the artifact says about itself.
@@ -73,9 +73,10 @@ func (n *Network) graph(from string, values []string) (*ioodin.Graph, error) {
 	return g, nil
 }
 
-// Data returns what methods may learn from: the last layer, and sets that Collect
-// made, either nil. ctx ends what methods compute by the network later on.
-func (n *Network) Data(ctx context.Context, train, validID *posthoc.Set) (*posthoc.Data, error) {
+// Data returns what methods may learn from: the last layer, and what Collect made
+// of training and validation images, either nil. ctx ends what methods compute by
+// the network later on.
+func (n *Network) Data(ctx context.Context, train posthoc.Bank, validID *posthoc.Set) (*posthoc.Data, error) {
 	weight, bias, err := artifact.Classifier(n.model)
 	if err != nil {
 		return nil, err

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/eval/features"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/ioodin"
@@ -122,7 +123,21 @@ func openImages(t *testing.T, set string) preprocess.Dataset {
 
 func collect(t *testing.T, n *Network, set string) *posthoc.Set {
 	t.Helper()
-	s, err := n.Collect(t.Context(), openImages(t, set), ScanOptions{})
+	return collectFrom(t, n, openImages(t, set))
+}
+
+func collectFrom(t *testing.T, n *Network, d preprocess.Dataset) *posthoc.Set {
+	t.Helper()
+	to, err := features.Create("", "", d.Len())
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := n.Collect(t.Context(), d, to, ScanOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	s, err := f.Load()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,10 +161,7 @@ func TestASCOODHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := export32(t, c)
-	s, err := n.Collect(t.Context(), preprocess.Subset(openImages(t, "test_id"), []int{3, 1, 4}), ScanOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := collectFrom(t, n, preprocess.Subset(openImages(t, "test_id"), []int{3, 1, 4}))
 	d, err := n.Data(t.Context(), s, s)
 	if err != nil {
 		t.Fatal(err)

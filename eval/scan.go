@@ -8,6 +8,7 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/eval/features"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/preprocess"
@@ -101,24 +102,23 @@ func finite(v []float32) bool {
 	return !slices.ContainsFunc(v, func(x float32) bool { return x-x != 0 })
 }
 
-// Collect returns the logits and features of a dataset's images, with their
-// labels.
-func (n *Network) Collect(ctx context.Context, d preprocess.Dataset, opt ScanOptions) (*posthoc.Set, error) {
-	s := &posthoc.Set{}
+// Collect writes the logits and features of a dataset's images, with their
+// labels, and returns the file that holds them.
+func (n *Network) Collect(ctx context.Context, d preprocess.Dataset, to *features.Writer, opt ScanOptions) (*features.File, error) {
+	defer to.Discard()
 	for b, err := range n.scan(ctx, d, plan(nil), opt) {
 		if err != nil {
 			return nil, err
 		}
-		if s.Logits.Data == nil {
-			s.Logits.Data = make([]float32, 0, d.Len()*b.Logits.Cols)
-			s.Feature.Data = make([]float32, 0, d.Len()*b.Feature.Cols)
-		}
-		extend(&s.Batch, b)
+		s := &posthoc.Set{Batch: b.Batch}
 		for _, i := range b.indices {
 			s.Labels = append(s.Labels, d.Label(i))
 		}
+		if err := to.Write(s); err != nil {
+			return nil, err
+		}
 	}
-	return s, nil
+	return to.Finish()
 }
 
 // extend appends the logits and features of b.
@@ -129,7 +129,7 @@ func extend(to *posthoc.Batch, b batch) {
 
 // together is how many images methods score at once that take only logits and
 // features: comparing with a large bank is reading it once for so many.
-const together = 1024
+const together = 4096
 
 // Score scores the images of a dataset with fitted methods, in one pass over
 // them. Memory does not grow with their number, but for the scores.

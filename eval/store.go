@@ -12,7 +12,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -22,69 +21,103 @@ import (
 	"github.com/ascood/ascood/preprocess"
 )
 
-// Store keeps scores in files, METHOD/SET.csv under a folder, so that another
-// evaluation need not compute them again. Beside each stands SET.json, which says
-// what they were computed from.
+// Store keeps what an evaluation finds in files under a folder, so that another
+// one, or the same after an interruption, need not find it again:
+//
+//	features/NAME.safetensors  what methods learn from; see package features
+//	scores/METHOD.json         a method's settings, as searched or fitted
+//	scores/METHOD/SET.csv      scores; SET.json says what they were computed from
 type Store struct{ Dir string }
 
-// origin is what SET.json holds.
-type origin struct {
-	Inputs   string          `json:"inputs"`   // digest of all that the scores depend on
-	CSV      string          `json:"csv"`      // digest of SET.csv
-	Settings json.RawMessage `json:"settings"` // of the method, as found
+// settingsRecord is what METHOD.json holds.
+type settingsRecord struct {
+	Inputs   string          `json:"inputs"` // digest of what the settings depend on
+	Settings json.RawMessage `json:"settings"`
 	Trials   []Trial         `json:"trials,omitempty"`
 }
 
-// load returns the scores of a set's images by a method, if they were computed
-// from these inputs; else nil.
-func (s *Store) load(method string, set Set, inputs string) (*posthoc.Scores, origin, error) {
-	var from origin
-	text, err := os.ReadFile(s.path(method, set.Name, ".json"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, from, nil
-	}
-	if err != nil {
-		return nil, from, ascood.Errorf(ascood.Invalid, "stored scores: %w", err)
-	}
-	if err := json.Unmarshal(text, &from); err != nil || from.Inputs != inputs {
-		return nil, from, nil
-	}
-	content, err := os.ReadFile(s.path(method, set.Name, ".csv"))
-	if err != nil || digestOf(content) != from.CSV {
-		return nil, from, nil
-	}
-	scores, err := readScores(content)
-	return scores, from, err
+// scoresRecord is what SET.json holds.
+type scoresRecord struct {
+	Inputs string `json:"inputs"` // digest of all that the scores depend on
+	CSV    string `json:"csv"`    // digest of SET.csv
 }
 
-// save writes scores. It can be interrupted at any point: scores without a
-// statement of their origin count as none.
-func (s *Store) save(method string, set Set, from origin, scores posthoc.Scores) error {
+// features returns the path of a set's features.
+func (s *Store) features(name string) string {
+	return filepath.Join(s.Dir, "features", name+".safetensors")
+}
+
+func (s *Store) scores(elements ...string) string {
+	return filepath.Join(append([]string{s.Dir, "scores"}, elements...)...)
+}
+
+// loadSettings returns a method's settings, if they were found from these inputs.
+func (s *Store) loadSettings(method, inputs string) (r settingsRecord, ok bool, err error) {
+	ok, err = readRecord(s.scores(method+".json"), &r)
+	return r, ok && r.Inputs == inputs, err
+}
+
+func (s *Store) saveSettings(method, inputs string, r Result) error {
+	return writeRecord(s.scores(method+".json"), settingsRecord{inputs, json.RawMessage(r.Settings), r.Trials})
+}
+
+// loadScores returns the scores of a set's images by a method whose settings have
+// the given inputs, if that is what they were computed from; else nil.
+func (s *Store) loadScores(method string, set Set, inputs string) (*posthoc.Scores, error) {
+	var r scoresRecord
+	ok, err := readRecord(s.scores(method, set.Name+".json"), &r)
+	if !ok || r.Inputs != digestOf(inputs, set.Digest) {
+		return nil, err
+	}
+	content, err := os.ReadFile(s.scores(method, set.Name+".csv"))
+	if err != nil || digestOf(string(content)) != r.CSV {
+		return nil, nil
+	}
+	return readScores(content)
+}
+
+// saveScores can be interrupted at any point: scores without a statement of what
+// they were computed from count as none.
+func (s *Store) saveScores(method string, set Set, inputs string, scores posthoc.Scores) error {
 	var content bytes.Buffer
 	if err := WriteScores(&content, set.Images, scores); err != nil {
 		return err
 	}
-	from.CSV = digestOf(content.Bytes())
-	text, err := json.Marshal(from)
+	if err := writeStored(s.scores(method, set.Name+".csv"), content.Bytes()); err != nil {
+		return err
+	}
+	return writeRecord(s.scores(method, set.Name+".json"), scoresRecord{digestOf(inputs, set.Digest), digestOf(content.String())})
+}
+
+// readRecord reads a JSON file. ok is false if there is none, or another's.
+func readRecord(path string, to any) (ok bool, err error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, ascood.Errorf(ascood.Invalid, "stored scores: %w", err)
+	}
+	return json.Unmarshal(text, to) == nil, nil
+}
+
+func writeRecord(path string, r any) error {
+	text, err := json.Marshal(r)
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Join(s.Dir, method), 0o755); err != nil {
-		return ascood.Errorf(ascood.Invalid, "store scores: %w", err)
-	}
-	for _, file := range []struct {
-		extension string
-		content   []byte
-	}{{".csv", content.Bytes()}, {".json", append(text, '\n')}} {
-		if err := atomicfile.WriteFile(s.path(method, set.Name, file.extension), file.content); err != nil {
-			return ascood.Errorf(ascood.Invalid, "store scores: %w", err)
-		}
-	}
-	return nil
+	return writeStored(path, append(text, '\n'))
 }
 
-func (s *Store) path(method, set, extension string) string {
-	return filepath.Join(s.Dir, method, set+extension)
+// writeStored writes a file and makes the folders that it is in.
+func writeStored(path string, content []byte) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return ascood.Errorf(ascood.Invalid, "store scores: %w", err)
+	}
+	if err := atomicfile.WriteFile(path, content); err != nil {
+		return ascood.Errorf(ascood.Invalid, "store scores: %w", err)
+	}
+	return nil
 }
 
 // WriteScores writes a line for each image.
@@ -144,25 +177,33 @@ func Digest(path string, d preprocess.Dataset) (string, error) {
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func digestOf(content []byte) string {
-	sum := sha256.Sum256(content)
-	return hex.EncodeToString(sum[:])
+// digestOf identifies a sequence of texts.
+func digestOf(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		fmt.Fprintf(h, "%d %s", len(p), p)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
-// inputs is the digest of what a choice's scores of a set depend on.
-func (e *Evaluation) inputs(c Choice, s Set) (string, error) {
-	settings, err := posthoc.Settings(c.Method.Method)
-	if err != nil {
-		return "", err
-	}
-	parts := []string{e.Network.digest, s.Digest, c.Name}
+// inputs is the digest of what a choice's settings and fit depend on.
+func (e *Evaluation) inputs(c Choice) (string, error) {
+	parts := []string{e.Network.digest, c.Name}
 	if c.Search {
 		parts = append(parts, "search", e.ValidID.Digest, e.ValidOOD.Digest)
 	} else {
+		settings, err := posthoc.Settings(c.Method.Method)
+		if err != nil {
+			return "", err
+		}
 		parts = append(parts, settings)
 	}
-	if needs := c.Needs(); needs.Train || needs.ValidID {
-		parts = slices.Concat(parts, []string{e.Train.Digest, e.ValidID.Digest})
+	needs := c.Needs()
+	if needs.Train {
+		parts = append(parts, e.Train.Digest)
 	}
-	return digestOf([]byte(strings.Join(parts, "\n"))), nil
+	if needs.ValidID {
+		parts = append(parts, e.ValidID.Digest)
+	}
+	return digestOf(parts...), nil
 }

@@ -132,7 +132,7 @@ func (f *flags) evaluation(n *eval.Network) (*eval.Evaluation, error) {
 		return nil, err
 	}
 	if f.keep {
-		e.Store = &eval.Store{Dir: filepath.Join(f.output, "scores")}
+		e.Store = &eval.Store{Dir: f.output}
 	}
 	if f.preset != "" {
 		return e, f.openPreset(e)

@@ -1,21 +1,89 @@
 package posthoc
 
 import (
+	"iter"
 	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 )
 
-// bank is a large set of rows to compare images with. It is compared in tiles,
-// so that the memory needed beside it does not grow with it.
-type bank struct {
-	rows  Matrix    // as given, not copied
-	scale []float32 // that brings each row to unit length; 0 for a row of zeros
+// Bank is a set of labelled images that need not fit into memory: they come in
+// blocks, in the same order each time. Its methods may be called concurrently.
+type Bank interface {
+	Len() int
+	// Blocks yields runs of at most BlockRows images. A block's memory is the
+	// bank's own: it is not to be changed, nor kept beyond the loop's body. The
+	// first error ends the sequence.
+	Blocks() iter.Seq2[*Set, error]
 }
 
-func newBank(rows Matrix) *bank { return &bank{rows, inverseNorms(rows)} }
+// BlockRows is how many images a Bank yields at most at once. It bounds the
+// memory of what is computed in double precision or for many images at a time.
+const BlockRows = 1024
 
+// Len returns the number of images.
+func (s *Set) Len() int { return s.Logits.Rows() }
+
+// Blocks makes a set in memory a Bank.
+func (s *Set) Blocks() iter.Seq2[*Set, error] {
+	return func(yield func(*Set, error) bool) {
+		for from := 0; from < s.Len(); from += BlockRows {
+			to := min(from+BlockRows, s.Len())
+			block := &Set{
+				Batch:  Batch{Logits: s.Logits.Slice(from, to), Feature: s.Feature.Slice(from, to)},
+				Labels: s.Labels[from:to],
+			}
+			if !yield(block, nil) {
+				return
+			}
+		}
+	}
+}
+
+// tile is how many images and how many of a bank's are compared at once: their
+// product of a feature's size is computed in the first-level cache.
+const tile = 64
+
+// comparison is a tile of compare's work: some images beside some of a block.
+type comparison struct {
+	image, row int    // the first of the images, and of the block's
+	cosines    Matrix // [images,rows]; may be changed
+	scratch    []float32
+}
+
+// compare goes once through a bank and, for each of its blocks, calls visit with
+// the cosines of all images' features to the block's. prepare makes the visit of a
+// block. An image's tiles come one at a time, in the bank's order; images in
+// parallel. The memory needed does not grow with the bank.
+func compare(b Bank, images Matrix, prepare func(block *Set) (visit func(comparison))) error {
+	scale := inverseNorms(images)
+	tiles := (images.Rows() + tile - 1) / tile
+	memory := make([][2 * tile * tile]float32, tiles)
+	for block, err := range b.Blocks() {
+		if err != nil {
+			return err
+		}
+		visit, blockScale := prepare(block), inverseNorms(block.Feature)
+		parallel(tiles, func(k int) {
+			from := k * tile
+			some := images.Slice(from, min(from+tile, images.Rows()))
+			product, scratch := memory[k][:tile*tile], memory[k][tile*tile:]
+			for first := 0; first < block.Len(); first += tile {
+				cosines := products(some, block.Feature.Slice(first, min(first+tile, block.Len())), product)
+				for i := range some.Rows() {
+					for j := range cosines.Row(i) {
+						cosines.Row(i)[j] *= scale[from+i] * blockScale[first+j]
+					}
+				}
+				visit(comparison{from, first, cosines, scratch})
+			}
+		})
+	}
+	return nil
+}
+
+// inverseNorms returns what brings each row to unit length, 0 for a row of zeros.
 func inverseNorms(m Matrix) []float32 {
 	scale := make([]float32, m.Rows())
 	parallel(len(scale), func(i int) {
@@ -24,37 +92,6 @@ func inverseNorms(m Matrix) []float32 {
 		}
 	})
 	return scale
-}
-
-// tile is how many images and how many rows are compared at once: their product
-// of a feature's size is computed in the first-level cache.
-const tile = 64
-
-// comparison is a tile of compare's work.
-type comparison struct {
-	image, row int    // the first of the images and of the bank's rows
-	cosines    Matrix // [images,rows]; may be changed
-	scratch    []float32
-}
-
-// compare calls visit with the cosines of all images to all of the bank's rows.
-// An image's tiles come one at a time, in the rows' order; images in parallel.
-func (b *bank) compare(images Matrix, visit func(c comparison)) {
-	scale := inverseNorms(images)
-	parallel((images.Rows()+tile-1)/tile, func(k int) {
-		from := k * tile
-		some := images.Slice(from, min(from+tile, images.Rows()))
-		buffer, scratch := make([]float32, tile*tile), make([]float32, tile*tile)
-		for first := 0; first < b.rows.Rows(); first += tile {
-			cosines := products(some, b.rows.Slice(first, min(first+tile, b.rows.Rows())), buffer)
-			for i := range some.Rows() {
-				for j := range cosines.Row(i) {
-					cosines.Row(i)[j] *= scale[from+i] * b.scale[first+j]
-				}
-			}
-			visit(comparison{from, first, cosines, scratch})
-		}
-	})
 }
 
 // products returns the inner products of a's rows with b's, [a.Rows, b.Rows], in

@@ -16,7 +16,10 @@ func (m *DICE) Fit(d *Data) error {
 	if err := checkPercentile(m.Percentile); err != nil {
 		return err
 	}
-	mean := d.Train.Feature.columnMeans()
+	mean, err := meanFeature(d.Train)
+	if err != nil {
+		return err
+	}
 	contribution := make([]float32, len(d.Weight.Data))
 	for i, w := range d.Weight.Data {
 		contribution[i] = w * float32(mean[i%d.Weight.Cols])

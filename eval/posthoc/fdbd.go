@@ -1,8 +1,6 @@
 package posthoc
 
-import (
-	"math"
-)
+import "math"
 
 // FDBD is the distance to the decision boundaries: the sum over classes of
 // |z - z_pred| / ‖w - w_pred‖, divided by ‖h - mean(h)‖ with the mean over the
@@ -17,8 +15,10 @@ func init() { register("fdbd", func() Method { return &FDBD{} }, nil) }
 
 func (*FDBD) Needs() Needs { return Needs{Train: true} }
 
-func (m *FDBD) Fit(d *Data) error {
-	m.mean = d.Train.Feature.columnMeans()
+func (m *FDBD) Fit(d *Data) (err error) {
+	if m.mean, err = meanFeature(d.Train); err != nil {
+		return err
+	}
 	m.distances = make([][]float64, d.Classes())
 	for a := range m.distances {
 		m.distances[a] = make([]float64, d.Classes())

@@ -5,33 +5,62 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/ascood/ascood"
 )
 
-// scatter sums x·xᵀ over the rows of m, each less the centre that it belongs to,
-// and divides by their number: a biased covariance.
-func scatter(m Matrix, centre func(i int) []float64) *mat.SymDense {
-	sum := mat.NewDense(m.Cols, m.Cols, nil)
-	for from, rows := range m.blocks {
-		x := mat.NewDense(rows.Rows(), rows.Cols, nil)
-		for i := range rows.Rows() {
-			to, c := x.RawRowView(i), centre(from+i)
-			for k, v := range rows.Row(i) {
-				to[k] = float64(v) - c[k]
+// meanFeature returns the mean feature of a bank's images.
+func meanFeature(b Bank) ([]float64, error) {
+	var mean []float64
+	for block, err := range b.Blocks() {
+		if err != nil {
+			return nil, err
+		}
+		if mean == nil {
+			mean = make([]float64, block.Feature.Cols)
+		}
+		for i := range block.Len() {
+			for k, v := range block.Feature.Row(i) {
+				mean[k] += float64(v)
 			}
 		}
-		raw := x.RawMatrix()
-		blas64.Gemm(blas.Trans, blas.NoTrans, 1/float64(m.Rows()), raw, raw, 1, sum.RawMatrix())
 	}
-	symmetric := mat.NewSymDense(m.Cols, nil)
-	for i := range m.Cols {
-		for k := i; k < m.Cols; k++ {
+	floats.Scale(1/float64(b.Len()), mean)
+	return mean, nil
+}
+
+// scatter sums x·xᵀ over the features x of a bank's images, each less the centre
+// of its label, and divides by their number: a biased covariance.
+func scatter(b Bank, centre func(label int) []float64) (*mat.SymDense, error) {
+	var sum *mat.Dense
+	dim := 0
+	for block, err := range b.Blocks() {
+		if err != nil {
+			return nil, err
+		}
+		if sum == nil {
+			dim = block.Feature.Cols
+			sum = mat.NewDense(dim, dim, nil)
+		}
+		// The images are x's columns: gonum multiplies rows by rows fastest.
+		x := mat.NewDense(dim, block.Len(), nil).RawMatrix()
+		for i, label := range block.Labels {
+			c := centre(label)
+			for k, v := range block.Feature.Row(i) {
+				x.Data[k*x.Stride+i] = float64(v) - c[k]
+			}
+		}
+		blas64.Gemm(blas.NoTrans, blas.Trans, 1/float64(b.Len()), x, x, 1, sum.RawMatrix())
+	}
+	symmetric := mat.NewSymDense(dim, nil)
+	for i := range dim {
+		for k := i; k < dim; k++ {
 			symmetric.SetSym(i, k, sum.At(i, k))
 		}
 	}
-	return symmetric
+	return symmetric, nil
 }
 
 // eigen returns the eigenvalues of a covariance, rising, and the eigenvectors as
@@ -103,12 +132,16 @@ type classGaussians struct {
 	means [][]float64 // whitened; nil for a class without training images
 }
 
-func fitClassGaussians(s *Set, classes int) (*classGaussians, error) {
-	means, err := classMeans(s, classes, func(int) bool { return true })
+func fitClassGaussians(b Bank, classes int) (*classGaussians, error) {
+	means, err := classMeans(b, classes, func(*Set, int) bool { return true })
 	if err != nil {
 		return nil, err
 	}
-	w, err := whiten(scatter(s.Feature, func(i int) []float64 { return means[s.Labels[i]] }))
+	covariance, err := scatter(b, func(label int) []float64 { return means[label] })
+	if err != nil {
+		return nil, err
+	}
+	w, err := whiten(covariance)
 	if err != nil {
 		return nil, err
 	}
@@ -123,27 +156,30 @@ func fitClassGaussians(s *Set, classes int) (*classGaussians, error) {
 
 // classMeans returns the mean feature of each class by label over the images that
 // are counted, nil for a class that none of these has.
-func classMeans(s *Set, classes int, counted func(i int) bool) ([][]float64, error) {
+func classMeans(b Bank, classes int, counted func(s *Set, i int) bool) ([][]float64, error) {
 	means, counts := make([][]float64, classes), make([]float64, classes)
-	for i, label := range s.Labels {
-		if label < 0 || label >= classes {
-			return nil, ascood.Errorf(ascood.Invalid, "a training image has label %d; the classes are 0 to %d", label, classes-1)
+	for block, err := range b.Blocks() {
+		if err != nil {
+			return nil, err
 		}
-		if !counted(i) {
-			continue
-		}
-		if means[label] == nil {
-			means[label] = make([]float64, s.Feature.Cols)
-		}
-		counts[label]++
-		for k, v := range s.Feature.Row(i) {
-			means[label][k] += float64(v)
+		for i, label := range block.Labels {
+			if label < 0 || label >= classes {
+				return nil, ascood.Errorf(ascood.Invalid, "a training image has label %d; the classes are 0 to %d", label, classes-1)
+			}
+			if !counted(block, i) {
+				continue
+			}
+			if means[label] == nil {
+				means[label] = make([]float64, block.Feature.Cols)
+			}
+			counts[label]++
+			for k, v := range block.Feature.Row(i) {
+				means[label][k] += float64(v)
+			}
 		}
 	}
 	for c, mean := range means {
-		for k := range mean {
-			mean[k] /= counts[c]
-		}
+		floats.Scale(1/counts[c], mean)
 	}
 	return means, nil
 }

@@ -7,7 +7,7 @@ import "github.com/ascood/ascood"
 // Nearest Neighbors", 2022). A feature of zeros counts as at right angles to all.
 type KNN struct {
 	K    int `json:"k"`
-	bank *bank
+	bank Bank
 }
 
 func init() {
@@ -18,15 +18,12 @@ func init() {
 func (*KNN) Needs() Needs { return Needs{Train: true} }
 
 func (m *KNN) Fit(d *Data) error {
-	if err := checkNeighbours(m.K, d.Train); err != nil {
-		return err
-	}
-	m.bank = newBank(d.Train.Feature)
-	return nil
+	m.bank = d.Train
+	return checkNeighbours(m.K, d.Train)
 }
 
-func checkNeighbours(k int, train *Set) error {
-	if n := train.Feature.Rows(); k < 1 || k > n {
+func checkNeighbours(k int, train Bank) error {
+	if n := train.Len(); k < 1 || k > n {
 		return ascood.Errorf(ascood.Invalid, "k %d: must be from 1 to the number of training images, %d", k, n)
 	}
 	return nil
@@ -35,13 +32,18 @@ func checkNeighbours(k int, train *Set) error {
 func (m *KNN) Score(b *Batch) (Scores, error) {
 	s := newScores(b)
 	nearest := newLargest(len(s.Values), m.K)
-	m.bank.compare(b.Feature, func(c comparison) {
-		for i := range c.cosines.Rows() {
-			for _, v := range c.cosines.Row(i) {
-				nearest[c.image+i].add(v)
+	err := compare(m.bank, b.Feature, func(*Set) func(comparison) {
+		return func(c comparison) {
+			for i := range c.cosines.Rows() {
+				for _, v := range c.cosines.Row(i) {
+					nearest[c.image+i].add(v)
+				}
 			}
 		}
 	})
+	if err != nil {
+		return Scores{}, err
+	}
 	for i := range s.Values {
 		s.Values[i] = 2*float64(nearest[i][0]) - 2
 	}

@@ -41,15 +41,11 @@ func (t Tensor) image(i int) []float32 {
 	return t.Data[i*each : (i+1)*each]
 }
 
-// blockRows bounds the memory of what is computed in double precision or for
-// many rows at a time.
-const blockRows = 1024
-
-// blocks yields a matrix in runs of at most blockRows rows, with the first's
+// blocks yields a matrix in runs of at most BlockRows rows, with the first's
 // index.
 func (m Matrix) blocks(yield func(int, Matrix) bool) {
-	for from := 0; from < m.Rows(); from += blockRows {
-		if !yield(from, m.Slice(from, min(from+blockRows, m.Rows()))) {
+	for from := 0; from < m.Rows(); from += BlockRows {
+		if !yield(from, m.Slice(from, min(from+BlockRows, m.Rows()))) {
 			return
 		}
 	}
@@ -65,20 +61,6 @@ func (m Matrix) double(centre []float64) *mat.Dense {
 		}
 	}
 	return d
-}
-
-// columnMeans returns the mean of each column.
-func (m Matrix) columnMeans() []float64 {
-	means := make([]float64, m.Cols)
-	for i := range m.Rows() {
-		for k, v := range m.Row(i) {
-			means[k] += float64(v)
-		}
-	}
-	for k := range means {
-		means[k] /= float64(m.Rows())
-	}
-	return means
 }
 
 func doubles(v []float32) []float64 {

@@ -44,7 +44,7 @@ type Needs struct {
 type Data struct {
 	Weight  Matrix    // [C,D] of the last layer
 	Bias    []float32 // [C]
-	Train   *Set      // training images; nil if there are none
+	Train   Bank      // training images; nil if there are none
 	ValidID *Set      // in-distribution validation images; nil if there are none
 
 	// Continue computes the features [N,D] of images from a changed value of the
@@ -78,9 +78,9 @@ type Scores struct {
 func Fit(m Method, d *Data) error {
 	needs := m.Needs()
 	switch {
-	case needs.Train && (d.Train == nil || d.Train.Logits.Rows() == 0):
+	case needs.Train && (d.Train == nil || d.Train.Len() == 0):
 		return ascood.Errorf(ascood.Invalid, "it learns from training images, and there are none")
-	case needs.ValidID && (d.ValidID == nil || d.ValidID.Logits.Rows() == 0):
+	case needs.ValidID && (d.ValidID == nil || d.ValidID.Len() == 0):
 		return ascood.Errorf(ascood.Invalid, "it learns from in-distribution validation images, and there are none")
 	}
 	return m.Fit(d)

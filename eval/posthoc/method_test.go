@@ -97,7 +97,8 @@ func TestClassWithoutTrainingImages(t *testing.T) {
 	const absent = 3
 	ref := loadReference(t)
 	d := ref.data(t)
-	d.Train = without(d.Train, func(i int) bool { return d.Train.Labels[i] == absent })
+	train := ref.set(t, "train")
+	d.Train = without(train, func(i int) bool { return train.Labels[i] == absent })
 	d.ValidID = without(d.ValidID, func(i int) bool { return argmax(d.ValidID.Logits.Row(i)) == absent })
 	test := ref.set(t, "test_id")
 	for _, name := range []string{"mds", "rmds", "she", "klm"} {
@@ -143,7 +144,7 @@ func without(s *Set, drop func(i int) bool) *Set {
 
 func TestUnlabelledTrainingImages(t *testing.T) {
 	d := loadReference(t).data(t)
-	d.Train.Labels[7], d.ValidID.Labels[7] = -1, 10
+	d.Train.(*Set).Labels[7], d.ValidID.Labels[7] = -1, 10
 	for name, want := range map[string]string{"mds": "label -1", "she": "label -1", "temp_scaling": "label 10"} {
 		if err := Fit(newMethod(t, name), d); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", name, err, want)

@@ -4,9 +4,8 @@ package posthoc
 // the training images' unit(h)·E(z) (Park et al., "Nearest Neighbor Guidance for
 // Out-of-Distribution Detection", 2023).
 type NNGuide struct {
-	K        int `json:"k"`
-	bank     *bank
-	energies []float32 // of the training images
+	K    int `json:"k"`
+	bank Bank
 }
 
 func init() { register("nnguide", func() Method { return &NNGuide{K: 100} }, nil) }
@@ -14,27 +13,26 @@ func init() { register("nnguide", func() Method { return &NNGuide{K: 100} }, nil
 func (*NNGuide) Needs() Needs { return Needs{Train: true} }
 
 func (m *NNGuide) Fit(d *Data) error {
-	if err := checkNeighbours(m.K, d.Train); err != nil {
-		return err
-	}
-	m.bank = newBank(d.Train.Feature)
-	m.energies = make([]float32, d.Train.Logits.Rows())
-	for i := range m.energies {
-		m.energies[i] = float32(energy(d.Train.Logits.Row(i)))
-	}
-	return nil
+	m.bank = d.Train
+	return checkNeighbours(m.K, d.Train)
 }
 
 func (m *NNGuide) Score(b *Batch) (Scores, error) {
 	s := newScores(b)
 	guides := newLargest(len(s.Values), m.K)
-	m.bank.compare(b.Feature, func(c comparison) {
-		for i := range c.cosines.Rows() {
-			for j, v := range c.cosines.Row(i) {
-				guides[c.image+i].add(v * m.energies[c.row+j])
+	err := compare(m.bank, b.Feature, func(block *Set) func(comparison) {
+		energies := energies(block.Logits)
+		return func(c comparison) {
+			for i := range c.cosines.Rows() {
+				for j, v := range c.cosines.Row(i) {
+					guides[c.image+i].add(v * energies[c.row+j])
+				}
 			}
 		}
 	})
+	if err != nil {
+		return Scores{}, err
+	}
 	for i := range s.Values {
 		sum := 0.0
 		for _, v := range guides[i] {
@@ -43,4 +41,11 @@ func (m *NNGuide) Score(b *Batch) (Scores, error) {
 		s.Values[i] = energy(b.Logits.Row(i)) * sum / float64(m.K)
 	}
 	return s, nil
+}
+
+// energies returns E(z) of each row.
+func energies(logits Matrix) []float32 {
+	all := make([]float32, logits.Rows())
+	parallel(len(all), func(i int) { all[i] = float32(energy(logits.Row(i))) })
+	return all
 }

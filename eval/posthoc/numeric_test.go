@@ -45,20 +45,29 @@ func TestLargest(t *testing.T) {
 	}
 }
 
-// TestBankComparesAll checks tiles that do not divide the sizes.
-func TestBankComparesAll(t *testing.T) {
-	rows, images := randomMatrix(3*tile+5, 7), randomMatrix(2*tile+9, 7)
+// TestCompareAll checks tiles and blocks that do not divide the sizes.
+func TestCompareAll(t *testing.T) {
+	rows, images := randomMatrix(BlockRows+3*tile+5, 7), randomMatrix(2*tile+9, 7)
 	clear(rows.Row(4))
+	bank := &Set{Batch: Batch{Logits: rows, Feature: rows}, Labels: make([]int, rows.Rows())}
 	got := make([][]float32, images.Rows())
-	newBank(rows).compare(images, func(c comparison) {
-		for k := range c.cosines.Rows() {
-			i := c.image + k
-			if c.row != len(got[i]) {
-				t.Errorf("image %d: the tile at row %d follows row %d", i, c.row, len(got[i]))
+	first := 0 // of the block
+	err := compare(bank, images, func(block *Set) func(comparison) {
+		from := first
+		first += block.Len()
+		return func(c comparison) {
+			for k := range c.cosines.Rows() {
+				i := c.image + k
+				if from+c.row != len(got[i]) {
+					t.Errorf("image %d: the tile at row %d follows row %d", i, from+c.row, len(got[i]))
+				}
+				got[i] = append(got[i], c.cosines.Row(k)...)
 			}
-			got[i] = append(got[i], c.cosines.Row(k)...)
 		}
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	for i := range images.Rows() {
 		for j := range rows.Rows() {
 			want := 0.0

@@ -11,8 +11,7 @@ import (
 // Framework for Identifying Label Noise and Outlier Data", 2023).
 type Relation struct {
 	Power float64 `json:"power"`
-	bank  *bank
-	p     Matrix // of the training images
+	bank  Bank
 }
 
 // leastRelation is the r that counts as none.
@@ -29,8 +28,7 @@ func (m *Relation) Fit(d *Data) error {
 	if !(m.Power > 0) {
 		return ascood.Errorf(ascood.Invalid, "power %v: must be greater than 0", m.Power)
 	}
-	m.bank = newBank(d.Train.Feature)
-	m.p = probabilities(d.Train.Logits)
+	m.bank = d.Train
 	return nil
 }
 
@@ -47,18 +45,21 @@ func probabilities(logits Matrix) Matrix {
 func (m *Relation) Score(b *Batch) (Scores, error) {
 	s := newScores(b)
 	p := probabilities(b.Logits)
-	m.bank.compare(b.Feature, func(c comparison) {
-		n, rows := c.cosines.Rows(), c.cosines.Cols
-		agreement := products(p.Slice(c.image, c.image+n), m.p.Slice(c.row, c.row+rows), c.scratch)
-		for i := range n {
-			for j, v := range c.cosines.Row(i) {
-				if r := v * agreement.Row(i)[j]; r > leastRelation {
-					s.Values[c.image+i] += m.raise(float64(r))
+	err := compare(m.bank, b.Feature, func(block *Set) func(comparison) {
+		blockP := probabilities(block.Logits)
+		return func(c comparison) {
+			n, rows := c.cosines.Rows(), c.cosines.Cols
+			agreement := products(p.Slice(c.image, c.image+n), blockP.Slice(c.row, c.row+rows), c.scratch)
+			for i := range n {
+				for j, v := range c.cosines.Row(i) {
+					if r := v * agreement.Row(i)[j]; r > leastRelation {
+						s.Values[c.image+i] += m.raise(float64(r))
+					}
 				}
 			}
 		}
 	})
-	return s, nil
+	return s, err
 }
 
 func (m *Relation) raise(r float64) float64 {

@@ -18,8 +18,15 @@ func (m *RMDS) Fit(d *Data) (err error) {
 	if m.classes, err = fitClassGaussians(d.Train, d.Classes()); err != nil {
 		return err
 	}
-	mean := d.Train.Feature.columnMeans()
-	if m.all, err = whiten(scatter(d.Train.Feature, func(int) []float64 { return mean })); err != nil {
+	mean, err := meanFeature(d.Train)
+	if err != nil {
+		return err
+	}
+	covariance, err := scatter(d.Train, func(int) []float64 { return mean })
+	if err != nil {
+		return err
+	}
+	if m.all, err = whiten(covariance); err != nil {
 		return err
 	}
 	m.mean = m.all.point(mean)

@@ -14,8 +14,8 @@ func init() { register("she", func() Method { return &SHE{} }, nil) }
 func (*SHE) Needs() Needs { return Needs{Train: true} }
 
 func (m *SHE) Fit(d *Data) (err error) {
-	m.patterns, err = classMeans(d.Train, d.Classes(), func(i int) bool {
-		return argmax(d.Train.Logits.Row(i)) == d.Train.Labels[i]
+	m.patterns, err = classMeans(d.Train, d.Classes(), func(s *Set, i int) bool {
+		return argmax(s.Logits.Row(i)) == s.Labels[i]
 	})
 	return err
 }

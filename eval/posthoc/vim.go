@@ -30,32 +30,41 @@ func init() {
 func (*VIM) Needs() Needs { return Needs{Train: true} }
 
 func (m *VIM) Fit(d *Data) error {
-	features := d.Train.Feature
-	if m.Dim < 1 || m.Dim >= features.Cols {
-		return ascood.Errorf(ascood.Invalid, "dim %d: must be at least 1 and less than the feature's %d", m.Dim, features.Cols)
+	features := d.Weight.Cols
+	if m.Dim < 1 || m.Dim >= features {
+		return ascood.Errorf(ascood.Invalid, "dim %d: must be at least 1 and less than the feature's %d", m.Dim, features)
 	}
 	m.linear = d.linear()
 	var err error
 	if m.origin, err = blindSpot(m.linear); err != nil {
 		return err
 	}
-	_, vectors, err := eigen(scatter(features, func(int) []float64 { return m.origin }))
+	covariance, err := scatter(d.Train, func(int) []float64 { return m.origin })
 	if err != nil {
 		return err
 	}
-	m.residual = mat.DenseCopyOf(vectors.Slice(0, features.Cols, 0, features.Cols-m.Dim))
+	_, vectors, err := eigen(covariance)
+	if err != nil {
+		return err
+	}
+	m.residual = mat.DenseCopyOf(vectors.Slice(0, features, 0, features-m.Dim))
+	return m.match(d.Train)
+}
 
+// match sets α.
+func (m *VIM) match(b Bank) error {
 	lengths, logits := 0.0, 0.0
-	for _, h := range features.blocks {
-		for _, v := range m.lengths(h) {
-			lengths += v
+	for block, err := range b.Blocks() {
+		if err != nil {
+			return err
 		}
-		for i := range h.Rows() {
-			logits += slices.Max(m.linear.logits(doubles(h.Row(i))))
+		for i, length := range m.lengths(block.Feature) {
+			lengths += length
+			logits += slices.Max(m.linear.logits(doubles(block.Feature.Row(i))))
 		}
 	}
 	if lengths == 0 {
-		return ascood.Errorf(ascood.Invalid, "the training features lie in %d dimensions: dim %d leaves nothing of them", features.Cols, m.Dim)
+		return ascood.Errorf(ascood.Invalid, "the training features lie in fewer than %d dimensions: dim %d leaves nothing of them", len(m.origin), m.Dim)
 	}
 	m.alpha = logits / lengths
 	return nil

@@ -4,7 +4,6 @@ package atomicfile
 
 import (
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -51,10 +50,9 @@ func WriteFile(path string, data []byte) error {
 
 // File is a file in the making.
 type File struct {
-	io.Writer
+	*os.File
 	path    string
 	pending *renameio.PendingFile // nil for a device or a pipe
-	direct  *os.File
 }
 
 // Create begins to write path; a link is followed. What is written appears with
@@ -75,7 +73,7 @@ func Create(path string) (*File, error) {
 		if err != nil {
 			return nil, ascood.Errorf(ascood.Invalid, "%w", err)
 		}
-		return &File{Writer: f, path: path, direct: f}, nil
+		return &File{File: f, path: path}, nil
 	}
 	dir := filepath.Dir(path)
 	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithPermissions(0o644))
@@ -85,7 +83,7 @@ func Create(path string) (*File, error) {
 	case err != nil:
 		return nil, ascood.Errorf(ascood.Invalid, "cannot write %s: %w", path, cause(err))
 	}
-	return &File{Writer: f, path: path, pending: f}, nil
+	return &File{File: f.File, path: path, pending: f}, nil
 }
 
 // Commit makes what was written the file's content.
@@ -94,7 +92,7 @@ func (f *File) Commit() error {
 	if f.pending != nil {
 		err = f.pending.CloseAtomicallyReplace()
 	} else {
-		err = f.direct.Close()
+		err = f.Close()
 	}
 	if err != nil {
 		return ascood.Errorf(ascood.Invalid, "cannot write %s: %w", f.path, cause(err))
@@ -107,7 +105,7 @@ func (f *File) Discard() {
 	if f.pending != nil {
 		f.pending.Cleanup()
 	} else {
-		f.direct.Close()
+		f.Close()
 	}
 }
 

@@ -1,0 +1,117 @@
+package features
+
+import (
+	"encoding/binary"
+	"os"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/internal/atomicfile"
+)
+
+// Writer writes a File as the images come.
+type Writer struct {
+	layout
+	path    string // "" for a temporary file
+	inputs  string
+	file    *os.File
+	pending *atomicfile.File // of file, unless it is temporary
+	written int              // images
+}
+
+// Create begins a file of so many images that were computed from the inputs. It
+// appears at path with Finish. With path empty it has no name, and its room is
+// free again when it is closed or the process ends.
+func Create(path, inputs string, images int) (*Writer, error) {
+	w := &Writer{layout: layout{images: images}, path: path, inputs: inputs}
+	var err error
+	if path == "" {
+		w.file, err = createTemporary()
+		return w, err
+	}
+	if w.pending, err = atomicfile.Create(path); err != nil {
+		return nil, err
+	}
+	w.file = w.pending.File
+	return w, nil
+}
+
+func createTemporary() (*os.File, error) {
+	f, err := os.CreateTemp("", "ascood-features-*")
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "features: %w", err)
+	}
+	if err := os.Remove(f.Name()); err != nil {
+		f.Close()
+		return nil, ascood.Errorf(ascood.Invalid, "features: %w", err)
+	}
+	return f, nil
+}
+
+// Write appends images, at least one.
+func (w *Writer) Write(s *posthoc.Set) error {
+	if err := w.write(s); err != nil {
+		where := w.path
+		if where == "" {
+			where = os.TempDir() + " (TMPDIR names another folder)"
+		}
+		return ascood.Errorf(ascood.Invalid, "write features of %d images to %s: %w", w.images, where, err)
+	}
+	return nil
+}
+
+func (w *Writer) write(s *posthoc.Set) error {
+	if w.written == 0 {
+		w.dim, w.classes = s.Feature.Cols, s.Logits.Cols
+		header, err := w.encode(w.inputs)
+		if err != nil {
+			return err
+		}
+		if _, err := w.file.WriteAt(header, 0); err != nil {
+			return err
+		}
+	}
+	labels := make([]int64, s.Len())
+	for i, label := range s.Labels {
+		labels[i] = int64(label)
+	}
+	for _, rows := range []struct {
+		values any
+		at     int
+	}{{s.Feature.Data, w.feature(w.written)}, {s.Logits.Data, w.logits(w.written)}, {labels, w.label(w.written)}} {
+		content, err := binary.Append(nil, binary.LittleEndian, rows.values)
+		if err != nil {
+			return err
+		}
+		if _, err := w.file.WriteAt(content, int64(rows.at)); err != nil {
+			return err
+		}
+	}
+	w.written += s.Len()
+	return nil
+}
+
+// Finish ends the writing, once all images have come, and opens the file.
+func (w *Writer) Finish() (*File, error) {
+	if w.written != w.images {
+		return nil, ascood.Errorf(ascood.Internal, "features of %d images, %d were announced", w.written, w.images)
+	}
+	if w.pending == nil {
+		f := &File{file: w.file, layout: w.layout, inputs: w.inputs}
+		w.file = nil
+		return f, nil
+	}
+	if err := w.pending.Commit(); err != nil {
+		return nil, err
+	}
+	return Open(w.path)
+}
+
+// Discard drops what was written; after Finish it does nothing.
+func (w *Writer) Discard() {
+	if w.pending != nil {
+		w.pending.Discard()
+	} else if w.file != nil {
+		w.file.Close()
+	}
+}

@@ -1,0 +1,251 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/eval/features"
+	"github.com/ascood/ascood/eval/posthoc"
+)
+
+// Names of the sets that methods learn from, in files and to the user.
+const (
+	trainName    = "train"
+	validIDName  = "val_id"
+	validOODName = "val_ood"
+)
+
+// work is what is left to do of a choice.
+type work struct {
+	Choice
+	inputs  string // digest of what the settings and the fit depend on
+	settled bool   // the settings are those of the store
+	missing []bool // of each set, whether it is to be scored
+}
+
+func (w work) any() bool { return slices.Contains(w.missing, true) }
+
+// recall returns what the store has of each choice, and what is left to do.
+func (e *Evaluation) recall() ([]Result, []work, error) {
+	results, todo := make([]Result, len(e.Choices)), make([]work, len(e.Choices))
+	for i, c := range e.Choices {
+		results[i] = Result{Method: c.Name, Scores: make([]posthoc.Scores, len(e.Sets()))}
+		todo[i] = work{Choice: c, missing: slices.Repeat([]bool{true}, len(e.Sets()))}
+		if e.Store == nil {
+			continue
+		}
+		if err := e.recallChoice(&todo[i], &results[i]); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", c.Name, err)
+		}
+	}
+	return results, todo, nil
+}
+
+// recallChoice takes from the store the settings of a choice, which need no
+// search then, and its scores.
+func (e *Evaluation) recallChoice(w *work, r *Result) error {
+	var err error
+	if w.inputs, err = e.inputs(w.Choice); err != nil {
+		return err
+	}
+	found, ok, err := e.Store.loadSettings(w.Name, w.inputs)
+	if !ok || err != nil {
+		return err
+	}
+	r.Settings, r.Trials = string(found.Settings), found.Trials
+	w.settled, w.Search = true, false
+	if w.Method.Method, err = posthoc.New(w.Name); err != nil {
+		return err
+	}
+	if err := posthoc.Configure(w.Method.Method, r.Settings); err != nil {
+		return err
+	}
+	for k, s := range e.Sets() {
+		scores, err := e.Store.loadScores(w.Name, s, w.inputs)
+		if err != nil {
+			return err
+		}
+		if scores != nil {
+			r.Scores[k], w.missing[k] = *scores, false
+		}
+	}
+	return nil
+}
+
+// fit returns the methods that have sets to score, ready to, in the place of their
+// choices, and notes their settings. done is to be called when they have scored.
+func (e *Evaluation) fit(ctx context.Context, todo []work, results []Result) (methods []Method, done func(), err error) {
+	var needed []Choice
+	for _, w := range todo {
+		if w.any() {
+			needed = append(needed, w.Choice)
+		}
+	}
+	m, err := e.gather(ctx, needed)
+	if err != nil {
+		return nil, nil, err
+	}
+	if methods, err = e.settle(ctx, todo, m, results); err != nil {
+		m.close()
+		return nil, nil, err
+	}
+	return methods, m.close, nil
+}
+
+// settle finds the settings of the methods that have sets to score, and fits them.
+func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, results []Result) ([]Method, error) {
+	best, err := e.search(ctx, todo, from, results)
+	if err != nil {
+		return nil, err
+	}
+	methods := make([]Method, len(todo))
+	for i, w := range todo {
+		if !w.any() {
+			continue
+		}
+		methods[i] = w.Method
+		if w.Search {
+			methods[i] = best[w.Name]
+		} else if err := posthoc.Fit(w.Method.Method, from.Data); err != nil {
+			return nil, fmt.Errorf("%s: %w", w.Name, err)
+		}
+		if w.settled {
+			continue
+		}
+		if results[i].Settings, err = posthoc.Settings(methods[i].Method); err != nil {
+			return nil, err
+		}
+		if e.Store == nil {
+			continue
+		}
+		if err := e.Store.saveSettings(w.Name, w.inputs, results[i]); err != nil {
+			return nil, err
+		}
+	}
+	return methods, nil
+}
+
+// search returns the best settings of the methods that are to be searched, by
+// name, and notes the trials.
+func (e *Evaluation) search(ctx context.Context, todo []work, from *material, results []Result) (map[string]Method, error) {
+	var names []string
+	for _, w := range todo {
+		if w.any() && w.Search {
+			names = append(names, w.Name)
+		}
+	}
+	if len(names) == 0 {
+		return nil, nil
+	}
+	opt, finish := e.scan("search", from.ID.Len()+from.OOD.Len())
+	defer finish()
+	methods, trials, err := e.Network.Search(ctx, names, from.Data, from.Validation, opt)
+	if err != nil {
+		return nil, err
+	}
+	best := map[string]Method{}
+	for k, m := range methods {
+		best[m.Name] = m
+		i := slices.IndexFunc(results, func(r Result) bool { return r.Method == m.Name })
+		results[i].Trials = trials[k]
+	}
+	return best, nil
+}
+
+// Learns reports which of Train, ValidID and ValidOOD the choices need.
+func (e *Evaluation) Learns() (train, validID, validOOD bool) { return learns(e.Choices) }
+
+func learns(choices []Choice) (train, validID, validOOD bool) {
+	for _, c := range choices {
+		needs := c.Needs()
+		train = train || needs.Train
+		validID = validID || needs.ValidID || c.Search
+		validOOD = validOOD || c.Search
+	}
+	return train, validID, validOOD
+}
+
+// material is what methods learn from and settings are searched on.
+type material struct {
+	*posthoc.Data
+	Validation
+	bank *features.File // behind Data.Train; nil if no method needs it
+}
+
+func (m *material) close() {
+	if m.bank != nil {
+		m.bank.Close()
+	}
+}
+
+// gather takes the images through the network that one of the choices learns from.
+func (e *Evaluation) gather(ctx context.Context, choices []Choice) (*material, error) {
+	train, validID, validOOD := learns(choices)
+	m := &material{Validation: Validation{ID: e.ValidID.Images, OOD: e.ValidOOD.Images}}
+	var bank posthoc.Bank
+	var err error
+	if train {
+		if m.bank, err = e.collect(ctx, trainName, e.Train); err != nil {
+			return nil, err
+		}
+		bank = m.bank
+	}
+	if validID {
+		m.IDSet, err = e.load(ctx, validIDName, e.ValidID)
+	}
+	if err == nil && validOOD {
+		m.OODSet, err = e.load(ctx, validOODName, e.ValidOOD)
+	}
+	if err == nil {
+		m.Data, err = e.Network.Data(ctx, bank, m.IDSet)
+	}
+	if err != nil {
+		m.close()
+		return nil, err
+	}
+	return m, nil
+}
+
+// collect returns the features of a set, from the store if it has them.
+func (e *Evaluation) collect(ctx context.Context, name string, s Set) (*features.File, error) {
+	path, inputs := "", ""
+	if e.Store != nil {
+		path, inputs = e.Store.features(name), digestOf(e.Network.digest, s.Digest)
+		if f, err := features.Open(path); err == nil {
+			if f.Inputs() == inputs {
+				return f, nil
+			}
+			f.Close()
+		}
+	}
+	if path != "" {
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return nil, ascood.Errorf(ascood.Invalid, "store features: %w", err)
+		}
+	}
+	to, err := features.Create(path, inputs, s.Images.Len())
+	if err != nil {
+		return nil, err
+	}
+	opt, finish := e.scan(name, s.Images.Len())
+	defer finish()
+	f, err := e.Network.Collect(ctx, s.Images, to, opt)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
+}
+
+// load is collect for a set that fits into memory.
+func (e *Evaluation) load(ctx context.Context, name string, s Set) (*posthoc.Set, error) {
+	f, err := e.collect(ctx, name, s)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return f.Load()
+}
