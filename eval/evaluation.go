@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/preprocess"
 )
 
@@ -43,9 +42,9 @@ type Evaluation struct {
 // Result is what an evaluation finds of one method.
 type Result struct {
 	Method   string
-	Settings string           // a JSON object
-	Trials   []Trial          // of the search; nil without one
-	Scores   []posthoc.Scores // of each of Sets
+	Settings string   // a JSON object
+	Trials   []Trial  // of the search; nil without one
+	Scores   []Scores // of each of Sets
 	Table    []Row
 }
 

@@ -33,7 +33,7 @@ func (w work) any() bool { return slices.Contains(w.missing, true) }
 func (e *Evaluation) recall() ([]Result, []work, error) {
 	results, todo := make([]Result, len(e.Choices)), make([]work, len(e.Choices))
 	for i, c := range e.Choices {
-		results[i] = Result{Method: c.Name, Scores: make([]posthoc.Scores, len(e.Sets()))}
+		results[i] = Result{Method: c.Name, Scores: make([]Scores, len(e.Sets()))}
 		todo[i] = work{Choice: c, missing: slices.Repeat([]bool{true}, len(e.Sets()))}
 		if e.Store == nil {
 			continue

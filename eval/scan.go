@@ -133,9 +133,9 @@ const together = 4096
 
 // Score scores the images of a dataset with fitted methods, in one pass over
 // them. Memory does not grow with their number, but for the scores.
-func (n *Network) Score(ctx context.Context, d preprocess.Dataset, methods []Method, opt ScanOptions) ([]posthoc.Scores, error) {
+func (n *Network) Score(ctx context.Context, d preprocess.Dataset, methods []Method, opt ScanOptions) ([]Scores, error) {
 	runs := plan(methods)
-	p := &pass{methods: methods, scores: make([]posthoc.Scores, len(methods)), data: d}
+	p := newPass(methods, d)
 	for b, err := range n.scan(ctx, d, runs, opt) {
 		if err != nil {
 			return nil, err
@@ -154,13 +154,16 @@ func (n *Network) Score(ctx context.Context, d preprocess.Dataset, methods []Met
 			return nil, err
 		}
 	}
-	return p.scores, p.flush()
+	if err := p.flush(); err != nil {
+		return nil, err
+	}
+	return p.results(), nil
 }
 
 // ScoreSet scores images whose logits and features have been collected. The
 // methods must need nothing else.
-func ScoreSet(s *posthoc.Set, d preprocess.Dataset, methods []Method) ([]posthoc.Scores, error) {
-	p := &pass{methods: methods, scores: make([]posthoc.Scores, len(methods)), data: d}
+func ScoreSet(s *posthoc.Set, d preprocess.Dataset, methods []Method) ([]Scores, error) {
+	p := newPass(methods, d)
 	for from := 0; from < s.Logits.Rows(); from += together {
 		to := min(from+together, s.Logits.Rows())
 		p.waiting = posthoc.Batch{Logits: s.Logits.Slice(from, to), Feature: s.Feature.Slice(from, to)}
@@ -168,15 +171,35 @@ func ScoreSet(s *posthoc.Set, d preprocess.Dataset, methods []Method) ([]posthoc
 			return nil, err
 		}
 	}
-	return p.scores, nil
+	return p.results(), nil
+}
+
+// Scores are the answers for a set's images, one by one.
+type Scores struct {
+	Values      []float64 // the method's
+	Predictions []int     // the network's classes
 }
 
 // pass gathers the scores of a dataset's images.
 type pass struct {
-	methods []Method
-	scores  []posthoc.Scores
-	data    preprocess.Dataset
-	waiting posthoc.Batch // logits and features not yet scored
+	methods     []Method
+	scores      [][]float64 // of each method
+	predictions []int
+	data        preprocess.Dataset
+	waiting     posthoc.Batch // logits and features not yet scored
+}
+
+func newPass(methods []Method, d preprocess.Dataset) *pass {
+	return &pass{methods: methods, scores: make([][]float64, len(methods)), data: d}
+}
+
+// results returns the scores of each method. They share the predictions.
+func (p *pass) results() []Scores {
+	all := make([]Scores, len(p.methods))
+	for i, values := range p.scores {
+		all[i] = Scores{values, p.predictions}
+	}
+	return all
 }
 
 // keep holds a batch back until there are enough images to score together.
@@ -200,6 +223,9 @@ func (p *pass) flush() error {
 			}
 		}
 	}
+	for i := range p.waiting.Logits.Rows() {
+		p.predictions = append(p.predictions, p.waiting.Prediction(i))
+	}
 	p.waiting = posthoc.Batch{}
 	return nil
 }
@@ -210,11 +236,9 @@ func (p *pass) score(i int, b *posthoc.Batch) error {
 	if err != nil {
 		return ascood.Errorf(ascood.CodeOf(err), "%s: %w", p.methods[i].Name, err)
 	}
-	s := &p.scores[i]
-	if at := slices.IndexFunc(got.Values, math.IsNaN); at >= 0 {
-		return ascood.Errorf(ascood.Invalid, "%s gives %s a score that is not a number", p.methods[i].Name, p.data.Name(len(s.Values)+at))
+	if at := slices.IndexFunc(got, math.IsNaN); at >= 0 {
+		return ascood.Errorf(ascood.Invalid, "%s gives %s a score that is not a number", p.methods[i].Name, p.data.Name(len(p.scores[i])+at))
 	}
-	s.Values = append(s.Values, got.Values...)
-	s.Predictions = append(s.Predictions, got.Predictions...)
+	p.scores[i] = append(p.scores[i], got...)
 	return nil
 }

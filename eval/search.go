@@ -54,7 +54,7 @@ func (n *Network) Search(ctx context.Context, names []string, d *posthoc.Data, v
 			}
 		}
 	}
-	if err := fromSets.try(trials, func(methods []Method) (id, ood []posthoc.Scores, err error) {
+	if err := fromSets.try(trials, func(methods []Method) (id, ood []Scores, err error) {
 		if id, err = ScoreSet(v.IDSet, v.ID, methods); err == nil {
 			ood, err = ScoreSet(v.OODSet, v.OOD, methods)
 		}
@@ -62,7 +62,7 @@ func (n *Network) Search(ctx context.Context, names []string, d *posthoc.Data, v
 	}); err != nil {
 		return nil, nil, err
 	}
-	if err := fromImages.try(trials, func(methods []Method) (id, ood []posthoc.Scores, err error) {
+	if err := fromImages.try(trials, func(methods []Method) (id, ood []Scores, err error) {
 		if id, err = n.Score(ctx, v.ID, methods, opt); err == nil {
 			ood, err = n.Score(ctx, v.OOD, methods, opt)
 		}
@@ -83,7 +83,7 @@ type candidate struct {
 type candidates []candidate
 
 // try scores the candidates and notes their AUROC.
-func (c candidates) try(trials [][]Trial, score func([]Method) (id, ood []posthoc.Scores, err error)) error {
+func (c candidates) try(trials [][]Trial, score func([]Method) (id, ood []Scores, err error)) error {
 	if len(c) == 0 {
 		return nil
 	}

@@ -63,7 +63,7 @@ func (s *Store) saveSettings(method, inputs string, r Result) error {
 
 // loadScores returns the scores of a set's images by a method whose settings have
 // the given inputs, if that is what they were computed from; else nil.
-func (s *Store) loadScores(method string, set Set, inputs string) (*posthoc.Scores, error) {
+func (s *Store) loadScores(method string, set Set, inputs string) (*Scores, error) {
 	var r scoresRecord
 	ok, err := readRecord(s.scores(method, set.Name+".json"), &r)
 	if !ok || r.Inputs != digestOf(inputs, set.Digest) {
@@ -78,7 +78,7 @@ func (s *Store) loadScores(method string, set Set, inputs string) (*posthoc.Scor
 
 // saveScores can be interrupted at any point: scores without a statement of what
 // they were computed from count as none.
-func (s *Store) saveScores(method string, set Set, inputs string, scores posthoc.Scores) error {
+func (s *Store) saveScores(method string, set Set, inputs string, scores Scores) error {
 	var content bytes.Buffer
 	if err := WriteScores(&content, set.Images, scores); err != nil {
 		return err
@@ -121,7 +121,7 @@ func writeStored(path string, content []byte) error {
 }
 
 // WriteScores writes a line for each image.
-func WriteScores(w io.Writer, d preprocess.Dataset, s posthoc.Scores) error {
+func WriteScores(w io.Writer, d preprocess.Dataset, s Scores) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{"image", "label", "prediction", "score"})
 	for i, v := range s.Values {
@@ -132,12 +132,12 @@ func WriteScores(w io.Writer, d preprocess.Dataset, s posthoc.Scores) error {
 }
 
 // readScores reads what WriteScores wrote.
-func readScores(content []byte) (*posthoc.Scores, error) {
+func readScores(content []byte) (*Scores, error) {
 	rows, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
 	if err != nil {
 		return nil, fmt.Errorf("stored scores: %w", err)
 	}
-	s := &posthoc.Scores{}
+	s := &Scores{}
 	for _, row := range rows[1:] {
 		prediction, err := strconv.Atoi(row[2])
 		if err != nil {

@@ -75,6 +75,10 @@ func TestReferenceTables(t *testing.T) {
 		if got := [2]string{rows[1][1], rows[1][2]}; got != want[name] {
 			t.Errorf("%s has FPR@95 and AUROC %v, want %v", name, got, want[name])
 		}
+		// The accuracy is the network's, whatever a method makes of its logits.
+		if got := rows[1][5]; got != "80.00" { // of the reference's logits
+			t.Errorf("%s has ACC %s, want 80.00", name, got)
+		}
 	}
 }
 

@@ -33,7 +33,7 @@ func (m *ASH) Fit(d *Data) error {
 	return checkShaping(m.Percentile, d.Weight.Cols)
 }
 
-func (m *ASH) Score(b *Batch) (Scores, error) {
+func (m *ASH) Score(b *Batch) ([]float64, error) {
 	return m.linear.scoreChanged(b, func(h []float64) {
 		sum, top := floats.Sum(h), strongest(h, m.Percentile)
 		clear(h)

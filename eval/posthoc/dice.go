@@ -35,6 +35,6 @@ func (m *DICE) Fit(d *Data) error {
 	return nil
 }
 
-func (m *DICE) Score(b *Batch) (Scores, error) {
+func (m *DICE) Score(b *Batch) ([]float64, error) {
 	return m.masked.scoreChanged(b, func([]float64) {})
 }

@@ -14,7 +14,7 @@ func (*EBO) Needs() Needs { return Needs{} }
 
 func (m *EBO) Fit(*Data) error { return checkTemperature(m.Temperature) }
 
-func (m *EBO) Score(b *Batch) (Scores, error) {
+func (m *EBO) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(z, _ []float32) float64 {
 		scaled := doubles(z)
 		for i := range scaled {

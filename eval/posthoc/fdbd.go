@@ -31,7 +31,7 @@ func (m *FDBD) Fit(d *Data) (err error) {
 	return nil
 }
 
-func (m *FDBD) Score(b *Batch) (Scores, error) {
+func (m *FDBD) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(z, h []float32) float64 {
 		pred, sum := argmax(z), 0.0
 		for c, v := range z {

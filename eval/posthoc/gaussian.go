@@ -196,10 +196,10 @@ func (g *classGaussians) nearest(h []float64) float64 {
 }
 
 // scoreBlocks scores images a block at a time, to bound memory.
-func scoreBlocks(b *Batch, score func(h Matrix, values []float64)) (Scores, error) {
-	s := newScores(b)
+func scoreBlocks(b *Batch, score func(h Matrix, values []float64)) ([]float64, error) {
+	scores := make([]float64, b.Feature.Rows())
 	for from, h := range b.Feature.blocks {
-		score(h, s.Values[from:from+h.Rows()])
+		score(h, scores[from:from+h.Rows()])
 	}
-	return s, nil
+	return scores, nil
 }

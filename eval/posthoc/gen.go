@@ -36,7 +36,7 @@ func (m *GEN) Fit(*Data) error {
 	return nil
 }
 
-func (m *GEN) Score(b *Batch) (Scores, error) {
+func (m *GEN) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(z, _ []float32) float64 {
 		p := softmax(z, 1)
 		slices.Sort(p)

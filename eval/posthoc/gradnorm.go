@@ -18,7 +18,7 @@ func (m *GradNorm) Fit(d *Data) error {
 	return nil
 }
 
-func (m *GradNorm) Score(b *Batch) (Scores, error) {
+func (m *GradNorm) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(_, h []float32) float64 {
 		z := m.linear.logits(doubles(h))
 		total, classes := energy(z), float64(len(z))

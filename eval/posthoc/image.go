@@ -21,22 +21,12 @@ func parallel(n int, work func(i int)) {
 }
 
 // scoreImages scores each image by its logits and feature alone.
-func scoreImages(b *Batch, score func(z, h []float32) float64) (Scores, error) {
-	s := newScores(b)
-	parallel(len(s.Values), func(i int) {
-		s.Values[i] = score(b.Logits.Row(i), b.Feature.Row(i))
+func scoreImages(b *Batch, score func(z, h []float32) float64) ([]float64, error) {
+	scores := make([]float64, b.Logits.Rows())
+	parallel(len(scores), func(i int) {
+		scores[i] = score(b.Logits.Row(i), b.Feature.Row(i))
 	})
-	return s, nil
-}
-
-// newScores has the network's predictions, and scores of 0.
-func newScores(b *Batch) Scores {
-	n := b.Logits.Rows()
-	s := Scores{Values: make([]float64, n), Predictions: make([]int, n)}
-	for i := range n {
-		s.Predictions[i] = argmax(b.Logits.Row(i))
-	}
-	return s
+	return scores, nil
 }
 
 // linear is the classifier's last layer, z = Wh + b.
@@ -57,15 +47,11 @@ func (l linear) logits(h []float64) []float64 {
 }
 
 // scoreChanged scores each image by the energy of the logits of its changed
-// feature, and predicts by them.
-func (l linear) scoreChanged(b *Batch, change func(h []float64)) (Scores, error) {
-	n := b.Feature.Rows()
-	s := Scores{Values: make([]float64, n), Predictions: make([]int, n)}
-	parallel(n, func(i int) {
-		h := doubles(b.Feature.Row(i))
+// feature.
+func (l linear) scoreChanged(b *Batch, change func(h []float64)) ([]float64, error) {
+	return scoreImages(b, func(_, feature []float32) float64 {
+		h := doubles(feature)
 		change(h)
-		z := l.logits(h)
-		s.Values[i], s.Predictions[i] = energy(z), argmax(z)
+		return energy(l.logits(h))
 	})
-	return s, nil
 }

@@ -22,10 +22,9 @@ func (m *KLM) Fit(d *Data) error {
 	}
 	counts := make([]float64, d.Classes())
 	for i := range d.ValidID.Logits.Rows() {
-		z := d.ValidID.Logits.Row(i)
-		c := argmax(z)
+		c := d.ValidID.Prediction(i)
 		counts[c]++
-		for k, v := range softmax(z, 1) {
+		for k, v := range softmax(d.ValidID.Logits.Row(i), 1) {
 			m.templates[c][k] += v
 		}
 	}
@@ -40,7 +39,7 @@ func (m *KLM) Fit(d *Data) error {
 	return nil
 }
 
-func (m *KLM) Score(b *Batch) (Scores, error) {
+func (m *KLM) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(z, _ []float32) float64 {
 		p, nearest := softmax(z, 1), math.Inf(1)
 		for _, q := range m.templates {

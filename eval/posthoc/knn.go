@@ -29,9 +29,8 @@ func checkNeighbours(k int, train Bank) error {
 	return nil
 }
 
-func (m *KNN) Score(b *Batch) (Scores, error) {
-	s := newScores(b)
-	nearest := newLargest(len(s.Values), m.K)
+func (m *KNN) Score(b *Batch) ([]float64, error) {
+	nearest := newLargest(b.Feature.Rows(), m.K)
 	err := compare(m.bank, b.Feature, func(*Set) func(comparison) {
 		return func(c comparison) {
 			for i := range c.cosines.Rows() {
@@ -42,10 +41,11 @@ func (m *KNN) Score(b *Batch) (Scores, error) {
 		}
 	})
 	if err != nil {
-		return Scores{}, err
+		return nil, err
 	}
-	for i := range s.Values {
-		s.Values[i] = 2*float64(nearest[i][0]) - 2
+	scores := make([]float64, len(nearest))
+	for i := range scores {
+		scores[i] = 2*float64(nearest[i][0]) - 2
 	}
-	return s, nil
+	return scores, nil
 }

@@ -19,7 +19,7 @@ func (m *MDS) Fit(d *Data) (err error) {
 	return err
 }
 
-func (m *MDS) Score(b *Batch) (Scores, error) {
+func (m *MDS) Score(b *Batch) ([]float64, error) {
 	return scoreBlocks(b, func(h Matrix, values []float64) {
 		white := m.classes.apply(h)
 		for i := range values {

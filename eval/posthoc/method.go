@@ -25,8 +25,9 @@ type Method interface {
 	Needs() Needs
 	// Fit learns what the score depends on; it is called once, before Score.
 	Fit(d *Data) error
-	// Score may be called from several goroutines at once.
-	Score(b *Batch) (Scores, error)
+	// Score returns the images' scores. It may be called from several goroutines
+	// at once.
+	Score(b *Batch) ([]float64, error)
 }
 
 // Needs is what a method works from besides logits and features.
@@ -62,16 +63,13 @@ type Batch struct {
 	Graph   map[string]Tensor // the values that Needs named
 }
 
+// Prediction returns the class of image i's largest logit.
+func (b *Batch) Prediction(i int) int { return argmax(b.Logits.Row(i)) }
+
 // Set is a batch of labelled images.
 type Set struct {
 	Batch
 	Labels []int // [N]
-}
-
-// Scores are a method's answers, image by image.
-type Scores struct {
-	Values      []float64
-	Predictions []int // the class; a method that changes the logits may change it
 }
 
 // Fit checks that d holds what the method needs, and fits it.

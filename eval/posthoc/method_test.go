@@ -99,7 +99,7 @@ func TestClassWithoutTrainingImages(t *testing.T) {
 	d := ref.data(t)
 	train := ref.set(t, "train")
 	d.Train = without(train, func(i int) bool { return train.Labels[i] == absent })
-	d.ValidID = without(d.ValidID, func(i int) bool { return argmax(d.ValidID.Logits.Row(i)) == absent })
+	d.ValidID = without(d.ValidID, func(i int) bool { return d.ValidID.Prediction(i) == absent })
 	test := ref.set(t, "test_id")
 	for _, name := range []string{"mds", "rmds", "she", "klm"} {
 		m := newMethod(t, name)
@@ -111,11 +111,11 @@ func TestClassWithoutTrainingImages(t *testing.T) {
 			t.Fatal(err)
 		}
 		lost, kept := 0.0, 0.0 // mean scores
-		for i, v := range scores.Values {
+		for i, v := range scores {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
 				t.Fatalf("%s: image %d scores %v", name, i, v)
 			}
-			if scores.Predictions[i] == absent {
+			if test.Prediction(i) == absent {
 				lost += v / 20
 				if name == "she" && v != 0 {
 					t.Errorf("she scores %v for a class without pattern, want 0", v)
@@ -186,8 +186,8 @@ func TestFeaturesOfZeros(t *testing.T) {
 			t.Fatal(err)
 		}
 		s, err := m.Score(zeros)
-		if err != nil || math.IsNaN(s.Values[0]) || math.IsInf(s.Values[0], 0) {
-			t.Errorf("%s scores %v (%v)", name, s.Values, err)
+		if err != nil || math.IsNaN(s[0]) || math.IsInf(s[0], 0) {
+			t.Errorf("%s scores %v (%v)", name, s, err)
 		}
 	}
 }

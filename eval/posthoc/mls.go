@@ -8,6 +8,6 @@ type MLS struct{ logitsOnly }
 
 func init() { register("mls", func() Method { return &MLS{} }, nil) }
 
-func (*MLS) Score(b *Batch) (Scores, error) {
+func (*MLS) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(z, _ []float32) float64 { return float64(slices.Max(z)) })
 }

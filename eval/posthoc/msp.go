@@ -8,6 +8,6 @@ type MSP struct{ logitsOnly }
 
 func init() { register("msp", func() Method { return &MSP{} }, nil) }
 
-func (*MSP) Score(b *Batch) (Scores, error) {
+func (*MSP) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(z, _ []float32) float64 { return slices.Max(softmax(z, 1)) })
 }

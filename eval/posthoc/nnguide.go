@@ -17,9 +17,8 @@ func (m *NNGuide) Fit(d *Data) error {
 	return checkNeighbours(m.K, d.Train)
 }
 
-func (m *NNGuide) Score(b *Batch) (Scores, error) {
-	s := newScores(b)
-	guides := newLargest(len(s.Values), m.K)
+func (m *NNGuide) Score(b *Batch) ([]float64, error) {
+	guides := newLargest(b.Feature.Rows(), m.K)
 	err := compare(m.bank, b.Feature, func(block *Set) func(comparison) {
 		energies := energies(block.Logits)
 		return func(c comparison) {
@@ -31,16 +30,17 @@ func (m *NNGuide) Score(b *Batch) (Scores, error) {
 		}
 	})
 	if err != nil {
-		return Scores{}, err
+		return nil, err
 	}
-	for i := range s.Values {
+	scores := make([]float64, len(guides))
+	for i := range scores {
 		sum := 0.0
 		for _, v := range guides[i] {
 			sum += float64(v)
 		}
-		s.Values[i] = energy(b.Logits.Row(i)) * sum / float64(m.K)
+		scores[i] = energy(b.Logits.Row(i)) * sum / float64(m.K)
 	}
-	return s, nil
+	return scores, nil
 }
 
 // energies returns E(z) of each row.

@@ -5,15 +5,15 @@ import "github.com/ascood/ascood/artifact"
 // ODIN is max softmax(f(x')/T) of the image moved against the gradient of its
 // cross-entropy at T: x' = x - ε·sign(g)/std (Liang et al., "Enhancing The
 // Reliability of Out-of-distribution Image Detection in Neural Networks", 2018).
-// The artifact's graph computes it; the prediction is the unmoved image's.
+// The artifact's graph computes it.
 type ODIN struct{ perturbation }
 
 func init() {
 	register("odin", func() Method { return &ODIN{published} }, sweepOf(perturbations(), func(p perturbation) Method { return &ODIN{p} }))
 }
 
-func (m *ODIN) Needs() Needs                   { return m.needs(artifact.ODIN) }
-func (m *ODIN) Score(b *Batch) (Scores, error) { return scoreByGraph(b, artifact.ODIN) }
+func (m *ODIN) Needs() Needs                      { return m.needs(artifact.ODIN) }
+func (m *ODIN) Score(b *Batch) ([]float64, error) { return scoreByGraph(b, artifact.ODIN) }
 
 // perturbation is the size of the step, which ODIN and i-ODIN share.
 type perturbation struct {
@@ -43,8 +43,6 @@ func (p perturbation) Fit(*Data) error {
 }
 
 // scoreByGraph takes the scores from a value of the graph.
-func scoreByGraph(b *Batch, value string) (Scores, error) {
-	s := newScores(b)
-	s.Values = doubles(b.Graph[value].Data)
-	return s, nil
+func scoreByGraph(b *Batch, value string) ([]float64, error) {
+	return doubles(b.Graph[value].Data), nil
 }

@@ -29,15 +29,15 @@ func (m *RankFeat) Fit(d *Data) error {
 	return nil
 }
 
-func (m *RankFeat) Score(b *Batch) (Scores, error) {
+func (m *RankFeat) Score(b *Batch) ([]float64, error) {
 	third, fourth := removeRank1(b.Graph[artifact.Layer3]), removeRank1(b.Graph[artifact.Layer4])
 	after3, err := m.resume(artifact.Layer3, third)
 	if err != nil {
-		return Scores{}, err
+		return nil, err
 	}
-	s := newScores(b)
+	scores := make([]float64, after3.Rows())
 	area := fourth.Shape[2] * fourth.Shape[3]
-	parallel(len(s.Values), func(i int) {
+	parallel(len(scores), func(i int) {
 		// The last layer is affine: the mean of the logits is that of the mean feature.
 		h := doubles(after3.Row(i))
 		for k := range h {
@@ -46,10 +46,9 @@ func (m *RankFeat) Score(b *Batch) (Scores, error) {
 			}
 			h[k] /= 2
 		}
-		z := m.linear.logits(h)
-		s.Values[i], s.Predictions[i] = energy(z), argmax(z)
+		scores[i] = energy(m.linear.logits(h))
 	})
-	return s, nil
+	return scores, nil
 }
 
 // removeRank1 returns each image's map [C,H·W] without its largest singular

@@ -24,7 +24,7 @@ func (m *ReAct) Fit(d *Data) error {
 	return nil
 }
 
-func (m *ReAct) Score(b *Batch) (Scores, error) {
+func (m *ReAct) Score(b *Batch) ([]float64, error) {
 	return m.linear.scoreChanged(b, func(h []float64) {
 		for i := range h {
 			h[i] = min(h[i], m.threshold)

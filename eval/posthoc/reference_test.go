@@ -41,7 +41,7 @@ func TestReferenceScores(t *testing.T) {
 				spread := slices.Max(want) - slices.Min(want)
 				worst := 0.0
 				for i, w := range want {
-					worst = max(worst, math.Abs(got.Values[i]-w)/spread)
+					worst = max(worst, math.Abs(got[i]-w)/spread)
 				}
 				t.Logf("%-8s differs by %.1e of the spread", set, worst)
 				if !(worst <= tolerance) {

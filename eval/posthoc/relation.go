@@ -42,8 +42,8 @@ func probabilities(logits Matrix) Matrix {
 	return p
 }
 
-func (m *Relation) Score(b *Batch) (Scores, error) {
-	s := newScores(b)
+func (m *Relation) Score(b *Batch) ([]float64, error) {
+	scores := make([]float64, b.Feature.Rows())
 	p := probabilities(b.Logits)
 	err := compare(m.bank, b.Feature, func(block *Set) func(comparison) {
 		blockP := probabilities(block.Logits)
@@ -53,13 +53,13 @@ func (m *Relation) Score(b *Batch) (Scores, error) {
 			for i := range n {
 				for j, v := range c.cosines.Row(i) {
 					if r := v * agreement.Row(i)[j]; r > leastRelation {
-						s.Values[c.image+i] += m.raise(float64(r))
+						scores[c.image+i] += m.raise(float64(r))
 					}
 				}
 			}
 		}
 	})
-	return s, err
+	return scores, err
 }
 
 func (m *Relation) raise(r float64) float64 {

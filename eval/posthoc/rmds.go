@@ -33,7 +33,7 @@ func (m *RMDS) Fit(d *Data) (err error) {
 	return nil
 }
 
-func (m *RMDS) Score(b *Batch) (Scores, error) {
+func (m *RMDS) Score(b *Batch) ([]float64, error) {
 	return scoreBlocks(b, func(h Matrix, values []float64) {
 		byClass, byAll := m.classes.apply(h), m.all.apply(h)
 		for i := range values {

@@ -27,7 +27,7 @@ func (m *Scale) Fit(d *Data) error {
 	return checkShaping(m.Percentile, d.Weight.Cols)
 }
 
-func (m *Scale) Score(b *Batch) (Scores, error) {
+func (m *Scale) Score(b *Batch) ([]float64, error) {
 	return m.linear.scoreChanged(b, func(h []float64) {
 		top := 0.0
 		for _, i := range strongest(h, m.Percentile) {

@@ -15,12 +15,12 @@ func (*SHE) Needs() Needs { return Needs{Train: true} }
 
 func (m *SHE) Fit(d *Data) (err error) {
 	m.patterns, err = classMeans(d.Train, d.Classes(), func(s *Set, i int) bool {
-		return argmax(s.Logits.Row(i)) == s.Labels[i]
+		return s.Prediction(i) == s.Labels[i]
 	})
 	return err
 }
 
-func (m *SHE) Score(b *Batch) (Scores, error) {
+func (m *SHE) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(z, h []float32) float64 {
 		pattern := m.patterns[argmax(z)]
 		if pattern == nil {

@@ -54,6 +54,6 @@ func slope(s *Set, t float64) float64 {
 	return sum
 }
 
-func (m *TempScaling) Score(b *Batch) (Scores, error) {
+func (m *TempScaling) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(z, _ []float32) float64 { return slices.Max(softmax(z, m.Temperature)) })
 }

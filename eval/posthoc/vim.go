@@ -100,12 +100,12 @@ func (m *VIM) lengths(h Matrix) []float64 {
 	return lengths
 }
 
-func (m *VIM) Score(b *Batch) (Scores, error) {
-	s, err := m.linear.scoreChanged(b, func([]float64) {})
+func (m *VIM) Score(b *Batch) ([]float64, error) {
+	scores, err := m.linear.scoreChanged(b, func([]float64) {})
 	for from, h := range b.Feature.blocks {
 		for i, length := range m.lengths(h) {
-			s.Values[from+i] -= m.alpha * length
+			scores[from+i] -= m.alpha * length
 		}
 	}
-	return s, err
+	return scores, err
 }

@@ -13,7 +13,6 @@ import (
 	"slices"
 
 	"github.com/ascood/ascood/eval"
-	"github.com/ascood/ascood/eval/posthoc"
 )
 
 // shown is how many images a gallery has.
@@ -33,7 +32,7 @@ type picture struct {
 
 // newGallery shows the images that come first in the given order of scores.
 // Labels are given where they are of the network's classes.
-func newGallery(ctx context.Context, n *eval.Network, title string, set eval.Set, s posthoc.Scores, order func(a, b float64) int, labelled bool) (gallery, error) {
+func newGallery(ctx context.Context, n *eval.Network, title string, set eval.Set, s eval.Scores, order func(a, b float64) int, labelled bool) (gallery, error) {
 	indices := make([]int, len(s.Values))
 	for i := range indices {
 		indices[i] = i
