@@ -31,7 +31,7 @@ type flags struct {
 	methods, settings        []string
 	train, validID, validOOD string
 	bank, batch, threads     int
-	search, keep             bool
+	search, save, keep       bool
 	output, report, plots    string
 	recalibrate              string
 	tpr                      float64
@@ -42,7 +42,7 @@ func newFlags(stdout io.Writer) *flags {
 	fs := cli.NewFlags("ascood-eval", usage, stdout)
 	f := &flags{fs: fs}
 	fs.StringVar(&f.model, "model", "", "artifact `file` that ascood-export wrote")
-	fs.StringVar(&f.results, "results", "", "`folder` of training runs s0, s1, …, each with a model.onnx or a best.safetensors, in place of\n--model: tables are mean ± standard deviation over them")
+	fs.StringVar(&f.results, "results", "", "`folder` of training runs s0, s1, …, each with a model.onnx, a best.safetensors or a best.ckpt,\nin place of --model: tables are mean ± standard deviation over them")
 	fs.StringVar(&f.id, "id", "", "labelled in-distribution test `images`")
 	fs.StringArrayVar(&f.near, "near", nil, "near-OOD images as `name=images`; may be repeated")
 	fs.StringArrayVar(&f.far, "far", nil, "far-OOD images as `name=images`; may be repeated")
@@ -56,8 +56,9 @@ func newFlags(stdout io.Writer) *flags {
 	fs.StringVar(&f.validID, "id-val", "", "labelled in-distribution validation `images`")
 	fs.StringVar(&f.validOOD, "ood-val", "", "OOD validation `images`")
 	fs.BoolVar(&f.search, "aps", true, "search the settings of methods that have a published sweep, on the validation images")
-	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv and settings.json")
-	fs.BoolVar(&f.keep, "save-score", false, "keep each image's score in the output folder's scores/METHOD/SET.csv, reuse those\nthat are there, and give thresholds")
+	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv, settings.json and what --save-score keeps (default with --results:\nood or, with --fsood, fsood in there, if --save-csv or --save-score is given)")
+	fs.BoolVar(&f.save, "save-csv", false, "write the tables, as METHOD.csv, into the output folder; --output alone does so, too")
+	fs.BoolVar(&f.keep, "save-score", false, "keep each image's score in the output folder's scores/METHOD/SET.csv, and what methods\nlearn from in features/; reuse what is there; give thresholds")
 	fs.StringVar(&f.report, "report", "", "web page `file` with tables, curves, thresholds and images, complete in itself")
 	fs.StringVar(&f.plots, "plots", "", "`folder` for PNG plots: ROC curves and histograms")
 	fs.StringVar(&f.recalibrate, "calibrate", "", "write a new calibration into this artifact `file`, from the --id images, and do nothing else")
@@ -89,7 +90,9 @@ func (f *flags) check() error {
 		return cli.Usagef("no OOD images: give --near or --far")
 	case f.batch < 0:
 		return cli.Usagef("--batch-size %d: must be at least 1, or 0 for what suits", f.batch)
-	case f.keep && f.output == "":
+	case f.save && f.folder() == "":
+		return cli.Usagef("--save-csv needs --output, the folder to save in")
+	case f.keep && f.folder() == "":
 		return cli.Usagef("--save-score needs --output, the folder to save in")
 	case f.bank < 0:
 		return cli.Usagef("--bank %d: must be at least 1, or 0 for all training images", f.bank)
@@ -110,6 +113,17 @@ func (f *flags) checkModel() error {
 	return nil
 }
 
+// folder is where results are written to, "" if nowhere.
+func (f *flags) folder() string {
+	switch {
+	case f.output != "" || f.results == "" || !f.save && !f.keep:
+		return f.output
+	case f.fullSpectrum:
+		return filepath.Join(f.results, "fsood")
+	}
+	return filepath.Join(f.results, "ood")
+}
+
 // checkCalibrate reports flags that have no meaning beside --calibrate.
 func (f *flags) checkCalibrate() (err error) {
 	with := []string{"calibrate", "id", "tpr", "data-root", "device", "threads"}
@@ -124,15 +138,15 @@ func (f *flags) checkCalibrate() (err error) {
 	return cli.Require(f.fs, "id")
 }
 
-// evaluation opens everything that the flags name.
-func (f *flags) evaluation(n *eval.Network) (*eval.Evaluation, error) {
+// evaluation opens everything that the flags name; output is its folder.
+func (f *flags) evaluation(n *eval.Network, output string) (*eval.Evaluation, error) {
 	e := &eval.Evaluation{Network: n, BatchSize: f.batch}
 	var err error
 	if e.Choices, err = f.choices(n.Info().Score); err != nil {
 		return nil, err
 	}
 	if f.keep {
-		e.Store = &eval.Store{Dir: f.output}
+		e.Store = &eval.Store{Dir: output}
 	}
 	if f.preset != "" {
 		return e, f.openPreset(e)

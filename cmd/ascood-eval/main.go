@@ -55,27 +55,28 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if f.recalibrate != "" {
 		return f.calibrate(ctx, opt, stdout, stderr)
 	}
-	if err := f.prepare(); err != nil {
+	output := f.folder()
+	if err := f.prepare(output); err != nil {
 		return err
 	}
 	if f.results != "" {
-		return f.evaluateRuns(ctx, opt, stdout, stderr)
+		return f.evaluateRuns(ctx, opt, output, stdout, stderr)
 	}
 	n, err := eval.OpenNetwork(f.model, opt)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
-	e, results, err := f.evaluate(ctx, n, stdout, stderr)
+	e, results, err := f.evaluate(ctx, n, output, stdout, stderr)
 	if err != nil {
 		return err
 	}
-	return f.write(ctx, e, results)
+	return f.write(ctx, output, e, results)
 }
 
 // evaluate runs the evaluation of one network and prints its tables.
-func (f *flags) evaluate(ctx context.Context, n *eval.Network, stdout, stderr io.Writer) (*eval.Evaluation, []eval.Result, error) {
-	e, err := f.evaluation(n)
+func (f *flags) evaluate(ctx context.Context, n *eval.Network, output string, stdout, stderr io.Writer) (*eval.Evaluation, []eval.Result, error) {
+	e, err := f.evaluation(n, output)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -272,7 +272,7 @@ func TestResults(t *testing.T) {
 		t.Errorf("error %v without runs", err)
 	}
 	copyTo(t, model(t), filepath.Join(runs, "s0", "model.onnx"))
-	copyTo(t, testmodel.Path("eval", "testdata", "net.safetensors"), filepath.Join(runs, "s1", "best.safetensors"))
+	copyTo(t, testmodel.Path("eval", "testdata", "net.safetensors"), filepath.Join(runs, "s1", "best.ckpt"))
 	out, _, err := evaluate(t, args...)
 	if err != nil {
 		t.Fatal(err)
@@ -309,6 +309,19 @@ func TestResults(t *testing.T) {
 		t.Error("the two runs do not differ")
 	}
 
+	// As OpenOOD's users type it.
+	args = []string{"--results", runs, "--preset", "cifar10", "--data-root", root, "--postprocessor", "msp", "--save-csv", "--save-score", "--batch-size", "2"}
+	for folder, more := range map[string][]string{"ood": nil, "fsood": {"--fsood"}} {
+		if _, _, err := evaluate(t, append(args, more...)...); err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range []string{"msp.csv", "s0/msp.thresholds.csv", "s1/scores/msp/tin.csv"} {
+			if len(readCSV(t, filepath.Join(runs, folder, file))) < 4 {
+				t.Errorf("%s/%s lacks rows", folder, file)
+			}
+		}
+	}
+
 	if err := os.MkdirAll(filepath.Join(runs, "s2"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -316,7 +329,7 @@ func TestResults(t *testing.T) {
 		args []string
 		want string
 	}{
-		"empty run":  {args, "s2 has neither model.onnx nor best.safetensors"},
+		"empty run":  {args, "s2 has none of model.onnx, best.safetensors, best.ckpt"},
 		"both":       {append([]string{"--model", "x"}, args...), "not both"},
 		"report":     {append([]string{"--report", "x.html"}, args...), "give --model in place of --results"},
 		"state dict": {[]string{"--results", filepath.Join(runs, "bare"), "--id", images("test_id[:3]"), "--far", "far=" + images("test_ood[:3]")}, "bare state dict"},
@@ -416,6 +429,7 @@ func TestWrongInput(t *testing.T) {
 		"no stages": {[]string{"--model", lenet, "--id", testmodel.FashionMNIST + "/t10k-images-idx3-ubyte.gz[:4]", "--far", far,
 			"--postprocessor", "rankfeat"}, "layer3"},
 		"scores without folder": {[]string{"--model", m, "--id", id, "--far", far, "--save-score"}, "--save-score needs --output"},
+		"tables without folder": {[]string{"--model", m, "--id", id, "--far", far, "--save-csv"}, "--save-csv needs --output"},
 		"output":                {[]string{"--model", m, "--id", id, "--far", far, "--output", empty}, "--output"},
 	} {
 		_, _, err := evaluate(t, c.args...)

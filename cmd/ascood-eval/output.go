@@ -59,8 +59,8 @@ func thresholds(e *eval.Evaluation, r eval.Result) ([]eval.Threshold, []string, 
 }
 
 // prepare finds out whether the results can be written before they are computed.
-func (f *flags) prepare() error {
-	for _, folder := range []struct{ flag, path string }{{"output", f.output}, {"plots", f.plots}} {
+func (f *flags) prepare(output string) error {
+	for _, folder := range []struct{ flag, path string }{{"output", output}, {"plots", f.plots}} {
 		if folder.path == "" {
 			continue
 		}
@@ -77,9 +77,9 @@ func (f *flags) prepare() error {
 }
 
 // write writes the files that the flags ask for.
-func (f *flags) write(ctx context.Context, e *eval.Evaluation, results []eval.Result) error {
-	if f.output != "" {
-		if err := save(f.output, e, results); err != nil {
+func (f *flags) write(ctx context.Context, output string, e *eval.Evaluation, results []eval.Result) error {
+	if output != "" {
+		if err := save(output, e, results); err != nil {
 			return err
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
@@ -19,28 +19,28 @@ import (
 	"github.com/ascood/ascood/presets"
 )
 
-// Files in the folder of a run: the artifact, if it has been exported, and the
-// checkpoint that ascood-train leaves.
-const (
-	modelFile = "model.onnx"
-	bestFile  = "best.safetensors"
-)
+// runFiles are the files that a run is evaluated by, the first that its folder
+// has: the artifact, if it has been exported, the checkpoint that ascood-train
+// leaves, and that of OpenOOD.
+var runFiles = []string{artifactFile, "best.safetensors", "best.ckpt"}
+
+const artifactFile = "model.onnx"
 
 // evaluateRuns evaluates each training run under --results, and prints and saves
 // what they have in common.
-func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, stdout, stderr io.Writer) error {
+func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, output string, stdout, stderr io.Writer) error {
 	runs, err := findRuns(f.results)
 	if err != nil {
 		return err
 	}
-	output := f.output
 	var all [][]eval.Result
 	for _, path := range runs {
 		name := filepath.Base(filepath.Dir(path))
+		own := output
 		if output != "" {
-			f.output = filepath.Join(output, name)
+			own = filepath.Join(output, name)
 		}
-		results, err := f.evaluateRun(ctx, path, opt, stdout, stderr)
+		results, err := f.evaluateRun(ctx, path, opt, own, stdout, stderr)
 		if err != nil {
 			return fmt.Errorf("run %s: %w", name, err)
 		}
@@ -52,19 +52,20 @@ func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, stdout, st
 
 // findRuns returns the model of each run s* under a folder.
 func findRuns(dir string) ([]string, error) {
-	folders, err := filepath.Glob(filepath.Join(dir, "s[0-9]*"))
+	entries, err := os.ReadDir(dir) // sorted
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "--results: %w", err)
 	}
-	slices.Sort(folders)
 	var runs []string
-	for _, folder := range folders {
-		path := filepath.Join(folder, modelFile)
-		if _, err := os.Stat(path); err != nil {
-			path = filepath.Join(folder, bestFile)
+	for _, entry := range entries {
+		folder := filepath.Join(dir, entry.Name())
+		info, err := os.Stat(folder) // of what a link leads to
+		if err != nil || !info.IsDir() || !strings.HasPrefix(entry.Name(), "s") {
+			continue
 		}
-		if _, err := os.Stat(path); err != nil {
-			return nil, ascood.Errorf(ascood.Invalid, "--results: %s has neither %s nor %s", folder, modelFile, bestFile)
+		path, err := runFile(folder)
+		if err != nil {
+			return nil, err
 		}
 		runs = append(runs, path)
 	}
@@ -74,26 +75,37 @@ func findRuns(dir string) ([]string, error) {
 	return runs, nil
 }
 
-func (f *flags) evaluateRun(ctx context.Context, path string, opt ioodin.Options, stdout, stderr io.Writer) ([]eval.Result, error) {
+// runFile returns the file that a run is evaluated by.
+func runFile(folder string) (string, error) {
+	for _, name := range runFiles {
+		path := filepath.Join(folder, name)
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
+		}
+	}
+	return "", ascood.Errorf(ascood.Invalid, "--results: %s has none of %s", folder, strings.Join(runFiles, ", "))
+}
+
+func (f *flags) evaluateRun(ctx context.Context, path string, opt ioodin.Options, output string, stdout, stderr io.Writer) ([]eval.Result, error) {
 	n, err := f.openRun(path, opt)
 	if err != nil {
 		return nil, err
 	}
 	defer n.Close()
-	e, results, err := f.evaluate(ctx, n, stdout, stderr)
+	if err := f.prepare(output); err != nil {
+		return nil, err
+	}
+	e, results, err := f.evaluate(ctx, n, output, stdout, stderr)
 	if err != nil {
 		return nil, err
 	}
-	if err := f.prepare(); err != nil {
-		return nil, err
-	}
-	return results, f.write(ctx, e, results)
+	return results, f.write(ctx, output, e, results)
 }
 
 // openRun opens an artifact, or exports a checkpoint into memory; of a bare state
 // dict the preset says what it is.
 func (f *flags) openRun(path string, opt ioodin.Options) (*eval.Network, error) {
-	if filepath.Base(path) == modelFile {
+	if filepath.Base(path) == artifactFile {
 		return eval.OpenNetwork(path, opt)
 	}
 	c, err := checkpoint.Load(path)
