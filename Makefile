@@ -32,7 +32,7 @@ bench: setup ## run all benchmarks
 	$(with-runtime) go test -run '^$$' -bench . -benchmem ./...
 
 bench-eval: setup ## images a second from file to score, beside PyTorch where python3-torch is present
-	$(with-runtime) go test -run '^$$' -bench '^BenchmarkImages' ./eval
+	$(with-runtime) go test -run '^$$' -bench '^BenchmarkImages' -cpu 2 ./eval
 
 demo: build ## train, export, serve and ask: from images to two verdicts
 	@scripts/demo/run.sh

@@ -43,6 +43,7 @@ type Evaluation struct {
 type Result struct {
 	Method   string
 	Settings string   // a JSON object
+	Notes    []string // on what it has learnt from
 	Trials   []Trial  // of the search; nil without one
 	Scores   []Scores // of each of Sets
 	Table    []Row

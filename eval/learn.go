@@ -56,7 +56,7 @@ func (e *Evaluation) recallChoice(w *work, r *Result) error {
 	if !ok || err != nil {
 		return err
 	}
-	r.Settings, r.Trials = string(found.Settings), found.Trials
+	r.Settings, r.Notes, r.Trials = string(found.Settings), found.Notes, found.Trials
 	w.settled, w.Search = true, false
 	if w.Method.Method, err = posthoc.New(w.Name); err != nil {
 		return err
@@ -119,6 +119,7 @@ func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, re
 		if results[i].Settings, err = posthoc.Settings(methods[i].Method); err != nil {
 			return nil, err
 		}
+		results[i].Notes = posthoc.Notes(methods[i].Method)
 		if e.Store == nil {
 			continue
 		}

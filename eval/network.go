@@ -41,7 +41,7 @@ func NewNetwork(m *onnx.ModelProto, d *artifact.Metadata, opt ioodin.Options) (*
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", d.Name, err)
 	}
-	return &Network{model: m, meta: d, digest: digestOf(string(content)), opt: opt, graphs: map[string]*ioodin.Graph{}}, nil
+	return &Network{model: m, meta: d, digest: contentDigest(content), opt: opt, graphs: map[string]*ioodin.Graph{}}, nil
 }
 
 // Info returns what the artifact says about itself.

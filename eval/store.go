@@ -33,6 +33,7 @@ type Store struct{ Dir string }
 type settingsRecord struct {
 	Inputs   string          `json:"inputs"` // digest of what the settings depend on
 	Settings json.RawMessage `json:"settings"`
+	Notes    []string        `json:"notes,omitempty"`
 	Trials   []Trial         `json:"trials,omitempty"`
 }
 
@@ -58,7 +59,7 @@ func (s *Store) loadSettings(method, inputs string) (r settingsRecord, ok bool, 
 }
 
 func (s *Store) saveSettings(method, inputs string, r Result) error {
-	return writeRecord(s.scores(method+".json"), settingsRecord{inputs, json.RawMessage(r.Settings), r.Trials})
+	return writeRecord(s.scores(method+".json"), settingsRecord{inputs, json.RawMessage(r.Settings), r.Notes, r.Trials})
 }
 
 // loadScores returns the scores of a set's images by a method whose settings have
@@ -70,7 +71,7 @@ func (s *Store) loadScores(method string, set Set, inputs string) (*Scores, erro
 		return nil, err
 	}
 	content, err := os.ReadFile(s.scores(method, set.Name+".csv"))
-	if err != nil || digestOf(string(content)) != r.CSV {
+	if err != nil || contentDigest(content) != r.CSV {
 		return nil, nil
 	}
 	return readScores(content)
@@ -86,7 +87,7 @@ func (s *Store) saveScores(method string, set Set, inputs string, scores Scores)
 	if err := writeStored(s.scores(method, set.Name+".csv"), content.Bytes()); err != nil {
 		return err
 	}
-	return writeRecord(s.scores(method, set.Name+".json"), scoresRecord{digestOf(inputs, set.Digest), digestOf(content.String())})
+	return writeRecord(s.scores(method, set.Name+".json"), scoresRecord{digestOf(inputs, set.Digest), contentDigest(content.Bytes())})
 }
 
 // readRecord reads a JSON file. ok is false if there is none, or another's.
@@ -133,12 +134,20 @@ func WriteScores(w io.Writer, d preprocess.Dataset, s Scores) error {
 
 // readScores reads what WriteScores wrote.
 func readScores(content []byte) (*Scores, error) {
-	rows, err := csv.NewReader(bytes.NewReader(content)).ReadAll()
-	if err != nil {
+	rows := csv.NewReader(bytes.NewReader(content))
+	rows.ReuseRecord = true
+	if _, err := rows.Read(); err != nil { // the header
 		return nil, fmt.Errorf("stored scores: %w", err)
 	}
 	s := &Scores{}
-	for _, row := range rows[1:] {
+	for {
+		row, err := rows.Read()
+		if errors.Is(err, io.EOF) {
+			return s, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("stored scores: %w", err)
+		}
 		prediction, err := strconv.Atoi(row[2])
 		if err != nil {
 			return nil, fmt.Errorf("stored scores: %w", err)
@@ -149,7 +158,6 @@ func readScores(content []byte) (*Scores, error) {
 		}
 		s.Values, s.Predictions = append(s.Values, v), append(s.Predictions, prediction)
 	}
-	return s, nil
 }
 
 // Digest identifies a dataset by the names and labels of its images and, if they
@@ -175,6 +183,11 @@ func Digest(path string, d preprocess.Dataset) (string, error) {
 		}
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func contentDigest(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
 }
 
 // digestOf identifies a sequence of texts.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"sort"
 	"strconv"
 	"text/tabwriter"
 
@@ -67,13 +68,8 @@ func quantile(sorted []float64, q float64) Interval {
 	v := Interval{Value: sorted[int(q*float64(n)+1e-9)], Low: math.Inf(-1), High: math.Inf(1)}
 	below := distuv.Binomial{N: float64(n), P: q}
 	tail := (1 - confidence) / 2
-	low, high := 0, 0
-	for low < n && below.CDF(float64(low)) <= tail {
-		low++
-	}
-	for high < n && below.CDF(float64(high)) < 1-tail {
-		high++
-	}
+	low := sort.Search(n, func(k int) bool { return below.CDF(float64(k)) > tail })
+	high := sort.Search(n, func(k int) bool { return below.CDF(float64(k)) >= 1-tail })
 	if low > 0 {
 		v.Low = sorted[low-1]
 	}

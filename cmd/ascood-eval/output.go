@@ -33,6 +33,9 @@ func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 		if err := eval.WriteTable(w, eval.Lines(r.Table)); err != nil {
 			return err
 		}
+		for _, note := range r.Notes {
+			fmt.Fprintf(w, "Note: %s.\n", note)
+		}
 		if e.Store == nil {
 			continue
 		}
@@ -109,7 +112,7 @@ func save(dir string, e *eval.Evaluation, results []eval.Result) error {
 		if err := saveThresholds(dir, e, r); err != nil {
 			return err
 		}
-		settings[r.Method] = methodSettings{json.RawMessage(r.Settings), r.Trials}
+		settings[r.Method] = methodSettings{json.RawMessage(r.Settings), r.Notes, r.Trials}
 	}
 	text, err := json.MarshalIndent(settings, "", "  ")
 	if err != nil {
@@ -155,5 +158,6 @@ func writeFile(dir, name string, content []byte) error {
 // methodSettings is a method in settings.json.
 type methodSettings struct {
 	Settings json.RawMessage `json:"settings"`
+	Notes    []string        `json:"notes,omitempty"`
 	Searched []eval.Trial    `json:"searched,omitempty"`
 }

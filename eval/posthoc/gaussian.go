@@ -154,6 +154,21 @@ func fitClassGaussians(b Bank, classes int) (*classGaussians, error) {
 	return g, nil
 }
 
+func (g *classGaussians) notes() []string {
+	return noneOf("training images of", missing(g.means), "no image can be near it")
+}
+
+// missing lists the classes without a mean.
+func missing(means [][]float64) []int {
+	var classes []int
+	for c, mean := range means {
+		if mean == nil {
+			classes = append(classes, c)
+		}
+	}
+	return classes
+}
+
 // classMeans returns the mean feature of each class by label over the images that
 // are counted, nil for a class that none of these has.
 func classMeans(b Bank, classes int, counted func(s *Set, i int) bool) ([][]float64, error) {

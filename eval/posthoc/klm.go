@@ -9,6 +9,7 @@ import "math"
 // all but certain images are infinitely far.
 type KLM struct {
 	templates [][]float64 // [C][C]
+	unseen    []int       // classes with a one-hot template
 }
 
 func init() { register("klm", func() Method { return &KLM{} }, nil) }
@@ -31,12 +32,17 @@ func (m *KLM) Fit(d *Data) error {
 	for c, q := range m.templates {
 		if counts[c] == 0 {
 			q[c], counts[c] = 1, 1
+			m.unseen = append(m.unseen, c)
 		}
 		for k := range q {
 			q[k] /= counts[c]
 		}
 	}
 	return nil
+}
+
+func (m *KLM) notes() []string {
+	return noneOf("validation images are taken for", m.unseen, "only images certain to be of it are near it")
 }
 
 func (m *KLM) Score(b *Batch) ([]float64, error) {

@@ -19,6 +19,8 @@ func (m *MDS) Fit(d *Data) (err error) {
 	return err
 }
 
+func (m *MDS) notes() []string { return m.classes.notes() }
+
 func (m *MDS) Score(b *Batch) ([]float64, error) {
 	return scoreBlocks(b, func(h Matrix, values []float64) {
 		white := m.classes.apply(h)

@@ -11,8 +11,10 @@ package posthoc
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ascood/ascood"
@@ -82,6 +84,28 @@ func Fit(m Method, d *Data) error {
 		return ascood.Errorf(ascood.Invalid, "it learns from in-distribution validation images, and there are none")
 	}
 	return m.Fit(d)
+}
+
+// Notes returns what is to be known of what a fitted method has learnt from, such
+// as classes without images.
+func Notes(m Method) []string {
+	if n, ok := m.(interface{ notes() []string }); ok {
+		return n.notes()
+	}
+	return nil
+}
+
+// noneOf is a note on the classes that have no images to learn from; nil if all
+// have.
+func noneOf(images string, missing []int, consequence string) []string {
+	if len(missing) == 0 {
+		return nil
+	}
+	var classes []string
+	for _, c := range missing {
+		classes = append(classes, strconv.Itoa(c))
+	}
+	return []string{fmt.Sprintf("no %s class %s: %s", images, strings.Join(classes, ", "), consequence)}
 }
 
 // kind is a registered method.

@@ -50,6 +50,19 @@ func TestUnknownMethod(t *testing.T) {
 	}
 }
 
+func TestNothingToNote(t *testing.T) {
+	d := loadReference(t).data(t)
+	for _, name := range []string{"mds", "rmds", "she", "klm", "knn"} {
+		m := newMethod(t, name)
+		if err := Fit(m, d); err != nil {
+			t.Fatal(err)
+		}
+		if notes := Notes(m); notes != nil {
+			t.Errorf("%s notes %q", name, notes)
+		}
+	}
+}
+
 func TestFitNeedsItsSets(t *testing.T) {
 	ref := loadReference(t)
 	for _, name := range Names() {
@@ -105,6 +118,9 @@ func TestClassWithoutTrainingImages(t *testing.T) {
 		m := newMethod(t, name)
 		if err := Fit(m, d); err != nil {
 			t.Fatalf("%s: %v", name, err)
+		}
+		if notes := Notes(m); len(notes) != 1 || !strings.Contains(notes[0], "class 3: ") {
+			t.Errorf("%s notes %q", name, notes)
 		}
 		scores, err := m.Score(&test.Batch)
 		if err != nil {

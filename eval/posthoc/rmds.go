@@ -33,6 +33,8 @@ func (m *RMDS) Fit(d *Data) (err error) {
 	return nil
 }
 
+func (m *RMDS) notes() []string { return m.classes.notes() }
+
 func (m *RMDS) Score(b *Batch) ([]float64, error) {
 	return scoreBlocks(b, func(h Matrix, values []float64) {
 		byClass, byAll := m.classes.apply(h), m.all.apply(h)

@@ -20,6 +20,10 @@ func (m *SHE) Fit(d *Data) (err error) {
 	return err
 }
 
+func (m *SHE) notes() []string {
+	return noneOf("correctly classified training images of", missing(m.patterns), "images taken for it score 0")
+}
+
 func (m *SHE) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(z, h []float32) float64 {
 		pattern := m.patterns[argmax(z)]

@@ -28,6 +28,7 @@ type page struct {
 
 type method struct {
 	Name, Settings string
+	Notes          []string
 	Trials         int
 	Rows           []eval.Row
 	Sets           []string
@@ -68,7 +69,7 @@ func Write(ctx context.Context, w io.Writer, e *eval.Evaluation, results []eval.
 }
 
 func newMethod(e *eval.Evaluation, r eval.Result) (method, error) {
-	m := method{Name: r.Method, Settings: posthoc.Describe(r.Settings), Trials: len(r.Trials), Rows: r.Table}
+	m := method{Name: r.Method, Settings: posthoc.Describe(r.Settings), Notes: r.Notes, Trials: len(r.Trials), Rows: r.Table}
 	id := r.Scores[0].Values
 	var ood [][]float64
 	for k, s := range e.Sets()[1:] {
