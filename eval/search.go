@@ -33,21 +33,13 @@ func (n *Network) Search(ctx context.Context, names []string, d *posthoc.Data, v
 	trials := make([][]Trial, len(names))
 	var fromSets, fromImages candidates
 	for k, name := range names {
-		for _, m := range posthoc.Sweep(name) {
-			settings, err := posthoc.Settings(m)
-			if err != nil {
-				return nil, nil, err
-			}
-			t := Trial{Settings: json.RawMessage(settings)}
-			if err := posthoc.Fit(m, d); err != nil {
-				t.Error = err.Error()
-			}
-			trials[k] = append(trials[k], t)
-			if t.Error != "" {
-				continue
-			}
-			c := candidate{Method{name, m}, k, len(trials[k]) - 1}
-			if len(m.Needs().Graph) > 0 {
+		fitted, err := fitSweep(name, d, &trials[k])
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, c := range fitted {
+			c.name = k
+			if len(c.Needs().Graph) > 0 {
 				fromImages = append(fromImages, c)
 			} else {
 				fromSets = append(fromSets, c)
@@ -70,8 +62,33 @@ func (n *Network) Search(ctx context.Context, names []string, d *posthoc.Data, v
 	}); err != nil {
 		return nil, nil, err
 	}
-	best, err := choose(names, trials, append(fromSets, fromImages...))
-	return best, trials, err
+	return choose(trials, append(fromSets, fromImages...)), trials, nil
+}
+
+// fitSweep fits a method with each of the settings of its sweep that can be, and
+// notes them all.
+func fitSweep(name string, d *posthoc.Data, trials *[]Trial) (candidates, error) {
+	var fitted candidates
+	for _, m := range posthoc.Sweep(name) {
+		settings, err := posthoc.Settings(m)
+		if err != nil {
+			return nil, err
+		}
+		t := Trial{Settings: json.RawMessage(settings)}
+		if err := posthoc.Fit(m, d); err != nil {
+			t.Error = err.Error()
+		} else {
+			fitted = append(fitted, candidate{Method: Method{name, m}, trial: len(*trials)})
+		}
+		*trials = append(*trials, t)
+	}
+	switch {
+	case len(*trials) == 0:
+		return nil, ascood.Errorf(ascood.Invalid, "%s has no settings to search", name)
+	case len(fitted) == 0:
+		return nil, ascood.Errorf(ascood.Invalid, "none of the published settings of %s can be (%s): choose its settings with --set", name, (*trials)[0].Error)
+	}
+	return fitted, nil
 }
 
 // candidate is a fitted method with the trial that it is.
@@ -105,27 +122,14 @@ func (c candidates) try(trials [][]Trial, score func([]Method) (id, ood []Scores
 	return nil
 }
 
-// choose returns for each name the candidate of the best trial.
-func choose(names []string, trials [][]Trial, all candidates) ([]Method, error) {
-	best := make([]Method, len(names))
-	for k, name := range names {
-		at := -1
-		for i, t := range trials[k] {
-			if t.Error == "" && (at < 0 || t.AUROC > trials[k][at].AUROC) {
-				at = i
-			}
-		}
-		if at < 0 {
-			if len(trials[k]) == 0 {
-				return nil, ascood.Errorf(ascood.Invalid, "%s has no settings to search", name)
-			}
-			return nil, ascood.Errorf(ascood.Invalid, "none of the published settings of %s can be: %s", name, trials[k][0].Error)
-		}
-		for _, c := range all {
-			if c.name == k && c.trial == at {
-				best[k] = c.Method
-			}
+// choose returns for each name the candidate of the best trial, the first of
+// equal ones.
+func choose(trials [][]Trial, all candidates) []Method {
+	best, auroc := make([]Method, len(trials)), make([]float64, len(trials))
+	for _, c := range all { // in the order of their trials
+		if v := trials[c.name][c.trial].AUROC; best[c.name].Method == nil || v > auroc[c.name] {
+			best[c.name], auroc[c.name] = c.Method, v
 		}
 	}
-	return best, nil
+	return best
 }

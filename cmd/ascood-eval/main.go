@@ -4,13 +4,11 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"strings"
 
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/eval/posthoc"
-	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
 )
 
@@ -46,11 +44,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	opt, err := cli.ModelOptions(*f.device, f.threads, cli.Logger(stderr))
 	if err != nil {
 		return err
-	}
-	if f.report != "" {
-		if err := atomicfile.Check(f.report, f.model); err != nil {
-			return fmt.Errorf("--report: %w", err)
-		}
 	}
 	if f.recalibrate != "" {
 		return f.calibrate(ctx, opt, stdout, stderr)

@@ -71,10 +71,11 @@ func (f *flags) prepare(output string) error {
 			return ascood.Errorf(ascood.Invalid, "--%s: %w", folder.flag, err)
 		}
 	}
-	if f.report != "" {
-		if _, err := os.Stat(filepath.Dir(f.report)); err != nil {
-			return ascood.Errorf(ascood.Invalid, "--report: %w", err)
-		}
+	if f.report == "" {
+		return nil
+	}
+	if err := atomicfile.Check(f.report, f.model); err != nil {
+		return fmt.Errorf("--report: %w", err)
 	}
 	return nil
 }
