@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -39,7 +40,7 @@ func newChart(id, ood []float64, threshold float64) chart {
 	idBars, oodBars := histogram(id, low, high), histogram(ood, low, high)
 	tallest := max(slices.Max(idBars), slices.Max(oodBars))
 	c.ID, c.OOD = outline(idBars, tallest), outline(oodBars, tallest)
-	c.Threshold = coordinate(width * (threshold - low) / (high - low))
+	c.Threshold = coordinate(width * place(threshold, low, high))
 	return c
 }
 
@@ -79,16 +80,36 @@ func shareBelow(sorted []float64, t float64) float64 {
 	return float64(k) / float64(len(sorted))
 }
 
-// limits of a histogram: without the lowest and highest half percent, which may
-// be far off, but with the threshold.
+// limits of a histogram of sorted scores: without the lowest and highest half
+// percent, which may be far off, but with the threshold; finite in any case.
 func limits(id, ood []float64, threshold float64) (low, high float64) {
-	few := func(s []float64) int { return len(s) / 200 }
-	low = min(id[few(id)], ood[few(ood)], threshold)
-	high = max(id[len(id)-1-few(id)], ood[len(ood)-1-few(ood)], threshold)
-	if !(high > low) {
-		low, high = low-0.5, low+0.5
+	low, high = math.Inf(1), math.Inf(-1)
+	for _, scores := range [][]float64{id, ood, {threshold}} {
+		if scores = finite(scores); len(scores) > 0 {
+			few := len(scores) / 200
+			low, high = min(low, scores[few]), max(high, scores[len(scores)-1-few])
+		}
 	}
-	return low, high
+	switch {
+	case high > low:
+		return low, high
+	case high == low:
+		return low - 0.5, low + 0.5
+	}
+	return -0.5, 0.5
+}
+
+// finite returns sorted scores without the infinite ones.
+func finite(sorted []float64) []float64 {
+	from, _ := slices.BinarySearch(sorted, -math.MaxFloat64)
+	to, _ := slices.BinarySearch(sorted, math.Inf(1))
+	return sorted[from:to]
+}
+
+// place is where a score lies between the limits, from 0 to 1; the ends take what
+// lies beyond.
+func place(score, low, high float64) float64 {
+	return min(max((score-low)/(high-low), 0), 1)
 }
 
 const bins = 50
@@ -98,8 +119,7 @@ const bins = 50
 func histogram(scores []float64, low, high float64) []float64 {
 	shares := make([]float64, bins)
 	for _, s := range scores {
-		at := min(max((s-low)/(high-low), 0), 1)
-		shares[min(int(bins*at), bins-1)] += 1 / float64(len(scores))
+		shares[min(int(bins*place(s, low, high)), bins-1)] += 1 / float64(len(scores))
 	}
 	return shares
 }

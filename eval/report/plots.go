@@ -12,6 +12,8 @@ import (
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/eval"
@@ -68,6 +70,9 @@ func plotCurves(set string, k int, results []eval.Result) (*plot.Plot, error) {
 		p.Legend.Add(r.Method, line)
 	}
 	placeLegend(p)
+	if len(results) > 10 {
+		p.Legend.TextStyle.Font.Size = vg.Points(8)
+	}
 	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
 	return p, nil
 }
@@ -84,8 +89,8 @@ func plotHistogram(r eval.Result, k int, set string) (*plot.Plot, error) {
 	if err != nil {
 		return nil, err
 	}
-	at := slices.IndexFunc(all, func(t eval.Threshold) bool { return t.TPR == operatingTPR })
-	threshold := all[at].Score.Value
+	operating := slices.IndexFunc(all, func(t eval.Threshold) bool { return t.TPR == operatingTPR })
+	threshold := all[operating].Score.Value
 	low, high := limits(id, ood, threshold)
 
 	p := plot.New()
@@ -110,7 +115,8 @@ func plotHistogram(r eval.Result, k int, set string) (*plot.Plot, error) {
 		p.Add(steps)
 		p.Legend.Add(part.name, steps)
 	}
-	line, err := plotter.NewLine(plotter.XYs{{X: threshold, Y: 0}, {X: threshold, Y: tallest}})
+	at := low + place(threshold, low, high)*(high-low)
+	line, err := plotter.NewLine(plotter.XYs{{X: at, Y: 0}, {X: at, Y: tallest}})
 	if err != nil {
 		return nil, fmt.Errorf("plot %s: %w", r.Method, err)
 	}
@@ -138,14 +144,12 @@ func stairs(shares []float64, low, high float64) (*plotter.Line, error) {
 	return plotter.NewLine(append(points, plotter.XY{X: high, Y: 0}))
 }
 
-// savePlot writes a plot of 14 cm by height.
+// savePlot writes a plot of 14 cm by height, sharp enough for print.
 func savePlot(p *plot.Plot, height vg.Length, path string) error {
-	w, err := p.WriterTo(14*vg.Centimeter, height, "png")
-	if err != nil {
-		return fmt.Errorf("plot: %w", err)
-	}
+	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(14*vg.Centimeter, height), vgimg.UseDPI(200))}
+	p.Draw(draw.New(canvas))
 	var content bytes.Buffer
-	if _, err := w.WriteTo(&content); err != nil {
+	if _, err := canvas.WriteTo(&content); err != nil {
 		return fmt.Errorf("plot: %w", err)
 	}
 	if err := atomicfile.WriteFile(path, content.Bytes()); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image/color"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -66,6 +67,14 @@ func TestChart(t *testing.T) {
 	}
 	if c.Threshold != "150.0" || c.Lowest != "0" || c.Highest != "6" {
 		t.Errorf("threshold at %s between %s and %s", c.Threshold, c.Lowest, c.Highest)
+	}
+	// Methods may find images infinitely far.
+	inf := math.Inf(1)
+	if c = newChart([]float64{-inf, 1, 2}, []float64{-inf, -1, inf}, -inf); c.Lowest != "-1" || c.Highest != "2" || c.Threshold != "0.0" || strings.Contains(c.ID+c.OOD+c.ROC, "NaN") {
+		t.Errorf("infinite scores: chart %+v", c)
+	}
+	if c = newChart([]float64{-inf}, []float64{-inf}, -inf); strings.Contains(c.ID+c.OOD+c.ROC+c.Threshold, "NaN") {
+		t.Errorf("only infinite scores: chart %+v", c)
 	}
 	if c = newChart([]float64{2, 2}, []float64{2}, 2); c.Threshold != "150.0" {
 		t.Errorf("constant scores: chart %+v", c)
