@@ -3,7 +3,6 @@ package eval
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -89,7 +88,7 @@ func (n *Network) Data(ctx context.Context, train posthoc.Bank, validID *posthoc
 			if err != nil {
 				return posthoc.Matrix{}, err
 			}
-			out, err := g.Continue(ctx, ioodin.Tensor(x))
+			out, err := g.Run(ctx, ioodin.Inputs{Value: ioodin.Tensor(x)})
 			return matrix(out[artifact.Feature]), err
 		},
 	}, nil
@@ -115,38 +114,4 @@ func matrix(t ioodin.Tensor) posthoc.Matrix {
 		return posthoc.Matrix{}
 	}
 	return posthoc.Matrix{Data: t.Data, Cols: t.Shape[1]}
-}
-
-// run is an evaluation of the graph at one temperature and noise.
-type run struct {
-	temperature, noise float64
-	values             []string
-	methods            []int // that it is for
-}
-
-// plan returns the runs that the methods need, one for each temperature and
-// noise. The first is for all methods that take only logits and features, too.
-func plan(methods []Method) []run {
-	runs := []run{{values: []string{artifact.Logits, artifact.Feature}}}
-	settled := false // the first run's temperature and noise
-	for i, m := range methods {
-		needs := m.Needs()
-		at := 0
-		if depends := needs.Temperature != 0; depends && !settled {
-			runs[0].temperature, runs[0].noise, settled = needs.Temperature, needs.Noise, true
-		} else if depends {
-			at = slices.IndexFunc(runs, func(r run) bool { return r.temperature == needs.Temperature && r.noise == needs.Noise })
-		}
-		if at < 0 {
-			at = len(runs)
-			runs = append(runs, run{temperature: needs.Temperature, noise: needs.Noise})
-		}
-		runs[at].methods = append(runs[at].methods, i)
-		for _, v := range needs.Graph {
-			if !slices.Contains(runs[at].values, v) {
-				runs[at].values = append(runs[at].values, v)
-			}
-		}
-	}
-	return runs
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/preprocess"
 )
 
@@ -28,7 +29,7 @@ func (n *Network) Portraits(ctx context.Context, d preprocess.Dataset, indices [
 		if err != nil {
 			return nil, err
 		}
-		out, err := g.Run(ctx, b.Pixels, n.meta.Score.Temperature, n.meta.Score.Noise)
+		out, err := g.Run(ctx, ioodin.Inputs{Pixels: b.Pixels, Temperature: n.meta.Score.Temperature})
 		if err != nil {
 			return nil, err
 		}

@@ -73,11 +73,16 @@ func (n *Network) scan(ctx context.Context, d preprocess.Dataset, runs []run, op
 func (n *Network) evaluate(ctx context.Context, d preprocess.Dataset, images preprocess.Batch, runs []run) (batch, error) {
 	b := batch{indices: slices.Clone(images.Indices)}
 	for k, r := range runs {
-		g, err := n.graph("", r.values)
+		in, from := ioodin.Inputs{Pixels: images.Pixels, Temperature: r.temperature, Noise: r.noise}, ""
+		if r.gradient >= 0 {
+			from = artifact.Gradient
+			in.Value = ioodin.Tensor(b.values[r.gradient][from])
+		}
+		g, err := n.graph(from, r.values)
 		if err != nil {
 			return b, err
 		}
-		out, err := g.Run(ctx, images.Pixels, r.temperature, r.noise)
+		out, err := g.Run(ctx, in)
 		if err != nil {
 			return b, err
 		}

@@ -2,10 +2,7 @@ package ioodin
 
 import (
 	"context"
-	"fmt"
 	"slices"
-
-	ort "github.com/yalue/onnxruntime_go"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
@@ -22,7 +19,7 @@ type Tensor struct {
 // their own on them. It may be used from several goroutines at once.
 type Graph struct {
 	session *session
-	from    string // the value that takes the images' place, "" for none
+	from    string // the value that is an input, "" for none
 	size    int    // of the images
 }
 
@@ -33,8 +30,9 @@ func OpenGraph(m *onnx.ModelProto, d *artifact.Metadata, values []string, opt Op
 	return OpenGraphFrom(m, d, "", values, opt)
 }
 
-// OpenGraphFrom is OpenGraph for what follows the value from, a map [N,C,H,W],
-// which becomes the input in place of the images.
+// OpenGraphFrom is OpenGraph with a value inside the graph, a map [N,C,H,W] named
+// from, as an input. The images are one too only if the values depend on them
+// otherwise.
 func OpenGraphFrom(m *onnx.ModelProto, d *artifact.Metadata, from string, values []string, opt Options) (*Graph, error) {
 	cut := settings
 	if from != "" {
@@ -79,35 +77,23 @@ func expose(m *onnx.ModelProto, values []string) *onnx.ModelProto {
 	}
 }
 
-// Run computes the values for images, pixels uint8 [N,S,S,3] as the artifact
-// takes them, at a temperature and noise, which matter only to values that depend
-// on them.
-func (g *Graph) Run(ctx context.Context, pixels []uint8, temperature, noise float64) (map[string]Tensor, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	if each := g.size * g.size * 3; len(pixels) == 0 || len(pixels)%each != 0 {
-		return nil, ascood.Errorf(ascood.Invalid, "%d bytes are not a number of images of %dx%dx3", len(pixels), g.size, g.size)
-	}
-	out, err := g.session.runImages(pixels, g.size, temperature, noise)
-	return out.tensors(), err
+// Inputs are what a Graph computes its values from. What they do not depend on may
+// be left out.
+type Inputs struct {
+	Pixels             []uint8 // [N,S,S,3], as the artifact takes them
+	Temperature, Noise float64
+	Value              Tensor // in the place of the one that OpenGraphFrom named
 }
 
-// Continue computes the values from the one that OpenGraphFrom named.
-func (g *Graph) Continue(ctx context.Context, x Tensor) (map[string]Tensor, error) {
+// Run computes the values, by name.
+func (g *Graph) Run(ctx context.Context, in Inputs) (map[string]Tensor, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	shape := make([]int64, len(x.Shape))
-	for i, n := range x.Shape {
-		shape[i] = int64(n)
+	if each := g.size * g.size * 3; slices.Contains(g.session.inputs, artifact.Pixels) && (len(in.Pixels) == 0 || len(in.Pixels)%each != 0) {
+		return nil, ascood.Errorf(ascood.Invalid, "%d bytes are not a number of images of %dx%dx3", len(in.Pixels), g.size, g.size)
 	}
-	input, err := ort.NewTensor(ort.NewShape(shape...), x.Data)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", g.from, err)
-	}
-	defer input.Destroy()
-	out, err := g.session.run(map[string]ort.Value{g.from: input})
+	out, err := g.session.evaluate(in, g.size, g.from)
 	return out.tensors(), err
 }
 

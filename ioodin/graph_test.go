@@ -3,6 +3,7 @@ package ioodin
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -22,7 +23,7 @@ func TestGraph(t *testing.T) {
 	}
 	defer g.Close()
 	pixels := append(randomCrop(32), randomCrop(32)...)
-	values, err := g.Run(t.Context(), pixels, 1, 0)
+	values, err := g.Run(t.Context(), Inputs{Pixels: pixels, Temperature: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +40,7 @@ func TestGraph(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rest.Close()
-	after, err := rest.Continue(t.Context(), values[artifact.Layer3])
+	after, err := rest.Run(t.Context(), Inputs{Value: values[artifact.Layer3]})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +61,39 @@ func TestGraph(t *testing.T) {
 	}
 }
 
+// TestGraphFromGradient shares one gradient among two step sizes.
+func TestGraphFromGradient(t *testing.T) {
+	m, d := buildRandom(t, models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadLinear})
+	open := func(from string, values ...string) *Graph {
+		g, err := OpenGraphFrom(m, d, from, values, Options{Threads: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { g.Close() })
+		return g
+	}
+	whole, gradient, rest := open("", artifact.IODIN, artifact.ODIN), open("", artifact.Gradient), open(artifact.Gradient, artifact.IODIN, artifact.ODIN)
+	in := Inputs{Pixels: append(randomCrop(32), randomCrop(32)...), Temperature: 10}
+	values, err := gradient.Run(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, in.Noise = range []float64{0.0014, 0.0098} {
+		want, err := whole.Run(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Value = values[artifact.Gradient]
+		got, err := rest.Run(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("noise %v: %v from the gradient, %v from the images", in.Noise, got, want)
+		}
+	}
+}
+
 func TestGraphWrongInput(t *testing.T) {
 	m, d := buildRandom(t, models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear})
 	if _, err := OpenGraph(m, d, []string{artifact.Layer3}, Options{}); ascood.CodeOf(err) != ascood.Unsupported || !strings.Contains(err.Error(), `"layer3"`) {
@@ -74,7 +108,7 @@ func TestGraphWrongInput(t *testing.T) {
 	}
 	defer g.Close()
 	for _, n := range []int{0, 28*28*3 - 1} {
-		if _, err := g.Run(t.Context(), make([]uint8, n), 1, 0); ascood.CodeOf(err) != ascood.Invalid {
+		if _, err := g.Run(t.Context(), Inputs{Pixels: make([]uint8, n), Temperature: 1}); ascood.CodeOf(err) != ascood.Invalid {
 			t.Errorf("error %v on %d bytes", err, n)
 		}
 	}

@@ -149,7 +149,7 @@ func (m *Model) run(crops [][]uint8) (outputs, error) {
 		}
 		pixels = append(pixels, c...)
 	}
-	return m.session.runImages(pixels, size, m.score.Temperature, m.score.Noise)
+	return m.session.evaluate(Inputs{Pixels: pixels, Temperature: m.score.Temperature, Noise: m.score.Noise}, size, "")
 }
 
 // results reads the verdict's ingredients off the graph's outputs.

@@ -110,25 +110,47 @@ func (s *session) run(inputs map[string]ort.Value) (outputs, error) {
 	return result, nil
 }
 
-// runImages evaluates the graph on pixels, uint8 [N,size,size,3].
-func (s *session) runImages(pixels []uint8, size int, temperature, noise float64) (outputs, error) {
-	side := int64(size)
-	images, err := ort.NewTensor(ort.NewShape(int64(len(pixels))/(side*side*3), side, side, 3), pixels)
-	if err != nil {
+// evaluate runs the graph on inputs, of which Value goes by the name given.
+func (s *session) evaluate(in Inputs, size int, name string) (outputs, error) {
+	values := map[string]ort.Value{}
+	defer func() {
+		for _, v := range values {
+			v.Destroy()
+		}
+	}()
+	add := func(name string, v ort.Value, err error) error {
+		if err != nil {
+			return fmt.Errorf("input %s: %w", name, err)
+		}
+		values[name] = v
+		return nil
+	}
+	t, err := ort.NewScalar(float32(in.Temperature))
+	if err := add(artifact.Temperature, t, err); err != nil {
 		return outputs{}, err
 	}
-	defer images.Destroy()
-	t, err := ort.NewScalar(float32(temperature))
-	if err != nil {
+	n, err := ort.NewScalar(float32(in.Noise))
+	if err := add(artifact.Noise, n, err); err != nil {
 		return outputs{}, err
 	}
-	defer t.Destroy()
-	n, err := ort.NewScalar(float32(noise))
-	if err != nil {
-		return outputs{}, err
+	if len(in.Pixels) > 0 {
+		side := int64(size)
+		images, err := ort.NewTensor(ort.NewShape(int64(len(in.Pixels))/(side*side*3), side, side, 3), in.Pixels)
+		if err := add(artifact.Pixels, images, err); err != nil {
+			return outputs{}, err
+		}
 	}
-	defer n.Destroy()
-	return s.run(map[string]ort.Value{artifact.Pixels: images, artifact.Temperature: t, artifact.Noise: n})
+	if name != "" {
+		var shape ort.Shape
+		for _, n := range in.Value.Shape {
+			shape = append(shape, int64(n))
+		}
+		v, err := ort.NewTensor(shape, in.Value.Data)
+		if err := add(name, v, err); err != nil {
+			return outputs{}, err
+		}
+	}
+	return s.run(values)
 }
 
 // outputs holds the values of a run by name, row-major.
