@@ -65,6 +65,38 @@ func checkImglistLine(line imglistLine, root string, classes int, present folder
 	return err
 }
 
+// CheckFiles looks for the file of every image of a dataset, without opening it,
+// and reports the first that is missing. Images that are in no files of their own
+// pass.
+func CheckFiles(d Dataset) error {
+	present := folders{}
+	for i := range d.Len() {
+		file := fileOf(d, i)
+		if file == "" {
+			continue
+		}
+		there, err := present.have(file)
+		if err != nil {
+			return ascood.Errorf(ascood.Invalid, "%w", err)
+		}
+		if !there {
+			return ascood.Errorf(ascood.Invalid, "%s is missing, image %d of %d", file, i+1, d.Len())
+		}
+	}
+	return nil
+}
+
+// fileOf returns the file of an image, "" if it has none of its own.
+func fileOf(d Dataset, i int) string {
+	switch d := d.(type) {
+	case *files:
+		return d.path(i)
+	case subset:
+		return fileOf(d.Dataset, d.indices[i])
+	}
+	return ""
+}
+
 // folders holds the names in the folders that were looked into. A list of a
 // million images has a thousand folders, and asking for each file takes minutes
 // on a network drive.

@@ -40,3 +40,20 @@ func TestCheckImglistUnreadable(t *testing.T) {
 	_, err = CheckImglist(write(t, dir, "empty.txt", []byte("\n")), dir, 0)
 	wantInvalid(t, err, "empty.txt: no images")
 }
+
+func TestCheckFiles(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "cat/1.png", nil)
+	d, err := OpenImglist(write(t, dir, "list.txt", []byte("cat/1.png 0\ncat/2.png 0\ncat/1.png 1\n")), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantInvalid(t, CheckFiles(d), filepath.Join(dir, "cat", "2.png")+" is missing, image 2 of 3")
+	wantInvalid(t, CheckFiles(Subset(d, []int{0, 2, 2, 1})), "image 4 of 4")
+	if err := CheckFiles(Subset(d, []int{2, 0})); err != nil {
+		t.Errorf("error %v where no file is missing", err)
+	}
+	if err := CheckFiles(&idx{pixels: make([]uint8, 4), width: 1, height: 1}); err != nil {
+		t.Errorf("error %v on images in memory", err)
+	}
+}

@@ -30,8 +30,10 @@ func (f *files) Name(i int) string { return f.names[i] }
 func (f *files) Label(i int) int   { return f.labels[i] }
 
 func (f *files) Load(i int) (image.Image, error) {
-	return DecodeFile(filepath.Join(f.root, filepath.FromSlash(f.names[i])), DefaultMaxPixels)
+	return DecodeFile(f.path(i), DefaultMaxPixels)
 }
+
+func (f *files) path(i int) string { return filepath.Join(f.root, filepath.FromSlash(f.names[i])) }
 
 func (f *files) add(name string, label int) {
 	f.names = append(f.names, name)

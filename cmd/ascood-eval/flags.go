@@ -145,6 +145,9 @@ func (f *flags) evaluation(n *eval.Network, output string) (*eval.Evaluation, er
 	if e.Choices, err = f.choices(n.Info().Score); err != nil {
 		return nil, err
 	}
+	if train, _, _ := e.Learns(); f.bank > 0 && !train {
+		return nil, cli.Usagef("--bank %d has no meaning: none of the methods learns from training images", f.bank)
+	}
 	if f.keep {
 		e.Store = &eval.Store{Dir: output}
 	}
@@ -176,6 +179,9 @@ func (f *flags) open(flag, name, path string) (eval.Set, error) {
 		return eval.Set{Name: name}, nil
 	}
 	s, err := f.openUnder(name, path, f.root, flag == "id-train")
+	if err == nil {
+		err = preprocess.CheckFiles(s.Images) // not after hours of other sets
+	}
 	if err != nil {
 		return s, ascood.Errorf(ascood.Invalid, "--%s: %w", flag, err)
 	}
@@ -188,9 +194,6 @@ func (f *flags) openUnder(name, path, root string, train bool) (eval.Set, error)
 	var err error
 	if s.Images, err = preprocess.Open(path, root); err != nil {
 		return s, err
-	}
-	if s.Images.Len() == 0 {
-		return s, ascood.Errorf(ascood.Invalid, "%s holds no images", path)
 	}
 	if train && f.bank > 0 {
 		s.Images = sample(s.Images, f.bank)
@@ -231,12 +234,15 @@ func sample(d preprocess.Dataset, n int) preprocess.Dataset {
 // choices returns the methods asked for; without any, the artifact's own score
 // with its settings.
 func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
-	names := f.methods
+	var names []string
+	for _, name := range f.methods {
+		names = append(names, strings.TrimSpace(name))
+	}
 	settings, err := f.parseSettings()
 	if err != nil {
 		return nil, err
 	}
-	if names == nil {
+	if !f.fs.Changed("postprocessor") {
 		name, given, err := ownMethod(own)
 		if err != nil {
 			return nil, err
@@ -244,6 +250,9 @@ func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
 		names = []string{name}
 		maps.Copy(given, settings[name])
 		settings[name] = given
+	}
+	if len(names) == 0 {
+		return nil, cli.Usagef("--postprocessor names no method; known are %s", strings.Join(posthoc.Names(), ", "))
 	}
 	var choices []eval.Choice
 	for i, name := range names {

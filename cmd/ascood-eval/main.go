@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
 
@@ -75,6 +77,9 @@ func (f *flags) evaluate(ctx context.Context, n *eval.Network, output string, st
 	}
 	e.Progress = func(what string, images int) (func(int), func()) { return cli.Progress(stderr, images, what) }
 	results, err := e.Run(ctx)
+	if f.keep && errors.Is(err, context.Canceled) {
+		err = fmt.Errorf("%w; the same command goes on from there", err)
+	}
 	if err != nil {
 		return nil, nil, err
 	}

@@ -247,7 +247,7 @@ func TestPreset(t *testing.T) {
 		args []string
 		want string
 	}{
-		"missing list":   {args, "--preset cifar10: far svhn: "},
+		"missing list":   {args, "missing: the list"},
 		"no data root":   {args[:4], "--data-root is missing"},
 		"ID beside":      {append([]string{"--id", "x"}, args...), "--preset cifar10 already says what --id says"},
 		"unknown preset": {[]string{"--model", args[1], "--preset", "cifar", "--data-root", root}, "known are aircraft"},
@@ -399,6 +399,10 @@ func TestWrongInput(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	missing := filepath.Join(t.TempDir(), "missing.txt")
+	if err := os.WriteFile(missing, []byte("none.png -1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		args []string
 		want string
@@ -425,6 +429,9 @@ func TestWrongInput(t *testing.T) {
 			"give --id-val and --ood-val"},
 		"unlabelled training": {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "mds", "--id-train", unlabelled}, "has no label"},
 		"too few training":    {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "knn", "--id-train", id, "--aps=false"}, "k 50"},
+		"no method":           {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", ""}, "names no method"},
+		"missing image":       {[]string{"--model", m, "--id", id, "--far", "far=" + missing}, "none.png is missing, image 1 of 1"},
+		"bank for none":       {[]string{"--model", m, "--id", id, "--far", far, "--bank", "3"}, "--bank 3 has no meaning"},
 		"negative bank":       {[]string{"--model", m, "--id", id, "--far", far, "--bank", "-1"}, "--bank -1"},
 		"no stages": {[]string{"--model", lenet, "--id", testmodel.FashionMNIST + "/t10k-images-idx3-ubyte.gz[:4]", "--far", far,
 			"--postprocessor", "rankfeat"}, "layer3"},

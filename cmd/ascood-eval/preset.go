@@ -19,78 +19,74 @@ func (f *flags) checkPreset() error {
 	return cli.Require(f.fs, "data-root")
 }
 
-// openPreset opens the image lists of a published experiment: those to report,
-// and those that the methods learn from.
+// openPreset opens the image lists of a published experiment that the evaluation
+// needs, once all their images are known to be there.
 func (f *flags) openPreset(e *eval.Evaluation) error {
 	p, err := presets.Load(f.preset)
 	if err != nil {
 		return cli.Usagef("--preset: %w", err)
 	}
-	train, validID, validOOD := e.Learns()
-	for _, role := range []struct {
-		role   presets.Role
-		needed bool
-		to     *eval.Set
-	}{
-		{presets.Test, true, &e.ID}, {presets.Train, train, &e.Train},
-		{presets.Val, validID, &e.ValidID}, {presets.OODVal, validOOD, &e.ValidOOD},
-	} {
-		sets := p.Select(role.role)
-		if !role.needed || len(sets) == 0 {
-			continue // the evaluation says what it lacks
-		}
-		if *role.to, err = f.openListed(sets[0]); err != nil {
-			return err
-		}
-	}
-	if e.ID.Images == nil {
+	roles := f.roles(e)
+	if len(p.Select(presets.Test)) == 0 {
 		return cli.Usagef("--preset %s has no image lists: give --id, and --near or --far", f.preset)
 	}
-	e.ID.Name = "id"
-	if f.fullSpectrum {
-		if err := f.addShifted(e, p.Select(presets.CSID)); err != nil {
-			return err
-		}
-	}
-	for _, s := range p.Select(presets.Near, presets.Far) {
-		set, err := f.openListed(s)
-		if err != nil {
-			return err
-		}
-		if s.Role == presets.Near {
-			e.Near = append(e.Near, set)
-		} else {
-			e.Far = append(e.Far, set)
-		}
-	}
-	return nil
-}
-
-// addShifted counts covariate-shifted images as in-distribution: full-spectrum
-// detection.
-func (f *flags) addShifted(e *eval.Evaluation, shifted []presets.Set) error {
-	if len(shifted) == 0 {
+	if f.fullSpectrum && len(p.Select(presets.CSID)) == 0 {
 		return cli.Usagef("--fsood: the preset %s has no covariate-shifted images", f.preset)
 	}
-	all := []preprocess.Dataset{e.ID.Images}
-	for _, s := range shifted {
-		set, err := f.openListed(s)
-		if err != nil {
-			return err
-		}
-		all = append(all, set.Images)
-		e.ID.Digest += " " + set.Digest
+	if err := p.CheckData(f.root, roles...).Err(); err != nil {
+		return err
 	}
-	e.ID.Images = eval.Concat(all...)
+	var shifted []eval.Set
+	for _, s := range p.Select(roles...) {
+		list, images := s.Under(f.root)
+		set, err := f.openUnder(s.Name, list, images, s.Role == presets.Train)
+		if err != nil {
+			return fmt.Errorf("--preset %s: %v: %w", f.preset, s, err)
+		}
+		switch s.Role {
+		case presets.Test:
+			e.ID = set
+		case presets.CSID:
+			shifted = append(shifted, set)
+		case presets.Near:
+			e.Near = append(e.Near, set)
+		case presets.Far:
+			e.Far = append(e.Far, set)
+		case presets.Train:
+			e.Train = set
+		case presets.Val:
+			e.ValidID = set
+		case presets.OODVal:
+			e.ValidOOD = set
+		}
+	}
+	e.ID = fullSpectrum(e.ID, shifted)
 	return nil
 }
 
-// openListed opens one of the preset's image lists.
-func (f *flags) openListed(s presets.Set) (eval.Set, error) {
-	list, images := s.Under(f.root)
-	set, err := f.openUnder(s.Name, list, images, s.Role == presets.Train)
-	if err != nil {
-		return set, fmt.Errorf("--preset %s: %v: %w", f.preset, s, err)
+// roles are those of the preset's lists that the evaluation needs.
+func (f *flags) roles(e *eval.Evaluation) []presets.Role {
+	roles := []presets.Role{presets.Test, presets.Near, presets.Far}
+	if f.fullSpectrum {
+		roles = append(roles, presets.CSID)
 	}
-	return set, nil
+	train, validID, validOOD := e.Learns()
+	for role, needed := range map[presets.Role]bool{presets.Train: train, presets.Val: validID, presets.OODVal: validOOD} {
+		if needed {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}
+
+// fullSpectrum counts covariate-shifted images as in-distribution.
+func fullSpectrum(id eval.Set, shifted []eval.Set) eval.Set {
+	all := eval.Set{Name: "id", Digest: id.Digest}
+	images := []preprocess.Dataset{id.Images}
+	for _, s := range shifted {
+		images = append(images, s.Images)
+		all.Digest += " " + s.Digest
+	}
+	all.Images = eval.Concat(images...)
+	return all
 }
