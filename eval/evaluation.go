@@ -138,7 +138,7 @@ func (e *Evaluation) score(ctx context.Context, k int, methods []Method, todo []
 		r := &results[i]
 		r.Scores[k] = scores[n]
 		if e.Store != nil {
-			if err := e.Store.saveScores(r.Method, s, todo[i].inputs, scores[n]); err != nil {
+			if err := e.Store.saveScores(r.Method, s, k == 0, todo[i].inputs, scores[n]); err != nil {
 				return err
 			}
 		}

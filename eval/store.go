@@ -79,9 +79,9 @@ func (s *Store) loadScores(method string, set Set, inputs string) (*Scores, erro
 
 // saveScores can be interrupted at any point: scores without a statement of what
 // they were computed from count as none.
-func (s *Store) saveScores(method string, set Set, inputs string, scores Scores) error {
+func (s *Store) saveScores(method string, set Set, inDistribution bool, inputs string, scores Scores) error {
 	var content bytes.Buffer
-	if err := WriteScores(&content, set.Images, scores); err != nil {
+	if err := WriteScores(&content, set.Images, inDistribution, scores); err != nil {
 		return err
 	}
 	if err := writeStored(s.scores(method, set.Name+".csv"), content.Bytes()); err != nil {
@@ -121,12 +121,17 @@ func writeStored(path string, content []byte) error {
 	return nil
 }
 
-// WriteScores writes a line for each image.
-func WriteScores(w io.Writer, d preprocess.Dataset, s Scores) error {
+// WriteScores writes a line for each image. Whatever labels images have that are
+// out of distribution, they are not the network's: theirs is -1.
+func WriteScores(w io.Writer, d preprocess.Dataset, inDistribution bool, s Scores) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{"image", "label", "prediction", "score"})
 	for i, v := range s.Values {
-		c.Write([]string{d.Name(i), strconv.Itoa(d.Label(i)), strconv.Itoa(s.Predictions[i]), number(v)})
+		label := preprocess.Unlabelled
+		if inDistribution {
+			label = d.Label(i)
+		}
+		c.Write([]string{d.Name(i), strconv.Itoa(label), strconv.Itoa(s.Predictions[i]), number(v)})
 	}
 	c.Flush()
 	return c.Error()

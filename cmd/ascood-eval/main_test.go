@@ -152,6 +152,10 @@ func TestSaveScore(t *testing.T) {
 	if got := strings.Join(rows[0], ","); got != "image,label,prediction,score" || len(rows) != 201 || rows[1][1] != "-1" {
 		t.Errorf("%d rows under %s, the first %v", len(rows)-1, got, rows[1])
 	}
+	rows = readCSV(t, filepath.Join(dir, "scores", "msp", "id.csv"))
+	if label, err := strconv.Atoi(rows[1][1]); err != nil || label < 0 || label > 9 {
+		t.Errorf("an ID image has the label %s", rows[1][1])
+	}
 	rows = readCSV(t, filepath.Join(dir, "ebo.thresholds.csv"))
 	if len(rows) != 4 || rows[2][0] != "0.95" || rows[2][4] != "digits" {
 		t.Errorf("thresholds %v", rows)
