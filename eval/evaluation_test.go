@@ -72,6 +72,12 @@ func TestDamagedNetwork(t *testing.T) {
 			p.RawData = slices.Repeat([]byte{0, 0, 0xc0, 0x7f}, len(p.RawData)/4) // NaN
 		}
 	}
+	damaged, err := NewNetwork(e.Network.model, e.Network.meta, e.Network.opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { damaged.Close() })
+	e.Network = damaged
 	if _, err := e.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "id: test_id-images-idx3-ubyte[0]: the network's logits or features are not finite") {
 		t.Errorf("error %v", err)
 	}

@@ -34,13 +34,20 @@ func OpenNetwork(path string, opt ioodin.Options) (*Network, error) {
 	return NewNetwork(m, d, opt)
 }
 
-// NewNetwork takes an artifact from memory. opt.Score is not used.
+// NewNetwork takes an artifact from memory. opt.Score is not used. What the device
+// lacks is an error here, not in the middle of an evaluation.
 func NewNetwork(m *onnx.ModelProto, d *artifact.Metadata, opt ioodin.Options) (*Network, error) {
 	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.Graph)
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", d.Name, err)
 	}
-	return &Network{model: m, meta: d, digest: contentDigest(content), opt: opt, graphs: map[string]*ioodin.Graph{}}, nil
+	n := &Network{model: m, meta: d, digest: contentDigest(content), opt: opt, graphs: map[string]*ioodin.Graph{}}
+	g, err := n.graph("", plan(nil)[0].values)
+	if err != nil {
+		return nil, err
+	}
+	n.opt.Device = g.Device() // what "auto" has chosen is for all graphs
+	return n, nil
 }
 
 // Info returns what the artifact says about itself.

@@ -19,6 +19,7 @@ type Tensor struct {
 // their own on them. It may be used from several goroutines at once.
 type Graph struct {
 	session *session
+	device  Device
 	from    string // the value that is an input, "" for none
 	size    int    // of the images
 }
@@ -42,11 +43,11 @@ func OpenGraphFrom(m *onnx.ModelProto, d *artifact.Metadata, from string, values
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Unsupported, "model %s (%s): %w", d.Name, d.Arch, err)
 	}
-	session, _, err := open(part, opt)
+	session, device, err := open(part, opt)
 	if err != nil {
 		return nil, err
 	}
-	return &Graph{session, from, d.Preprocess.ImageSize}, nil
+	return &Graph{session, device, from, d.Preprocess.ImageSize}, nil
 }
 
 // expose returns m with the named values among its outputs, sharing memory with
@@ -96,6 +97,9 @@ func (g *Graph) Run(ctx context.Context, in Inputs) (map[string]Tensor, error) {
 	out, err := g.session.evaluate(in, g.size, g.from)
 	return out.tensors(), err
 }
+
+// Device returns what the graph runs on.
+func (g *Graph) Device() Device { return g.device }
 
 // Close frees the graph; it must not be used by then.
 func (g *Graph) Close() error { return g.session.close() }
