@@ -13,7 +13,7 @@ import (
 type Set struct {
 	Name   string
 	Images preprocess.Dataset // nil where there is none
-	Digest string             // as Digest gives it; for a Store
+	Digest string             // as preprocess.Digest gives it; for a Store
 }
 
 // Choice is a method to evaluate.

@@ -215,7 +215,7 @@ func (e *Evaluation) gather(ctx context.Context, choices []Choice) (*material, e
 func (e *Evaluation) collect(ctx context.Context, name string, s Set) (*features.File, error) {
 	path, inputs := "", ""
 	if e.Store != nil {
-		path, inputs = e.Store.features(name), digestOf(e.Network.digest, s.Digest)
+		path, inputs = e.Store.features(name), digestOf(storeVersion, e.Network.digest, s.Digest)
 		if f, err := features.Open(path); err == nil {
 			if f.Inputs() == inputs {
 				return f, nil

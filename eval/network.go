@@ -2,6 +2,7 @@ package eval
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -20,7 +21,7 @@ import (
 type Network struct {
 	model  *onnx.ModelProto
 	meta   *artifact.Metadata
-	digest string // of the graph
+	digest string // of the graph and the preprocessing
 	opt    ioodin.Options
 	graphs map[string]*ioodin.Graph // opened so far, by what they compute
 }
@@ -41,7 +42,11 @@ func NewNetwork(m *onnx.ModelProto, d *artifact.Metadata, opt ioodin.Options) (*
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", d.Name, err)
 	}
-	n := &Network{model: m, meta: d, digest: contentDigest(content), opt: opt, graphs: map[string]*ioodin.Graph{}}
+	pre, err := json.Marshal(d.Preprocess)
+	if err != nil {
+		return nil, fmt.Errorf("model %s: %w", d.Name, err)
+	}
+	n := &Network{model: m, meta: d, digest: digestOf(contentDigest(content), string(pre)), opt: opt, graphs: map[string]*ioodin.Graph{}}
 	g, err := n.graph("", plan(nil)[0].values)
 	if err != nil {
 		return nil, err

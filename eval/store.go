@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
-	"strings"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/eval/posthoc"
@@ -28,6 +27,10 @@ import (
 //	scores/METHOD.json         a method's settings, as searched or fitted
 //	scores/METHOD/SET.csv      scores; SET.json says what they were computed from
 type Store struct{ Dir string }
+
+// storeVersion is part of every digest. It is to be raised when a score comes out
+// differently than before, so that no old one is taken for it.
+const storeVersion = "1"
 
 // settingsRecord is what METHOD.json holds.
 type settingsRecord struct {
@@ -165,31 +168,6 @@ func readScores(content []byte) (*Scores, error) {
 	}
 }
 
-// Digest identifies a dataset by the names and labels of its images and, if they
-// were opened from a file (a list or an IDX file), by that file's content.
-// Changes of image files that a list names are not seen.
-func Digest(path string, d preprocess.Dataset) (string, error) {
-	h := sha256.New()
-	for i := range d.Len() {
-		fmt.Fprintln(h, d.Name(i), d.Label(i))
-	}
-	file := path
-	if _, err := os.Stat(file); err != nil {
-		file = path[:max(0, strings.LastIndexByte(path, '['))] // without the suffix that picks a run
-	}
-	if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-		f, err := os.Open(file)
-		if err != nil {
-			return "", err
-		}
-		defer f.Close()
-		if _, err := io.Copy(h, f); err != nil {
-			return "", err
-		}
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
-}
-
 func contentDigest(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])
@@ -206,11 +184,14 @@ func digestOf(parts ...string) string {
 
 // inputs is the digest of what a choice's settings and fit depend on.
 func (e *Evaluation) inputs(c Choice) (string, error) {
-	parts := []string{e.Network.digest, c.Name}
+	parts := []string{storeVersion, e.Network.digest, c.Name}
+	candidates := []posthoc.Method{c.Method.Method}
 	if c.Search {
+		candidates = posthoc.Sweep(c.Name)
 		parts = append(parts, "search", e.ValidID.Digest, e.ValidOOD.Digest)
-	} else {
-		settings, err := posthoc.Settings(c.Method.Method)
+	}
+	for _, m := range candidates {
+		settings, err := posthoc.Settings(m)
 		if err != nil {
 			return "", err
 		}

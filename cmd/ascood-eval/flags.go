@@ -199,7 +199,7 @@ func (f *flags) openUnder(name, path, root string, train bool) (eval.Set, error)
 		s.Images = sample(s.Images, f.bank)
 	}
 	if f.keep {
-		s.Digest, err = eval.Digest(path, s.Images)
+		s.Digest, err = preprocess.Digest(s.Images)
 	}
 	return s, err
 }
