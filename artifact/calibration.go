@@ -1,6 +1,7 @@
 package artifact
 
 import (
+	"fmt"
 	"math"
 	"slices"
 
@@ -27,11 +28,8 @@ const maxQuantiles = 10_000
 // number, or if there are too few for a threshold other than the lowest score.
 func Calibrate(scores []float64, tpr float64, score Score, data string) (*Calibration, error) {
 	n := len(scores)
-	if !(tpr > 0 && tpr < 1) {
-		return nil, ascood.Errorf(ascood.Invalid, "TPR %v: must be between 0 and 1", tpr)
-	}
-	if need := int(math.Ceil(1 / (1 - tpr))); n < need {
-		return nil, ascood.Errorf(ascood.Invalid, "%d images cannot support a TPR of %v: at least %d are needed", n, tpr, need)
+	if err := CheckCalibration(n, tpr); err != nil {
+		return nil, err
 	}
 	if slices.ContainsFunc(scores, math.IsNaN) {
 		return nil, ascood.Errorf(ascood.Invalid, "a calibration score is not a number: the network's output is broken")
@@ -43,6 +41,31 @@ func Calibrate(scores []float64, tpr float64, score Score, data string) (*Calibr
 		Samples: n, TPR: tpr, Threshold: sorted[rejected],
 		Quantiles: thin(sorted, maxQuantiles), Score: score, Data: data,
 	}, nil
+}
+
+// CheckCalibration reports whether Calibrate can work with n scores and this TPR.
+func CheckCalibration(n int, tpr float64) error {
+	if !(tpr > 0 && tpr < 1) {
+		return ascood.Errorf(ascood.Invalid, "TPR %v: must be between 0 and 1", tpr)
+	}
+	if least := int(math.Ceil(1/(1-tpr) - 1e-9)); n < least {
+		return ascood.Errorf(ascood.Invalid, "%d in-distribution images give no threshold for a TPR of %v: at least %d are needed", n, tpr, least)
+	}
+	return nil
+}
+
+// Confidence of the intervals that are given of thresholds.
+const Confidence = 0.95
+
+// TooFew says that n in-distribution images leave the threshold of a TPR without a
+// lower bound at Confidence: it may be far below the lowest of their scores. It is
+// "" if they are enough.
+func TooFew(n int, tpr float64) string {
+	need := int(math.Ceil(math.Log((1-Confidence)/2) / math.Log(tpr)))
+	if n >= need {
+		return ""
+	}
+	return fmt.Sprintf("%d in-distribution images cannot support a TPR of %.4g%%: at least %d are needed", n, 100*tpr, need)
 }
 
 // PValue is the conformal p-value of a score: the share of in-distribution

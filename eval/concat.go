@@ -8,22 +8,22 @@ import (
 
 // concat is several datasets one after another.
 type concat struct {
-	sets []preprocess.Dataset
-	ends []int // index after the last image of each
+	sets  []preprocess.Dataset
+	ends  []int // index after the last image of each
+	total int
 }
 
 // Concat returns the images of several datasets as those of one.
 func Concat(sets ...preprocess.Dataset) preprocess.Dataset {
 	c := concat{sets: sets}
-	total := 0
 	for _, s := range sets {
-		total += s.Len()
-		c.ends = append(c.ends, total)
+		c.total += s.Len()
+		c.ends = append(c.ends, c.total)
 	}
 	return c
 }
 
-func (c concat) Len() int { return c.ends[len(c.ends)-1] }
+func (c concat) Len() int { return c.total }
 
 func (c concat) Name(i int) string {
 	s, i := c.at(i)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/preprocess"
 )
 
@@ -26,7 +25,7 @@ type Choice struct {
 type Evaluation struct {
 	Network   *Network
 	Choices   []Choice
-	ID        Set // labelled
+	ID        Set // labelled, named "id"
 	Near, Far []Set
 
 	// What methods learn from and settings are searched on, where one needs it.
@@ -55,7 +54,7 @@ func (e *Evaluation) Sets() []Set { return slices.Concat([]Set{e.ID}, e.Near, e.
 // Run evaluates all methods. Each set of images is gone through once, whatever
 // the number of methods; what the evaluation lacks is found before it begins.
 func (e *Evaluation) Run(ctx context.Context) ([]Result, error) {
-	if err := e.check(); err != nil {
+	if err := e.Check(); err != nil {
 		return nil, err
 	}
 	results, todo, err := e.recall()
@@ -80,40 +79,6 @@ func (e *Evaluation) Run(ctx context.Context) ([]Result, error) {
 	return results, nil
 }
 
-// check finds what the evaluation lacks.
-func (e *Evaluation) check() error {
-	if len(e.Choices) == 0 || len(e.Near)+len(e.Far) == 0 {
-		return ascood.Errorf(ascood.Invalid, "an evaluation takes at least one method and one set of OOD images")
-	}
-	names := map[string]bool{}
-	for _, s := range e.Sets() {
-		if names[s.Name] {
-			return ascood.Errorf(ascood.Invalid, "two sets are named %s", s.Name)
-		}
-		names[s.Name] = true
-	}
-	for _, c := range e.Choices {
-		needs := c.Needs()
-		switch {
-		case c.Search && (e.ValidID.Images == nil || e.ValidOOD.Images == nil):
-			return ascood.Errorf(ascood.Invalid, "the settings of %s are searched on validation images: give --id-val and --ood-val, its settings with --set, or --aps=false for the published ones", c.Name)
-		case needs.Train && e.Train.Images == nil:
-			return ascood.Errorf(ascood.Invalid, "%s learns from training images: give --id-train", c.Name)
-		case needs.ValidID && e.ValidID.Images == nil:
-			return ascood.Errorf(ascood.Invalid, "%s learns from in-distribution validation images: give --id-val", c.Name)
-		}
-	}
-	for _, d := range []preprocess.Dataset{e.ID.Images, e.Train.Images, e.ValidID.Images} {
-		if d == nil {
-			continue
-		}
-		if err := e.Network.CheckID(d); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // score scores set k by the methods whose scores of it are missing, and stores
 // them.
 func (e *Evaluation) score(ctx context.Context, k int, methods []Method, todo []work, results []Result) error {
@@ -130,11 +95,11 @@ func (e *Evaluation) score(ctx context.Context, k int, methods []Method, todo []
 	s := e.Sets()[k]
 	opt, finish := e.scan(s.Name, s.Images.Len())
 	defer finish()
-	scores, err := e.Network.Score(ctx, s.Images, now, opt)
-	if err != nil {
-		return err
-	}
+	scores, failed := e.Network.Score(ctx, s.Images, now, opt)
 	for n, i := range at {
+		if scores == nil || scores[n].Values == nil {
+			continue // failed says why
+		}
 		r := &results[i]
 		r.Scores[k] = scores[n]
 		if e.Store != nil {
@@ -143,7 +108,7 @@ func (e *Evaluation) score(ctx context.Context, k int, methods []Method, todo []
 			}
 		}
 	}
-	return nil
+	return failed
 }
 
 // scan announces a pass over images.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -143,4 +144,58 @@ func runEvaluation(t *testing.T, e *Evaluation, want ...string) []Result {
 		t.Errorf("passes over %q, want %q", passes, want)
 	}
 	return results
+}
+
+// undecided is a method that has no score for its fourth image.
+type undecided struct{ posthoc.MSP }
+
+func (*undecided) Score(b *posthoc.Batch) ([]float64, error) {
+	scores := make([]float64, b.Logits.Rows())
+	scores[3] = math.NaN()
+	return scores, nil
+}
+
+// TestFailedMethodHoldsUpNoOther keeps the scores of a set that one of the methods
+// has failed on.
+func TestFailedMethodHoldsUpNoOther(t *testing.T) {
+	e := newEvaluation(t, "mls")
+	e.Choices = append(e.Choices, Choice{Method: Method{"undecided", &undecided{}}})
+	if _, err := e.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "id: undecided: it gives test_id-images-idx3-ubyte[3] a score that is not a number") {
+		t.Fatalf("error %v", err)
+	}
+	e.Choices = e.Choices[:1]
+	runEvaluation(t, fresh(t, e), "near", "far")
+}
+
+// TestCancelledComparison ends a method that is busy with the training images.
+func TestCancelledComparison(t *testing.T) {
+	n := openNetwork(t)
+	s := collectFrom(t, n, openImages(t, "val_id"))
+	ctx, cancel := context.WithCancel(t.Context())
+	d, err := n.Data(ctx, s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := Method{"knn", &posthoc.KNN{K: 3}}
+	if err := posthoc.Fit(m.Method, d); err != nil {
+		t.Fatal(err)
+	}
+	cancel()
+	if _, err := ScoreSet(s, openImages(t, "val_id"), []Method{m}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestNetworkWithoutTheValue(t *testing.T) {
+	e := newEvaluation(t, "rankfeat")
+	for _, node := range e.Network.model.Graph.Node {
+		for i, out := range node.Output {
+			if out == "layer3" {
+				node.Output[i] = "another"
+			}
+		}
+	}
+	if err := e.Check(); err == nil || !strings.Contains(err.Error(), "rankfeat works on layer3 of the network, and a resnet18_32x32 has none") {
+		t.Errorf("error %v", err)
+	}
 }

@@ -27,7 +27,8 @@ type work struct {
 	missing []bool // of each set, whether it is to be scored
 }
 
-func (w work) any() bool { return slices.Contains(w.missing, true) }
+// unscored reports whether the method has sets to score.
+func (w work) unscored() bool { return slices.Contains(w.missing, true) }
 
 // recall returns what the store has of each choice, and what is left to do.
 func (e *Evaluation) recall() ([]Result, []work, error) {
@@ -81,7 +82,7 @@ func (e *Evaluation) recallChoice(w *work, r *Result) error {
 func (e *Evaluation) fit(ctx context.Context, todo []work, results []Result) (methods []Method, done func(), err error) {
 	var needed []Choice
 	for _, w := range todo {
-		if w.any() {
+		if w.unscored() {
 			needed = append(needed, w.Choice)
 		}
 	}
@@ -104,7 +105,7 @@ func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, re
 	}
 	methods := make([]Method, len(todo))
 	for i, w := range todo {
-		if !w.any() {
+		if !w.unscored() {
 			continue
 		}
 		methods[i] = w.Method
@@ -135,7 +136,7 @@ func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, re
 func (e *Evaluation) search(ctx context.Context, todo []work, from *material, results []Result) (map[string]Method, error) {
 	var names []string
 	for _, w := range todo {
-		if w.any() && w.Search {
+		if w.unscored() && w.Search {
 			names = append(names, w.Name)
 		}
 	}
@@ -158,10 +159,8 @@ func (e *Evaluation) search(ctx context.Context, todo []work, from *material, re
 }
 
 // Learns reports which of Train, ValidID and ValidOOD the choices need.
-func (e *Evaluation) Learns() (train, validID, validOOD bool) { return learns(e.Choices) }
-
-func learns(choices []Choice) (train, validID, validOOD bool) {
-	for _, c := range choices {
+func (e *Evaluation) Learns() (train, validID, validOOD bool) {
+	for _, c := range e.Choices {
 		needs := c.Needs()
 		train = train || needs.Train
 		validID = validID || needs.ValidID || c.Search
@@ -183,9 +182,17 @@ func (m *material) close() {
 	}
 }
 
-// gather takes the images through the network that one of the choices learns from.
+// gather takes the images through the network whose features one of the choices
+// learns from or is searched on.
 func (e *Evaluation) gather(ctx context.Context, choices []Choice) (*material, error) {
-	train, validID, validOOD := learns(choices)
+	var train, validID, validOOD bool
+	for _, c := range choices {
+		needs := c.Needs()
+		fromFeatures := c.Search && len(needs.Graph) == 0 // others are searched on the images
+		train = train || needs.Train
+		validID = validID || needs.ValidID || fromFeatures
+		validOOD = validOOD || fromFeatures
+	}
 	m := &material{Validation: Validation{ID: e.ValidID.Images, OOD: e.ValidOOD.Images}}
 	var bank posthoc.Bank
 	var err error

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -86,11 +88,14 @@ func (n *Network) graph(from string, values []string) (*ioodin.Graph, error) {
 
 // Data returns what methods may learn from: the last layer, and what Collect made
 // of training and validation images, either nil. ctx ends what methods compute by
-// the network later on.
+// the network, or from the training images, later on.
 func (n *Network) Data(ctx context.Context, train posthoc.Bank, validID *posthoc.Set) (*posthoc.Data, error) {
 	weight, bias, err := artifact.Classifier(n.model)
 	if err != nil {
 		return nil, err
+	}
+	if train != nil {
+		train = &cancellable{train, ctx}
 	}
 	return &posthoc.Data{
 		Weight: posthoc.Matrix{Data: weight, Cols: len(weight) / len(bias)}, Bias: bias,
@@ -104,6 +109,30 @@ func (n *Network) Data(ctx context.Context, train posthoc.Bank, validID *posthoc
 			return matrix(out[artifact.Feature]), err
 		},
 	}, nil
+}
+
+// cancellable is a bank that ends with a context.
+type cancellable struct {
+	posthoc.Bank
+	ctx context.Context
+}
+
+func (b *cancellable) Blocks() iter.Seq2[*posthoc.Set, error] {
+	return func(yield func(*posthoc.Set, error) bool) {
+		for block, err := range b.Bank.Blocks() {
+			if err == nil {
+				err = b.ctx.Err()
+			}
+			if !yield(block, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// has reports whether the graph computes a value.
+func (n *Network) has(value string) bool {
+	return slices.ContainsFunc(n.model.Graph.Node, func(node *onnx.NodeProto) bool { return slices.Contains(node.Output, value) })
 }
 
 // CheckID reports the first image without a label that the network has a class

@@ -2,6 +2,8 @@ package eval
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"iter"
 	"math"
 	"slices"
@@ -137,7 +139,8 @@ func extend(to *posthoc.Batch, b batch) {
 const together = 4096
 
 // Score scores the images of a dataset with fitted methods, in one pass over
-// them. Memory does not grow with their number, but for the scores.
+// them. Memory does not grow with their number, but for the scores. A method that
+// fails does not hold up the others: its scores are empty, and the error says why.
 func (n *Network) Score(ctx context.Context, d preprocess.Dataset, methods []Method, opt ScanOptions) ([]Scores, error) {
 	runs := plan(methods)
 	p := newPass(methods, d)
@@ -149,34 +152,27 @@ func (n *Network) Score(ctx context.Context, d preprocess.Dataset, methods []Met
 			b.Graph = b.values[k]
 			for _, i := range r.methods {
 				if len(methods[i].Needs().Graph) > 0 {
-					if err := p.score(i, &b.Batch); err != nil {
-						return nil, err
-					}
+					values, err := methods[i].Score(&b.Batch)
+					p.add(i, values, err)
 				}
 			}
 		}
-		if err := p.keep(b); err != nil {
-			return nil, err
-		}
+		p.keep(b)
 	}
-	if err := p.flush(); err != nil {
-		return nil, err
-	}
-	return p.results(), nil
+	p.flush()
+	return p.results()
 }
 
-// ScoreSet scores images whose logits and features have been collected. The
-// methods must need nothing else.
+// ScoreSet scores images whose logits and features have been collected, as Score
+// does. The methods must need nothing else.
 func ScoreSet(s *posthoc.Set, d preprocess.Dataset, methods []Method) ([]Scores, error) {
 	p := newPass(methods, d)
 	for from := 0; from < s.Logits.Rows(); from += together {
 		to := min(from+together, s.Logits.Rows())
 		p.waiting = posthoc.Batch{Logits: s.Logits.Slice(from, to), Feature: s.Feature.Slice(from, to)}
-		if err := p.flush(); err != nil {
-			return nil, err
-		}
+		p.flush()
 	}
-	return p.results(), nil
+	return p.results()
 }
 
 // Scores are the answers for a set's images, one by one.
@@ -189,61 +185,70 @@ type Scores struct {
 type pass struct {
 	methods     []Method
 	scores      [][]float64 // of each method
+	failed      []error     // of each method
 	predictions []int
 	data        preprocess.Dataset
 	waiting     posthoc.Batch // logits and features not yet scored
 }
 
 func newPass(methods []Method, d preprocess.Dataset) *pass {
-	return &pass{methods: methods, scores: make([][]float64, len(methods)), data: d}
+	return &pass{methods: methods, scores: make([][]float64, len(methods)), failed: make([]error, len(methods)), data: d}
 }
 
-// results returns the scores of each method. They share the predictions.
-func (p *pass) results() []Scores {
+// results returns the scores of each method, empty ones for those that failed.
+// The scores share the predictions.
+func (p *pass) results() ([]Scores, error) {
 	all := make([]Scores, len(p.methods))
 	for i, values := range p.scores {
-		all[i] = Scores{values, p.predictions}
+		if p.failed[i] == nil {
+			all[i] = Scores{values, p.predictions}
+		}
 	}
-	return all
+	return all, errors.Join(p.failed...)
 }
 
 // keep holds a batch back until there are enough images to score together.
-func (p *pass) keep(b batch) error {
+func (p *pass) keep(b batch) {
 	extend(&p.waiting, b)
-	if p.waiting.Logits.Rows() < together {
-		return nil
+	if p.waiting.Logits.Rows() >= together {
+		p.flush()
 	}
-	return p.flush()
 }
 
 // flush scores what waits with the methods that take only logits and features.
-func (p *pass) flush() error {
+func (p *pass) flush() {
 	if p.waiting.Logits.Rows() == 0 {
-		return nil
+		return
 	}
+	var methods []posthoc.Method
+	var at []int // indices of methods
 	for i, m := range p.methods {
-		if len(m.Needs().Graph) == 0 {
-			if err := p.score(i, &p.waiting); err != nil {
-				return err
-			}
+		if len(m.Needs().Graph) == 0 && p.failed[i] == nil {
+			methods, at = append(methods, m.Method), append(at, i)
 		}
+	}
+	scores, errs := posthoc.ScoreTogether(methods, &p.waiting)
+	for k, i := range at {
+		p.add(i, scores[k], errs[k])
 	}
 	for i := range p.waiting.Logits.Rows() {
 		p.predictions = append(p.predictions, p.waiting.Prediction(i))
 	}
 	p.waiting = posthoc.Batch{}
-	return nil
 }
 
-// score appends method i's scores of the batch.
-func (p *pass) score(i int, b *posthoc.Batch) error {
-	got, err := p.methods[i].Score(b)
+// add appends method i's scores of a batch, or notes why there are none.
+func (p *pass) add(i int, scores []float64, err error) {
+	if p.failed[i] != nil {
+		return
+	}
+	name := p.methods[i].Name
+	if at := slices.IndexFunc(scores, math.IsNaN); err == nil && at >= 0 {
+		err = ascood.Errorf(ascood.Invalid, "it gives %s a score that is not a number", p.data.Name(len(p.scores[i])+at))
+	}
 	if err != nil {
-		return ascood.Errorf(ascood.CodeOf(err), "%s: %w", p.methods[i].Name, err)
+		p.failed[i] = fmt.Errorf("%s: %w", name, err)
+		return
 	}
-	if at := slices.IndexFunc(got, math.IsNaN); at >= 0 {
-		return ascood.Errorf(ascood.Invalid, "%s gives %s a score that is not a number", p.methods[i].Name, p.data.Name(len(p.scores[i])+at))
-	}
-	p.scores[i] = append(p.scores[i], got...)
-	return nil
+	p.scores[i] = append(p.scores[i], scores...)
 }

@@ -19,7 +19,7 @@ type Validation struct {
 // Trial is one of the settings that a search has tried.
 type Trial struct {
 	Settings json.RawMessage `json:"settings"`
-	AUROC    float64         `json:"auroc,omitempty"` // on the validation images
+	AUROC    float64         `json:"auroc"`           // on the validation images; 0 if there is an Error
 	Error    string          `json:"error,omitempty"` // why the settings cannot be for this network or data
 }
 
@@ -75,10 +75,13 @@ func fitSweep(name string, d *posthoc.Data, trials *[]Trial) (candidates, error)
 			return nil, err
 		}
 		t := Trial{Settings: json.RawMessage(settings)}
-		if err := posthoc.Fit(m, d); err != nil {
-			t.Error = err.Error()
-		} else {
+		switch err := posthoc.Fit(m, d); {
+		case err == nil:
 			fitted = append(fitted, candidate{Method: Method{name, m}, trial: len(*trials)})
+		case ascood.CodeOf(err) == ascood.Invalid:
+			t.Error = err.Error()
+		default: // not the settings' fault
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 		*trials = append(*trials, t)
 	}

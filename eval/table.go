@@ -16,6 +16,12 @@ type Row struct {
 	Metrics
 }
 
+// Names of the means over near and over far sets.
+const (
+	nearMean = "nearood"
+	farMean  = "farood"
+)
+
 // Table lists the near sets, their mean as "nearood", the far sets and their
 // mean as "farood"; a group without sets has no mean.
 func Table(near, far []Row) []Row {
@@ -23,7 +29,7 @@ func Table(near, far []Row) []Row {
 	for _, group := range []struct {
 		name string
 		rows []Row
-	}{{"nearood", near}, {"farood", far}} {
+	}{{nearMean, near}, {farMean, far}} {
 		rows = append(rows, group.rows...)
 		if len(group.rows) > 0 {
 			rows = append(rows, Row{group.name, mean(group.rows)})

@@ -13,6 +13,7 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
 )
 
 // TPRs are the shares of in-distribution images to keep that thresholds are given
@@ -20,7 +21,7 @@ import (
 var TPRs = []float64{0.90, 0.95, 0.99}
 
 // confidence of all intervals.
-const confidence = 0.95
+const confidence = artifact.Confidence
 
 // Interval is an estimate with the bounds between which the truth lies with 95%
 // confidence.
@@ -88,11 +89,15 @@ func wilson(k, n int) Interval {
 	return Interval{p, max(0, middle-half), min(1, middle+half)}
 }
 
-// Supported reports whether n in-distribution images can bound the threshold of a
-// TPR, and how many are needed.
-func Supported(tpr float64, n int) (need int, ok bool) {
-	need = int(math.Ceil(math.Log((1-confidence)/2) / math.Log(tpr)))
-	return need, n >= need
+// Thresholds returns the thresholds of a result, with the names of the OOD sets.
+func (e *Evaluation) Thresholds(r Result) ([]Threshold, []string, error) {
+	var sets []string
+	var ood [][]float64
+	for k, s := range e.Sets()[1:] {
+		sets, ood = append(sets, s.Name), append(ood, r.Scores[k+1].Values)
+	}
+	all, err := Thresholds(r.Scores[0].Values, ood...)
+	return all, sets, err
 }
 
 // WriteThresholds prints thresholds, aligned for reading, with a warning where
@@ -115,8 +120,8 @@ func WriteThresholds(w io.Writer, all []Threshold, sets []string, n int) error {
 		return err
 	}
 	for _, h := range all {
-		if need, ok := Supported(h.TPR, n); !ok {
-			fmt.Fprintf(w, "%d in-distribution images cannot support a TPR of %.0f%%: at least %d are needed.\n", n, 100*h.TPR, need)
+		if warning := artifact.TooFew(n, h.TPR); warning != "" {
+			fmt.Fprintf(w, "%s.\n", warning)
 		}
 	}
 	return nil

@@ -94,6 +94,9 @@ func (m *Model) scanBatch(ctx context.Context, b preprocess.Batch) ([]Scanned, e
 // how the user named the images; done, if not nil, is called with the number of
 // images just scored. An image that cannot be read ends it with an error.
 func (m *Model) Calibrate(ctx context.Context, d preprocess.Dataset, data string, tpr float64, done func(n int)) (*artifact.Calibration, error) {
+	if err := artifact.CheckCalibration(d.Len(), tpr); err != nil {
+		return nil, err
+	}
 	scores := make([]float64, 0, d.Len())
 	for image, err := range m.Scan(ctx, d, ScanOptions{}) {
 		if err != nil {

@@ -5,12 +5,10 @@ import (
 	"fmt"
 	"io"
 
-	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/eval"
+	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/ioodin"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // calibrate writes a new calibration into an artifact: where the scores of the
@@ -20,28 +18,17 @@ func (f *flags) calibrate(ctx context.Context, opt ioodin.Options, stdout, stder
 	if err != nil {
 		return err
 	}
-	d, err := preprocess.Open(f.id, f.root)
-	if err != nil {
-		return ascood.Errorf(ascood.Invalid, "--id: %w", err)
+	if err := atomicfile.Check(f.recalibrate); err != nil {
+		return fmt.Errorf("--calibrate: %w", err)
 	}
-	m, err := ioodin.New(model, meta, opt)
+	c, err := cli.Calibrate(ctx, model, meta, f.id, f.root, f.tpr, opt, stderr)
 	if err != nil {
-		return err
-	}
-	defer m.Close()
-	add, finish := cli.Progress(stderr, d.Len(), "calibrate")
-	c, err := m.Calibrate(ctx, d, f.id, f.tpr, add)
-	finish()
-	if err != nil {
-		return err
+		return fmt.Errorf("--id: %w", err)
 	}
 	meta.Calibration = c
 	if err := artifact.Save(f.recalibrate, model, meta); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "%s: %s keeps %v%% of %d images at a threshold of %v\n", f.recalibrate, c.Score, 100*c.TPR, c.Samples, c.Threshold)
-	if need, ok := eval.Supported(c.TPR, c.Samples); !ok {
-		fmt.Fprintf(stderr, "%d images leave the threshold for a TPR of %v uncertain: better are at least %d\n", c.Samples, c.TPR, need)
-	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"path/filepath"
 	"slices"
@@ -56,7 +57,7 @@ func newFlags(stdout io.Writer) *flags {
 	fs.StringVar(&f.validID, "id-val", "", "labelled in-distribution validation `images`")
 	fs.StringVar(&f.validOOD, "ood-val", "", "OOD validation `images`")
 	fs.BoolVar(&f.search, "aps", true, "search the settings of methods that have a published sweep, on the validation images")
-	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv, settings.json and what --save-score keeps (default with --results:\nood or, with --fsood, fsood in there, if --save-csv or --save-score is given)")
+	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv, METHOD.json (its settings) and what --save-score keeps (default with --results:\nood or, with --fsood, fsood in there, if --save-csv or --save-score is given)")
 	fs.BoolVar(&f.save, "save-csv", false, "write the tables, as METHOD.csv, into the output folder; --output alone does so, too")
 	fs.BoolVar(&f.keep, "save-score", false, "keep each image's score in the output folder's scores/METHOD/SET.csv, and what methods\nlearn from in features/; reuse what is there; give thresholds")
 	fs.StringVar(&f.report, "report", "", "web page `file` with tables, curves, thresholds and images, complete in itself")
@@ -64,7 +65,7 @@ func newFlags(stdout io.Writer) *flags {
 	fs.StringVar(&f.recalibrate, "calibrate", "", "write a new calibration into this artifact `file`, from the --id images, and do nothing else")
 	fs.Float64Var(&f.tpr, "tpr", 0.95, "share of the --id images that --calibrate's threshold keeps")
 	f.device = cli.AddDevice(fs, "cpu")
-	fs.IntVar(&f.threads, "threads", 0, "threads to compute with; 0 is one a core")
+	fs.IntVar(&f.threads, "threads", 0, "processor threads to use; 0 is one a core")
 	fs.IntVar(&f.batch, "batch-size", 0, "images in the network at once; 0 is what suits their size and the device")
 	return f
 }
@@ -72,6 +73,9 @@ func newFlags(stdout io.Writer) *flags {
 func (f *flags) check() error {
 	if f.recalibrate != "" {
 		return f.checkCalibrate()
+	}
+	if err := cli.OnlyWith(f.fs, "calibrate", "tpr"); err != nil {
+		return err
 	}
 	if err := f.checkModel(); err != nil {
 		return err
@@ -134,6 +138,9 @@ func (f *flags) checkCalibrate() (err error) {
 	})
 	if err != nil {
 		return err
+	}
+	if err := artifact.CheckCalibration(math.MaxInt, f.tpr); err != nil {
+		return cli.Usagef("--tpr: %w", err)
 	}
 	return cli.Require(f.fs, "id")
 }
@@ -279,7 +286,7 @@ func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
 			Search: f.search && !fixed && posthoc.Sweep(name) != nil,
 		})
 	}
-	for name := range settings {
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
 		return nil, cli.Usagef("--set %s: it is not among the methods evaluated, %s", name, strings.Join(names, ", "))
 	}
 	return choices, nil
@@ -296,6 +303,9 @@ func (f *flags) parseSettings() (map[string]map[string]json.RawMessage, error) {
 		}
 		if all[method] == nil {
 			all[method] = map[string]json.RawMessage{}
+		}
+		if all[method][name] != nil {
+			return nil, cli.Usagef("--set gives %s.%s twice", method, name)
 		}
 		all[method][name] = json.RawMessage(value)
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 
 	"github.com/ascood/ascood/eval"
@@ -40,12 +41,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	if err := cli.OnlyWith(f.fs, "calibrate", "tpr"); err != nil {
-		return err
-	}
 	opt, err := cli.ModelOptions(*f.device, f.threads, cli.Logger(stderr))
 	if err != nil {
 		return err
+	}
+	if f.threads > 0 {
+		runtime.GOMAXPROCS(f.threads) // for all that is not the network
 	}
 	if f.recalibrate != "" {
 		return f.calibrate(ctx, opt, stdout, stderr)

@@ -95,13 +95,17 @@ func TestSearch(t *testing.T) {
 	if !strings.Contains(out, "the best of 28 settings") || !strings.Contains(out, "ash (percentile 80) on") {
 		t.Errorf("printed\n%s", out)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "settings.json"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var saved map[string]methodSettings
-	if err := json.Unmarshal(text, &saved); err != nil {
-		t.Fatal(err)
+	saved := map[string]methodSettings{}
+	for _, name := range []string{"msp", "iodin", "knn", "ash"} {
+		text, err := os.ReadFile(filepath.Join(dir, name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var s methodSettings
+		if err := json.Unmarshal(text, &s); err != nil {
+			t.Fatal(err)
+		}
+		saved[name] = s
 	}
 	for name, trials := range map[string]int{"msp": 0, "iodin": 28, "knn": 5, "ash": 0} {
 		s := saved[name]
@@ -203,7 +207,7 @@ func TestCalibrate(t *testing.T) {
 	for name, c := range map[string]struct{ args, want string }{
 		"no ID":          {"", "--id is missing"},
 		"beside others":  {"--postprocessor msp --id x", "--postprocessor has no meaning beside --calibrate"},
-		"too few":        {"--id " + images("val_id[:10]"), "10 images cannot support"},
+		"too few":        {"--id " + images("val_id[:10]"), "--id: 10 in-distribution images give no threshold"},
 		"TPR":            {"--tpr 1 --id " + images("val_id[:10]"), "between 0 and 1"},
 		"no such images": {"--id none.txt", "--id: "},
 	} {
@@ -326,7 +330,26 @@ func TestResults(t *testing.T) {
 		}
 	}
 
-	if err := os.MkdirAll(filepath.Join(runs, "s2"), 0o755); err != nil {
+	// Tables of different scores have no mean.
+	other := model(t)
+	m, meta, err := artifact.Load(other)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta.Score.Temperature = 1
+	copyTo(t, other, filepath.Join(runs, "s2", "model.onnx"))
+	if err := artifact.Save(filepath.Join(runs, "s2", "model.onnx"), m, meta); err != nil {
+		t.Fatal(err)
+	}
+	own := []string{"--results", runs, "--preset", "cifar10", "--data-root", root}
+	if _, _, err := evaluate(t, own...); err == nil || !strings.Contains(err.Error(), "say with --postprocessor") {
+		t.Errorf("error %v on runs of different scores", err)
+	}
+
+	if err := os.Remove(filepath.Join(runs, "s2", "model.onnx")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(filepath.Join(runs, "scratch"), 0o755); err != nil { // not a run
 		t.Fatal(err)
 	}
 	for name, c := range map[string]struct {
@@ -403,6 +426,11 @@ func TestWrongInput(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
+	listed := filepath.Join(t.TempDir(), "listed.txt")
+	copyTo(t, testmodel.Path("preprocess", "testdata", "formats", "bilevel.png"), filepath.Join(filepath.Dir(listed), "1.png"))
+	if err := os.WriteFile(listed, []byte("1.png -1\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	missing := filepath.Join(t.TempDir(), "missing.txt")
 	if err := os.WriteFile(missing, []byte("none.png -1\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -420,8 +448,14 @@ func TestWrongInput(t *testing.T) {
 		"empty ID list":   {[]string{"--model", m, "--id", empty, "--far", far}, "empty.txt"},
 		"no name":         {[]string{"--model", m, "--id", id, "--far", id}, "want name=images"},
 		"path as name":    {[]string{"--model", m, "--id", id, "--far", "a/b=" + id}, "want name=images"},
+		"name of a mean":  {[]string{"--model", m, "--id", id, "--near", "farood=" + id}, "cannot be named farood"},
+		"report on input": {[]string{"--model", m, "--id", id, "--far", "far=" + listed, "--report", listed}, "is what is read from"},
+		"setting twice":   {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.noise=1", "--set", "iodin.noise=2"}, "iodin.noise twice"},
+		"half a class":    {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "gen", "--set", "gen.m=1.5"}, "m cannot be a number 1.5"},
+		"dim too large":   {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "vim", "--id-train", id, "--set", "vim.dim=64"}, "vim: dim 64"},
+		"unwritable":      {[]string{"--model", m, "--id", id, "--far", far, "--output", "/proc"}, "--output: cannot write"},
 		"same name":       {[]string{"--model", m, "--id", id, "--far", far, "--near", far}, "two sets are named far"},
-		"name of ID":      {[]string{"--model", m, "--id", id, "--far", "id=" + id}, "two sets are named id"},
+		"name of ID":      {[]string{"--model", m, "--id", id, "--far", "id=" + id}, "cannot be named id"},
 		"unknown method":  {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "energy"}, "known are ash, dice"},
 		"method twice":    {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "msp,msp"}, "twice"},
 		"setting":         {[]string{"--model", m, "--id", id, "--far", far, "--set", "k=3"}, "want method.name=value"},

@@ -4,10 +4,14 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/eval"
@@ -39,7 +43,7 @@ func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 		if e.Store == nil {
 			continue
 		}
-		all, sets, err := thresholds(e, r)
+		all, sets, err := e.Thresholds(r)
 		if err != nil {
 			return err
 		}
@@ -48,17 +52,6 @@ func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 		}
 	}
 	return nil
-}
-
-// thresholds returns a result's thresholds and the names of the OOD sets.
-func thresholds(e *eval.Evaluation, r eval.Result) ([]eval.Threshold, []string, error) {
-	var sets []string
-	var ood [][]float64
-	for k, s := range e.Sets()[1:] {
-		sets, ood = append(sets, s.Name), append(ood, r.Scores[k+1].Values)
-	}
-	all, err := eval.Thresholds(r.Scores[0].Values, ood...)
-	return all, sets, err
 }
 
 // prepare finds out whether the results can be written before they are computed.
@@ -70,14 +63,28 @@ func (f *flags) prepare(output string) error {
 		if err := os.MkdirAll(folder.path, 0o755); err != nil {
 			return ascood.Errorf(ascood.Invalid, "--%s: %w", folder.flag, err)
 		}
+		// Any file that is not there shows whether files can be.
+		if err := atomicfile.Check(filepath.Join(folder.path, ".ascood-eval")); err != nil {
+			return fmt.Errorf("--%s: %w", folder.flag, err)
+		}
 	}
 	if f.report == "" {
 		return nil
 	}
-	if err := atomicfile.Check(f.report, f.model); err != nil {
+	if err := atomicfile.Check(f.report, f.inputs()...); err != nil {
 		return fmt.Errorf("--report: %w", err)
 	}
 	return nil
+}
+
+// inputs are the files that the flags name to be read.
+func (f *flags) inputs() []string {
+	paths := []string{f.model, f.id, f.train, f.validID, f.validOOD}
+	for _, spec := range slices.Concat(f.near, f.far) {
+		_, path, _ := strings.Cut(spec, "=")
+		paths = append(paths, path)
+	}
+	return paths
 }
 
 // write writes the files that the flags ask for.
@@ -98,10 +105,9 @@ func (f *flags) write(ctx context.Context, output string, e *eval.Evaluation, re
 	return writeReport(ctx, f.report, e, results)
 }
 
-// save writes METHOD.csv for each method, settings.json and, where scores are
-// kept, METHOD.thresholds.csv.
+// save writes for each method METHOD.csv, METHOD.json and, where scores are kept,
+// METHOD.thresholds.csv.
 func save(dir string, e *eval.Evaluation, results []eval.Result) error {
-	settings := map[string]methodSettings{}
 	for _, r := range results {
 		var table bytes.Buffer
 		if err := eval.WriteCSV(&table, eval.Lines(r.Table)); err != nil {
@@ -110,23 +116,29 @@ func save(dir string, e *eval.Evaluation, results []eval.Result) error {
 		if err := writeFile(dir, r.Method+".csv", table.Bytes()); err != nil {
 			return err
 		}
+		text, err := json.MarshalIndent(methodSettings{json.RawMessage(r.Settings), r.Notes, r.Trials}, "", "  ")
+		if err != nil {
+			return err
+		}
+		if err := writeFile(dir, r.Method+".json", append(text, '\n')); err != nil {
+			return err
+		}
 		if err := saveThresholds(dir, e, r); err != nil {
 			return err
 		}
-		settings[r.Method] = methodSettings{json.RawMessage(r.Settings), r.Notes, r.Trials}
 	}
-	text, err := json.MarshalIndent(settings, "", "  ")
-	if err != nil {
-		return err
-	}
-	return writeFile(dir, "settings.json", append(text, '\n'))
+	return nil
 }
 
 func saveThresholds(dir string, e *eval.Evaluation, r eval.Result) error {
-	if e.Store == nil {
+	name := r.Method + ".thresholds.csv"
+	if e.Store == nil { // those of an earlier evaluation are not this one's
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return ascood.Errorf(ascood.Invalid, "--output: %w", err)
+		}
 		return nil
 	}
-	all, sets, err := thresholds(e, r)
+	all, sets, err := e.Thresholds(r)
 	if err != nil {
 		return err
 	}
@@ -134,7 +146,7 @@ func saveThresholds(dir string, e *eval.Evaluation, r eval.Result) error {
 	if err := eval.WriteThresholdsCSV(&lines, all, sets); err != nil {
 		return err
 	}
-	return writeFile(dir, r.Method+".thresholds.csv", lines.Bytes())
+	return writeFile(dir, name, lines.Bytes())
 }
 
 // writeReport writes the evaluation as a web page.
@@ -156,7 +168,7 @@ func writeFile(dir, name string, content []byte) error {
 	return nil
 }
 
-// methodSettings is a method in settings.json.
+// methodSettings is what METHOD.json holds.
 type methodSettings struct {
 	Settings json.RawMessage `json:"settings"`
 	Notes    []string        `json:"notes,omitempty"`

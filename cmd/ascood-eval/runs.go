@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/ascood/ascood"
@@ -14,35 +15,36 @@ import (
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
 	"github.com/ascood/ascood/presets"
 )
 
-// runFiles are the files that a run is evaluated by, the first that its folder
-// has: the artifact, if it has been exported, the checkpoint that ascood-train
-// leaves, and that of OpenOOD.
-var runFiles = []string{artifactFile, "best.safetensors", "best.ckpt"}
-
-const artifactFile = "model.onnx"
+// trainingRun is a run under --results.
+type trainingRun struct {
+	name  string // of its folder
+	model *onnx.ModelProto
+	meta  *artifact.Metadata
+}
 
 // evaluateRuns evaluates each training run under --results, and prints and saves
 // what they have in common.
 func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, output string, stdout, stderr io.Writer) error {
-	runs, err := findRuns(f.results)
+	runs, err := f.loadRuns()
 	if err != nil {
 		return err
 	}
 	var all [][]eval.Result
-	for _, path := range runs {
-		name := filepath.Base(filepath.Dir(path))
+	for _, r := range runs {
 		own := output
 		if output != "" {
-			own = filepath.Join(output, name)
+			own = filepath.Join(output, r.name)
 		}
-		results, err := f.evaluateRun(ctx, path, opt, own, stdout, stderr)
+		results, err := f.evaluateRun(ctx, r, opt, own, stdout, stderr)
 		if err != nil {
-			return fmt.Errorf("run %s: %w", name, err)
+			return fmt.Errorf("run %s: %w", r.name, err)
 		}
 		all = append(all, results)
 		fmt.Fprintln(stdout)
@@ -50,44 +52,8 @@ func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, output str
 	return summarise(stdout, output, all)
 }
 
-// findRuns returns the model of each run s* under a folder.
-func findRuns(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir) // sorted
-	if err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "--results: %w", err)
-	}
-	var runs []string
-	for _, entry := range entries {
-		folder := filepath.Join(dir, entry.Name())
-		info, err := os.Stat(folder) // of what a link leads to
-		if err != nil || !info.IsDir() || !strings.HasPrefix(entry.Name(), "s") {
-			continue
-		}
-		path, err := runFile(folder)
-		if err != nil {
-			return nil, err
-		}
-		runs = append(runs, path)
-	}
-	if len(runs) == 0 {
-		return nil, ascood.Errorf(ascood.Invalid, "--results: %s holds no runs s0, s1, …", dir)
-	}
-	return runs, nil
-}
-
-// runFile returns the file that a run is evaluated by.
-func runFile(folder string) (string, error) {
-	for _, name := range runFiles {
-		path := filepath.Join(folder, name)
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
-		}
-	}
-	return "", ascood.Errorf(ascood.Invalid, "--results: %s has none of %s", folder, strings.Join(runFiles, ", "))
-}
-
-func (f *flags) evaluateRun(ctx context.Context, path string, opt ioodin.Options, output string, stdout, stderr io.Writer) ([]eval.Result, error) {
-	n, err := f.openRun(path, opt)
+func (f *flags) evaluateRun(ctx context.Context, r trainingRun, opt ioodin.Options, output string, stdout, stderr io.Writer) ([]eval.Result, error) {
+	n, err := eval.NewNetwork(r.model, r.meta, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -102,37 +68,103 @@ func (f *flags) evaluateRun(ctx context.Context, path string, opt ioodin.Options
 	return results, f.write(ctx, output, e, results)
 }
 
-// openRun opens an artifact, or exports a checkpoint into memory; of a bare state
+// loadRuns loads the model of every run, before the first is evaluated.
+func (f *flags) loadRuns() ([]trainingRun, error) {
+	paths, err := findRuns(f.results)
+	if err != nil {
+		return nil, err
+	}
+	var runs []trainingRun
+	for _, path := range paths {
+		r := trainingRun{name: filepath.Base(filepath.Dir(path))}
+		if r.model, r.meta, err = f.loadRun(path); err != nil {
+			return nil, fmt.Errorf("run %s: %w", r.name, err)
+		}
+		runs = append(runs, r)
+	}
+	for _, r := range runs {
+		if own, first := r.meta.Score, runs[0].meta.Score; f.methods == nil && own != first {
+			return nil, cli.Usagef("the score of run %s is %v, that of %s is %v: say with --postprocessor what to evaluate", runs[0].name, first, r.name, own)
+		}
+	}
+	return runs, nil
+}
+
+// runFiles are the files that a run is evaluated by, the first that its folder
+// has: the artifact, if it has been exported, the checkpoint that ascood-train
+// leaves, and that of OpenOOD.
+var runFiles = []string{artifactFile, "best.safetensors", "best.ckpt"}
+
+const artifactFile = "model.onnx"
+
+// seedFolder matches the folders that are runs in any case. Others that begin
+// with s are if they hold a model.
+var seedFolder = regexp.MustCompile(`^s\d+$`)
+
+// findRuns returns the model of each run s* under a folder.
+func findRuns(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir) // sorted
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "--results: %w", err)
+	}
+	var runs []string
+	for _, entry := range entries {
+		if !strings.HasPrefix(entry.Name(), "s") {
+			continue
+		}
+		folder := filepath.Join(dir, entry.Name())
+		path := runFile(folder)
+		switch {
+		case path != "":
+			runs = append(runs, path)
+		case seedFolder.MatchString(entry.Name()):
+			return nil, ascood.Errorf(ascood.Invalid, "--results: %s has none of %s", folder, strings.Join(runFiles, ", "))
+		}
+	}
+	if len(runs) == 0 {
+		return nil, ascood.Errorf(ascood.Invalid, "--results: %s holds no runs s0, s1, …, each a folder with one of %s", dir, strings.Join(runFiles, ", "))
+	}
+	return runs, nil
+}
+
+// runFile returns the file that a run is evaluated by, "" if there is none.
+func runFile(folder string) string {
+	for _, name := range runFiles {
+		path := filepath.Join(folder, name)
+		if _, err := os.Stat(path); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// loadRun loads an artifact, or exports a checkpoint into memory; of a bare state
 // dict the preset says what it is.
-func (f *flags) openRun(path string, opt ioodin.Options) (*eval.Network, error) {
+func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, error) {
 	if filepath.Base(path) == artifactFile {
-		return eval.OpenNetwork(path, opt)
+		return artifact.Load(path)
 	}
 	c, err := checkpoint.Load(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	score, err := artifact.DefaultScore(artifact.MethodIODIN)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	options := export.Options{Name: path, Score: score}
 	if c.Meta.Arch == "" && f.preset != "" {
 		p, err := presets.Load(f.preset)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		pre, err := preprocess.Preset(p.Preprocess)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		options.Arch, options.Preprocess = p.Arch, &pre
 	}
-	m, d, err := export.FromCheckpoint(c, options)
-	if err != nil {
-		return nil, err
-	}
-	return eval.NewNetwork(m, d, opt)
+	return export.FromCheckpoint(c, options)
 }
 
 // summarise prints each method's table over all runs, and writes it to the output

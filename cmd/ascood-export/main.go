@@ -16,7 +16,6 @@ import (
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
-	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
 )
@@ -137,22 +136,11 @@ func source(path string, c *checkpoint.Checkpoint) (artifact.Source, error) {
 
 // calibration runs the new model on the images to calibrate with.
 func (r *request) calibration(ctx context.Context, model *onnx.ModelProto, meta *artifact.Metadata, stderr io.Writer) (*artifact.Calibration, error) {
-	data, err := preprocess.Open(r.calibrate, r.dataDir)
+	opt, err := cli.ModelOptions("cpu", r.threads, cli.Logger(stderr))
 	if err != nil {
 		return nil, err
 	}
-	run, err := cli.ModelOptions("cpu", r.threads, cli.Logger(stderr))
-	if err != nil {
-		return nil, err
-	}
-	m, err := ioodin.New(model, meta, run)
-	if err != nil {
-		return nil, err
-	}
-	defer m.Close()
-	add, finish := cli.Progress(stderr, data.Len(), "calibrating")
-	defer finish()
-	return m.Calibrate(ctx, data, r.calibrate, r.tpr, add)
+	return cli.Calibrate(ctx, model, meta, r.calibrate, r.dataDir, r.tpr, opt, stderr)
 }
 
 func describe(w io.Writer, path string, d *artifact.Metadata) {

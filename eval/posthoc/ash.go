@@ -28,9 +28,11 @@ var shapings = []float64{65, 70, 75, 80, 85, 90, 95}
 
 func (*ASH) Needs() Needs { return Needs{} }
 
+func (m *ASH) check(s Sizes) error { return checkShaping(m.Percentile, s.Dim) }
+
 func (m *ASH) Fit(d *Data) error {
 	m.linear = d.linear()
-	return checkShaping(m.Percentile, d.Weight.Cols)
+	return nil
 }
 
 func (m *ASH) Score(b *Batch) ([]float64, error) {

@@ -48,23 +48,49 @@ const tile = 64
 // comparison is a tile of compare's work: some images beside some of a block.
 type comparison struct {
 	image, row int    // the first of the images, and of the block's
-	cosines    Matrix // [images,rows]; may be changed
+	cosines    Matrix // [images,rows] of their features
 	scratch    []float32
 }
 
-// compare goes once through a bank and, for each of its blocks, calls visit with
-// the cosines of all images' features to the block's. prepare makes the visit of a
-// block. An image's tiles come one at a time, in the bank's order; images in
-// parallel. The memory needed does not grow with the bank.
-func compare(b Bank, images Matrix, prepare func(block *Set) (visit func(comparison))) error {
-	scale := inverseNorms(images)
+// comparer is a method that compares images with a bank. Several share the way
+// through it.
+type comparer interface {
+	Method
+	compared() Bank
+	// begin starts to score images. For each block of the bank in turn, prepare
+	// makes a visit, which is called with every tile; an image's tiles come one at
+	// a time, in the bank's order, images in parallel. finish gives the scores.
+	begin(b *Batch) (prepare func(block *Set) (visit func(comparison)), finish func() []float64)
+}
+
+// scoreCompared is Score of a comparer.
+func scoreCompared(m comparer, b *Batch) ([]float64, error) {
+	scores, err := compare(m.compared(), b, []comparer{m})
+	if err != nil {
+		return nil, err
+	}
+	return scores[0], nil
+}
+
+// compare goes once through a bank, and returns the scores of each method. The
+// memory needed does not grow with the bank.
+func compare(bank Bank, b *Batch, methods []comparer) ([][]float64, error) {
+	prepare, finish := make([]func(*Set) func(comparison), len(methods)), make([]func() []float64, len(methods))
+	for i, m := range methods {
+		prepare[i], finish[i] = m.begin(b)
+	}
+	images, scale := b.Feature, inverseNorms(b.Feature)
 	tiles := (images.Rows() + tile - 1) / tile
 	memory := make([][2 * tile * tile]float32, tiles)
-	for block, err := range b.Blocks() {
+	visits := make([]func(comparison), len(methods))
+	for block, err := range bank.Blocks() {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		visit, blockScale := prepare(block), inverseNorms(block.Feature)
+		for i := range methods {
+			visits[i] = prepare[i](block)
+		}
+		blockScale := inverseNorms(block.Feature)
 		parallel(tiles, func(k int) {
 			from := k * tile
 			some := images.Slice(from, min(from+tile, images.Rows()))
@@ -76,11 +102,17 @@ func compare(b Bank, images Matrix, prepare func(block *Set) (visit func(compari
 						cosines.Row(i)[j] *= scale[from+i] * blockScale[first+j]
 					}
 				}
-				visit(comparison{from, first, cosines, scratch})
+				for _, visit := range visits {
+					visit(comparison{from, first, cosines, scratch})
+				}
 			}
 		})
 	}
-	return nil
+	scores := make([][]float64, len(methods))
+	for i := range methods {
+		scores[i] = finish[i]()
+	}
+	return scores, nil
 }
 
 // inverseNorms returns what brings each row to unit length, 0 for a row of zeros.

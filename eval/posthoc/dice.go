@@ -12,10 +12,9 @@ func init() { register("dice", func() Method { return &DICE{Percentile: 90} }, n
 
 func (*DICE) Needs() Needs { return Needs{Train: true} }
 
+func (m *DICE) check(Sizes) error { return checkPercentile(m.Percentile) }
+
 func (m *DICE) Fit(d *Data) error {
-	if err := checkPercentile(m.Percentile); err != nil {
-		return err
-	}
 	mean, err := meanFeature(d.Train)
 	if err != nil {
 		return err

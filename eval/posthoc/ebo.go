@@ -12,7 +12,8 @@ func init() { register("ebo", func() Method { return &EBO{Temperature: 1} }, nil
 
 func (*EBO) Needs() Needs { return Needs{} }
 
-func (m *EBO) Fit(*Data) error { return checkTemperature(m.Temperature) }
+func (m *EBO) check(Sizes) error { return checkTemperature(m.Temperature) }
+func (*EBO) Fit(*Data) error     { return nil }
 
 func (m *EBO) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(z, _ []float32) float64 {

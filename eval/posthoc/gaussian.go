@@ -5,31 +5,10 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
-	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/ascood/ascood"
 )
-
-// meanFeature returns the mean feature of a bank's images.
-func meanFeature(b Bank) ([]float64, error) {
-	var mean []float64
-	for block, err := range b.Blocks() {
-		if err != nil {
-			return nil, err
-		}
-		if mean == nil {
-			mean = make([]float64, block.Feature.Cols)
-		}
-		for i := range block.Len() {
-			for k, v := range block.Feature.Row(i) {
-				mean[k] += float64(v)
-			}
-		}
-	}
-	floats.Scale(1/float64(b.Len()), mean)
-	return mean, nil
-}
 
 // scatter sums x·xᵀ over the features x of a bank's images, each less the centre
 // of its label, and divides by their number: a biased covariance.
@@ -89,8 +68,9 @@ func whiten(covariance *mat.SymDense) (*whitening, error) {
 		return nil, err
 	}
 	dim := len(values)
-	// What float32 features leave of a direction in which they do not vary.
-	floor := 1e-7 * values[dim-1] * float64(dim)
+	// The cut-off of SciPy's pinvh for float32, at which the reference inverts.
+	const epsilon = 0x1p-23
+	floor := epsilon * values[dim-1] * float64(dim)
 	for k, v := range values {
 		scale := 0.0
 		if v > floor {
@@ -156,47 +136,6 @@ func fitClassGaussians(b Bank, classes int) (*classGaussians, error) {
 
 func (g *classGaussians) notes() []string {
 	return noneOf("training images of", missing(g.means), "no image can be near it")
-}
-
-// missing lists the classes without a mean.
-func missing(means [][]float64) []int {
-	var classes []int
-	for c, mean := range means {
-		if mean == nil {
-			classes = append(classes, c)
-		}
-	}
-	return classes
-}
-
-// classMeans returns the mean feature of each class by label over the images that
-// are counted, nil for a class that none of these has.
-func classMeans(b Bank, classes int, counted func(s *Set, i int) bool) ([][]float64, error) {
-	means, counts := make([][]float64, classes), make([]float64, classes)
-	for block, err := range b.Blocks() {
-		if err != nil {
-			return nil, err
-		}
-		for i, label := range block.Labels {
-			if label < 0 || label >= classes {
-				return nil, ascood.Errorf(ascood.Invalid, "a training image has label %d; the classes are 0 to %d", label, classes-1)
-			}
-			if !counted(block, i) {
-				continue
-			}
-			if means[label] == nil {
-				means[label] = make([]float64, block.Feature.Cols)
-			}
-			counts[label]++
-			for k, v := range block.Feature.Row(i) {
-				means[label][k] += float64(v)
-			}
-		}
-	}
-	for c, mean := range means {
-		floats.Scale(1/counts[c], mean)
-	}
-	return means, nil
 }
 
 // nearest is the smallest squared distance of a whitened feature to a class.

@@ -29,7 +29,9 @@ func init() {
 
 func (*GEN) Needs() Needs { return Needs{} }
 
-func (m *GEN) Fit(*Data) error {
+func (*GEN) Fit(*Data) error { return nil }
+
+func (m *GEN) check(Sizes) error {
 	if m.M < 1 || !(m.Gamma > 0) {
 		return ascood.Errorf(ascood.Invalid, "m %d and gamma %v: must be at least 1 and greater than 0", m.M, m.Gamma)
 	}

@@ -6,7 +6,8 @@ import "math"
 // the mean p of the validation images that are predicted c (Hendrycks et al.,
 // "Scaling Out-of-Distribution Detection for Real-World Settings", 2022). A
 // class that no validation image is predicted as has the one-hot q_c, from which
-// all but certain images are infinitely far.
+// all but certain images are infinitely far. (The reference's float32 takes for
+// certain what double precision, here, does not.)
 type KLM struct {
 	templates [][]float64 // [C][C]
 	unseen    []int       // classes with a one-hot template

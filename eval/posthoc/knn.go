@@ -17,35 +17,38 @@ func init() {
 
 func (*KNN) Needs() Needs { return Needs{Train: true} }
 
+func (m *KNN) check(s Sizes) error { return checkNeighbours(m.K, s.Train) }
+
 func (m *KNN) Fit(d *Data) error {
 	m.bank = d.Train
-	return checkNeighbours(m.K, d.Train)
+	return nil
 }
 
-func checkNeighbours(k int, train Bank) error {
-	if n := train.Len(); k < 1 || k > n {
-		return ascood.Errorf(ascood.Invalid, "k %d: must be from 1 to the number of training images, %d", k, n)
+func checkNeighbours(k, train int) error {
+	if k < 1 || k > train {
+		return ascood.Errorf(ascood.Invalid, "k %d: must be from 1 to the number of training images, %d", k, train)
 	}
 	return nil
 }
 
-func (m *KNN) Score(b *Batch) ([]float64, error) {
+func (m *KNN) Score(b *Batch) ([]float64, error) { return scoreCompared(m, b) }
+func (m *KNN) compared() Bank                    { return m.bank }
+
+func (m *KNN) begin(b *Batch) (func(*Set) func(comparison), func() []float64) {
 	nearest := newLargest(b.Feature.Rows(), m.K)
-	err := compare(m.bank, b.Feature, func(*Set) func(comparison) {
-		return func(c comparison) {
-			for i := range c.cosines.Rows() {
-				for _, v := range c.cosines.Row(i) {
-					nearest[c.image+i].add(v)
-				}
+	visit := func(c comparison) {
+		for i := range c.cosines.Rows() {
+			for _, v := range c.cosines.Row(i) {
+				nearest[c.image+i].add(v)
 			}
 		}
-	})
-	if err != nil {
-		return nil, err
 	}
-	scores := make([]float64, len(nearest))
-	for i := range scores {
-		scores[i] = 2*float64(nearest[i][0]) - 2
+	finish := func() []float64 {
+		scores := make([]float64, len(nearest))
+		for i := range scores {
+			scores[i] = 2*float64(nearest[i][0]) - 2
+		}
+		return scores
 	}
-	return scores, nil
+	return func(*Set) func(comparison) { return visit }, finish
 }

@@ -11,6 +11,7 @@ package posthoc
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -27,8 +28,7 @@ type Method interface {
 	Needs() Needs
 	// Fit learns what the score depends on; it is called once, before Score.
 	Fit(d *Data) error
-	// Score returns the images' scores. It may be called from several goroutines
-	// at once.
+	// Score returns the images' scores. It uses all cores itself.
 	Score(b *Batch) ([]float64, error)
 }
 
@@ -74,7 +74,21 @@ type Set struct {
 	Labels []int // [N]
 }
 
-// Fit checks that d holds what the method needs, and fits it.
+// Sizes are what is known of the data before any image has been seen.
+type Sizes struct {
+	Train int // number of training images, 0 if there are none
+	Dim   int // D
+}
+
+// Check reports settings that cannot be, for data of these sizes.
+func Check(m Method, s Sizes) error {
+	if c, ok := m.(interface{ check(Sizes) error }); ok {
+		return c.check(s)
+	}
+	return nil
+}
+
+// Fit checks the settings, and that d holds what the method needs, and fits it.
 func Fit(m Method, d *Data) error {
 	needs := m.Needs()
 	switch {
@@ -83,7 +97,41 @@ func Fit(m Method, d *Data) error {
 	case needs.ValidID && (d.ValidID == nil || d.ValidID.Len() == 0):
 		return ascood.Errorf(ascood.Invalid, "it learns from in-distribution validation images, and there are none")
 	}
+	sizes := Sizes{Dim: d.Weight.Cols}
+	if d.Train != nil {
+		sizes.Train = d.Train.Len()
+	}
+	if err := Check(m, sizes); err != nil {
+		return err
+	}
 	return m.Fit(d)
+}
+
+// ScoreTogether returns the scores of each method, or its error, as Score does.
+// Methods that compare images with a bank go through it once for all of them.
+func ScoreTogether(methods []Method, b *Batch) (scores [][]float64, errs []error) {
+	scores, errs = make([][]float64, len(methods)), make([]error, len(methods))
+	comparers := map[Bank][]int{}
+	for i, m := range methods {
+		if c, ok := m.(comparer); ok {
+			comparers[c.compared()] = append(comparers[c.compared()], i)
+		} else {
+			scores[i], errs[i] = m.Score(b)
+		}
+	}
+	for bank, indices := range comparers {
+		var group []comparer
+		for _, i := range indices {
+			group = append(group, methods[i].(comparer))
+		}
+		all, err := compare(bank, b, group)
+		for k, i := range indices {
+			if errs[i] = err; err == nil {
+				scores[i] = all[k]
+			}
+		}
+	}
+	return scores, errs
 }
 
 // Notes returns what is to be known of what a fitted method has learnt from, such
@@ -175,6 +223,9 @@ func Configure(m Method, settings string) error {
 		have, errHave := Settings(m)
 		if errHave != nil {
 			return errHave
+		}
+		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			err = fmt.Errorf("%s cannot be a %s", wrong.Field, wrong.Value)
 		}
 		return ascood.Errorf(ascood.Invalid, "settings %s: %w; there are %s", settings, err, have)
 	}

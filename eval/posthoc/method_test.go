@@ -1,6 +1,8 @@
 package posthoc
 
 import (
+	"errors"
+	"iter"
 	"math"
 	"reflect"
 	"slices"
@@ -206,4 +208,37 @@ func TestFeaturesOfZeros(t *testing.T) {
 			t.Errorf("%s scores %v (%v)", name, s, err)
 		}
 	}
+}
+
+// TestScoreTogether compares with scoring one by one.
+func TestScoreTogether(t *testing.T) {
+	ref := loadReference(t)
+	d, b := ref.data(t), &ref.set(t, "test_id").Batch
+	methods := []Method{&KNN{K: 50}, newMethod(t, "msp"), &NNGuide{K: 100}, &Relation{Power: 2}, &KNN{K: 5}}
+	for _, m := range methods {
+		if err := Fit(m, d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	scores, errs := ScoreTogether(methods, b)
+	for i, m := range methods {
+		alone, err := m.Score(b)
+		if err != nil || errs[i] != nil || !slices.Equal(scores[i], alone) {
+			t.Errorf("%T scores %v (%v) together, %v (%v) alone", m, scores[i], errs[i], alone, err)
+		}
+	}
+	broken := errors.New("broken")
+	methods[0] = &KNN{K: 1, bank: brokenBank{broken}}
+	_, errs = ScoreTogether(methods, b)
+	if !errors.Is(errs[0], broken) || errors.Join(errs[1:]...) != nil {
+		t.Errorf("errors %v", errs)
+	}
+}
+
+// brokenBank cannot be read.
+type brokenBank struct{ err error }
+
+func (brokenBank) Len() int { return 1 }
+func (b brokenBank) Blocks() iter.Seq2[*Set, error] {
+	return func(yield func(*Set, error) bool) { yield(nil, b.err) }
 }

@@ -12,14 +12,19 @@ func init() { register("nnguide", func() Method { return &NNGuide{K: 100} }, nil
 
 func (*NNGuide) Needs() Needs { return Needs{Train: true} }
 
+func (m *NNGuide) check(s Sizes) error { return checkNeighbours(m.K, s.Train) }
+
 func (m *NNGuide) Fit(d *Data) error {
 	m.bank = d.Train
-	return checkNeighbours(m.K, d.Train)
+	return nil
 }
 
-func (m *NNGuide) Score(b *Batch) ([]float64, error) {
+func (m *NNGuide) Score(b *Batch) ([]float64, error) { return scoreCompared(m, b) }
+func (m *NNGuide) compared() Bank                    { return m.bank }
+
+func (m *NNGuide) begin(b *Batch) (func(*Set) func(comparison), func() []float64) {
 	guides := newLargest(b.Feature.Rows(), m.K)
-	err := compare(m.bank, b.Feature, func(block *Set) func(comparison) {
+	prepare := func(block *Set) func(comparison) {
 		energies := energies(block.Logits)
 		return func(c comparison) {
 			for i := range c.cosines.Rows() {
@@ -28,19 +33,19 @@ func (m *NNGuide) Score(b *Batch) ([]float64, error) {
 				}
 			}
 		}
-	})
-	if err != nil {
-		return nil, err
 	}
-	scores := make([]float64, len(guides))
-	for i := range scores {
-		sum := 0.0
-		for _, v := range guides[i] {
-			sum += float64(v)
+	finish := func() []float64 {
+		scores := make([]float64, len(guides))
+		for i := range scores {
+			sum := 0.0
+			for _, v := range guides[i] {
+				sum += float64(v)
+			}
+			scores[i] = energy(b.Logits.Row(i)) * sum / float64(m.K)
 		}
-		scores[i] = energy(b.Logits.Row(i)) * sum / float64(m.K)
+		return scores
 	}
-	return scores, nil
+	return prepare, finish
 }
 
 // energies returns E(z) of each row.

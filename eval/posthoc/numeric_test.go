@@ -1,6 +1,7 @@
 package posthoc
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -49,24 +50,12 @@ func TestLargest(t *testing.T) {
 func TestCompareAll(t *testing.T) {
 	rows, images := randomMatrix(BlockRows+3*tile+5, 7), randomMatrix(2*tile+9, 7)
 	clear(rows.Row(4))
-	bank := &Set{Batch: Batch{Logits: rows, Feature: rows}, Labels: make([]int, rows.Rows())}
-	got := make([][]float32, images.Rows())
-	first := 0 // of the block
-	err := compare(bank, images, func(block *Set) func(comparison) {
-		from := first
-		first += block.Len()
-		return func(c comparison) {
-			for k := range c.cosines.Rows() {
-				i := c.image + k
-				if from+c.row != len(got[i]) {
-					t.Errorf("image %d: the tile at row %d follows row %d", i, from+c.row, len(got[i]))
-				}
-				got[i] = append(got[i], c.cosines.Row(k)...)
-			}
-		}
-	})
-	if err != nil {
+	m := &recorder{bank: &Set{Batch: Batch{Logits: rows, Feature: rows}, Labels: make([]int, rows.Rows())}}
+	if _, err := scoreCompared(m, &Batch{Feature: images}); err != nil {
 		t.Fatal(err)
+	}
+	if m.disorder != "" {
+		t.Error(m.disorder)
 	}
 	for i := range images.Rows() {
 		for j := range rows.Rows() {
@@ -74,11 +63,41 @@ func TestCompareAll(t *testing.T) {
 			if j != 4 {
 				want = dot(images.Row(i), rows.Row(j)) / norm(images.Row(i)) / norm(rows.Row(j))
 			}
-			if math.Abs(float64(got[i][j])-want) > 1e-6 {
-				t.Fatalf("cosine %d, %d is %v, want %v", i, j, got[i][j], want)
+			if math.Abs(float64(m.cosines[i][j])-want) > 1e-6 {
+				t.Fatalf("cosine %d, %d is %v, want %v", i, j, m.cosines[i][j], want)
 			}
 		}
 	}
+}
+
+// recorder is a method that keeps the cosines it is shown.
+type recorder struct {
+	logitsOnly
+	bank     Bank
+	cosines  [][]float32 // of each image
+	disorder string
+}
+
+func (m *recorder) Score(b *Batch) ([]float64, error) { return scoreCompared(m, b) }
+func (m *recorder) compared() Bank                    { return m.bank }
+
+func (m *recorder) begin(b *Batch) (func(*Set) func(comparison), func() []float64) {
+	m.cosines = make([][]float32, b.Feature.Rows())
+	first := 0 // of the block
+	prepare := func(block *Set) func(comparison) {
+		from := first
+		first += block.Len()
+		return func(c comparison) {
+			for k := range c.cosines.Rows() {
+				i := c.image + k
+				if from+c.row != len(m.cosines[i]) {
+					m.disorder = fmt.Sprintf("image %d: the tile at row %d follows row %d", i, from+c.row, len(m.cosines[i]))
+				}
+				m.cosines[i] = append(m.cosines[i], c.cosines.Row(k)...)
+			}
+		}
+	}
+	return prepare, func() []float64 { return nil }
 }
 
 func TestPrincipal(t *testing.T) {

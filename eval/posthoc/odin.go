@@ -38,7 +38,9 @@ func (p perturbation) needs(value string) Needs {
 	return Needs{Graph: []string{value}, Temperature: p.Temperature, Noise: p.Noise}
 }
 
-func (p perturbation) Fit(*Data) error {
+func (p perturbation) Fit(*Data) error { return nil }
+
+func (p perturbation) check(Sizes) error {
 	return artifact.Score{Method: artifact.MethodODIN, Temperature: p.Temperature, Noise: p.Noise}.Validate()
 }
 

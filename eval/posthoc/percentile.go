@@ -7,7 +7,7 @@ import (
 )
 
 // percentile returns the q-th percentile of the values, between order statistics
-// linearly, as NumPy does. It takes no memory: the values may be a whole bank.
+// linearly, as NumPy does. It takes no memory, of which the values may fill much.
 func percentile(values []float32, q float64) float64 {
 	position := q / 100 * float64(len(values)-1)
 	below := int(position)

@@ -1,8 +1,8 @@
 package posthoc
 
-// ReAct is E(W·min(h,t)+b), with t a percentile of all activations of the
-// validation images' features (Sun et al., "ReAct: Out-of-distribution Detection With
-// Rectified Activations", 2021).
+// ReAct is E(W·min(h,t)+b), with t a percentile of all activations (Sun et al.,
+// "ReAct: Out-of-distribution Detection With Rectified Activations", 2021): as in
+// OpenOOD those of the validation images, not of the training images.
 type ReAct struct {
 	Percentile float64 `json:"percentile"`
 	linear     linear
@@ -16,10 +16,9 @@ func init() {
 
 func (*ReAct) Needs() Needs { return Needs{ValidID: true} }
 
+func (m *ReAct) check(Sizes) error { return checkPercentile(m.Percentile) }
+
 func (m *ReAct) Fit(d *Data) error {
-	if err := checkPercentile(m.Percentile); err != nil {
-		return err
-	}
 	m.linear, m.threshold = d.linear(), percentile(d.ValidID.Feature.Data, m.Percentile)
 	return nil
 }

@@ -24,10 +24,14 @@ func init() {
 
 func (*Relation) Needs() Needs { return Needs{Train: true} }
 
-func (m *Relation) Fit(d *Data) error {
+func (m *Relation) check(Sizes) error {
 	if !(m.Power > 0) {
 		return ascood.Errorf(ascood.Invalid, "power %v: must be greater than 0", m.Power)
 	}
+	return nil
+}
+
+func (m *Relation) Fit(d *Data) error {
 	m.bank = d.Train
 	return nil
 }
@@ -42,10 +46,13 @@ func probabilities(logits Matrix) Matrix {
 	return p
 }
 
-func (m *Relation) Score(b *Batch) ([]float64, error) {
+func (m *Relation) Score(b *Batch) ([]float64, error) { return scoreCompared(m, b) }
+func (m *Relation) compared() Bank                    { return m.bank }
+
+func (m *Relation) begin(b *Batch) (func(*Set) func(comparison), func() []float64) {
 	scores := make([]float64, b.Feature.Rows())
 	p := probabilities(b.Logits)
-	err := compare(m.bank, b.Feature, func(block *Set) func(comparison) {
+	prepare := func(block *Set) func(comparison) {
 		blockP := probabilities(block.Logits)
 		return func(c comparison) {
 			n, rows := c.cosines.Rows(), c.cosines.Cols
@@ -58,8 +65,8 @@ func (m *Relation) Score(b *Batch) ([]float64, error) {
 				}
 			}
 		}
-	})
-	return scores, err
+	}
+	return prepare, func() []float64 { return scores }
 }
 
 func (m *Relation) raise(r float64) float64 {

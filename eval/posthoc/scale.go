@@ -22,9 +22,11 @@ func init() {
 
 func (*Scale) Needs() Needs { return Needs{} }
 
+func (m *Scale) check(s Sizes) error { return checkShaping(m.Percentile, s.Dim) }
+
 func (m *Scale) Fit(d *Data) error {
 	m.linear = d.linear()
-	return checkShaping(m.Percentile, d.Weight.Cols)
+	return nil
 }
 
 func (m *Scale) Score(b *Batch) ([]float64, error) {

@@ -19,9 +19,16 @@ func init() { register("temp_scaling", func() Method { return &TempScaling{} }, 
 
 func (m *TempScaling) Needs() Needs { return Needs{ValidID: m.Temperature == 0} }
 
+func (m *TempScaling) check(Sizes) error {
+	if m.Temperature == 0 {
+		return nil
+	}
+	return checkTemperature(m.Temperature)
+}
+
 func (m *TempScaling) Fit(d *Data) error {
 	if m.Temperature != 0 {
-		return checkTemperature(m.Temperature)
+		return nil
 	}
 	for _, label := range d.ValidID.Labels {
 		if label < 0 || label >= d.Classes() {

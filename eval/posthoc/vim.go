@@ -29,11 +29,15 @@ func init() {
 
 func (*VIM) Needs() Needs { return Needs{Train: true} }
 
+func (m *VIM) check(s Sizes) error {
+	if m.Dim < 1 || m.Dim >= s.Dim {
+		return ascood.Errorf(ascood.Invalid, "dim %d: must be at least 1 and less than the feature's %d", m.Dim, s.Dim)
+	}
+	return nil
+}
+
 func (m *VIM) Fit(d *Data) error {
 	features := d.Weight.Cols
-	if m.Dim < 1 || m.Dim >= features {
-		return ascood.Errorf(ascood.Invalid, "dim %d: must be at least 1 and less than the feature's %d", m.Dim, features)
-	}
 	m.linear = d.linear()
 	var err error
 	if m.origin, err = blindSpot(m.linear); err != nil {

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/eval/posthoc"
 )
@@ -70,30 +72,23 @@ func Write(ctx context.Context, w io.Writer, e *eval.Evaluation, results []eval.
 
 func newMethod(e *eval.Evaluation, r eval.Result) (method, error) {
 	m := method{Name: r.Method, Settings: posthoc.Describe(r.Settings), Notes: r.Notes, Trials: len(r.Trials), Rows: r.Table}
-	id := r.Scores[0].Values
-	var ood [][]float64
-	for k, s := range e.Sets()[1:] {
-		m.Sets, ood = append(m.Sets, s.Name), append(ood, r.Scores[k+1].Values)
-	}
 	var err error
-	if m.Thresholds, err = eval.Thresholds(id, ood...); err != nil {
+	if m.Thresholds, m.Sets, err = e.Thresholds(r); err != nil {
 		return m, err
 	}
+	id := r.Scores[0].Values
 	for _, t := range m.Thresholds {
-		if need, ok := eval.Supported(t.TPR, len(id)); !ok {
-			m.TooFew = append(m.TooFew, fmt.Sprintf("%d in-distribution images cannot support a TPR of %.0f%%: at least %d are needed.", len(id), 100*t.TPR, need))
+		if warning := artifact.TooFew(len(id), t.TPR); warning != "" {
+			m.TooFew = append(m.TooFew, warning)
 		}
 		if t.TPR != operatingTPR {
 			continue
 		}
-		for k, scores := range ood {
-			c := newChart(id, scores, t.Score.Value)
-			c.Set = m.Sets[k]
-			for _, row := range r.Table {
-				if row.Name == c.Set {
-					c.AUROC, c.FPR95 = row.AUROC, row.FPR95
-				}
-			}
+		for k, set := range m.Sets {
+			c := newChart(id, r.Scores[k+1].Values, t.Score.Value)
+			c.Set = set
+			row := r.Table[slices.IndexFunc(r.Table, func(row eval.Row) bool { return row.Name == set })]
+			c.AUROC, c.FPR95 = row.AUROC, row.FPR95
 			m.Charts = append(m.Charts, c)
 		}
 	}

@@ -1,0 +1,101 @@
+package eval
+
+import (
+	"fmt"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// idName is the name of the in-distribution set.
+const idName = "id"
+
+// Check finds what the evaluation lacks, before any image is looked at.
+func (e *Evaluation) Check() error {
+	if len(e.Choices) == 0 || len(e.Near)+len(e.Far) == 0 {
+		return ascood.Errorf(ascood.Invalid, "an evaluation takes at least one method and one set of OOD images")
+	}
+	if err := e.checkNames(); err != nil {
+		return err
+	}
+	weight, bias, err := artifact.Classifier(e.Network.model)
+	if err != nil {
+		return err
+	}
+	sizes := posthoc.Sizes{Dim: len(weight) / len(bias)}
+	if e.Train.Images != nil {
+		sizes.Train = e.Train.Images.Len()
+	}
+	for _, c := range e.Choices {
+		if err := e.checkChoice(c, sizes); err != nil {
+			return err
+		}
+	}
+	for _, d := range []preprocess.Dataset{e.ID.Images, e.Train.Images, e.ValidID.Images} {
+		if d == nil {
+			continue
+		}
+		if err := e.Network.CheckID(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkNames reports OOD sets that could not be told apart, by each other or from
+// what else a table and the files have.
+func (e *Evaluation) checkNames() error {
+	seen := map[string]bool{}
+	for _, s := range e.Sets()[1:] {
+		switch {
+		case s.Name == idName || s.Name == nearMean || s.Name == farMean:
+			return ascood.Errorf(ascood.Invalid, "a set of OOD images cannot be named %s: that is something else in the results", s.Name)
+		case seen[s.Name]:
+			return ascood.Errorf(ascood.Invalid, "two sets are named %s", s.Name)
+		}
+		seen[s.Name] = true
+	}
+	return nil
+}
+
+// checkChoice reports what a method lacks, and settings that cannot be.
+func (e *Evaluation) checkChoice(c Choice, sizes posthoc.Sizes) error {
+	needs := c.Needs()
+	switch {
+	case c.Search && (e.ValidID.Images == nil || e.ValidOOD.Images == nil):
+		return ascood.Errorf(ascood.Invalid, "the settings of %s are searched on validation images: give --id-val and --ood-val, its settings with --set, or --aps=false for the published ones", c.Name)
+	case needs.Train && e.Train.Images == nil:
+		return ascood.Errorf(ascood.Invalid, "%s learns from training images: give --id-train", c.Name)
+	case needs.ValidID && e.ValidID.Images == nil:
+		return ascood.Errorf(ascood.Invalid, "%s learns from in-distribution validation images: give --id-val", c.Name)
+	}
+	for _, value := range needs.Graph {
+		if !e.Network.has(value) {
+			return ascood.Errorf(ascood.Unsupported, "%s works on %s of the network, and a %s has none", c.Name, value, e.Network.meta.Arch)
+		}
+	}
+	if c.Search {
+		return checkSweep(c.Name, sizes)
+	}
+	if err := posthoc.Check(c.Method.Method, sizes); err != nil {
+		return fmt.Errorf("%s: %w", c.Name, err)
+	}
+	return nil
+}
+
+// checkSweep reports a sweep of which no settings can be.
+func checkSweep(name string, sizes posthoc.Sizes) error {
+	var first error
+	for _, m := range posthoc.Sweep(name) {
+		err := posthoc.Check(m, sizes)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return ascood.Errorf(ascood.Invalid, "none of the published settings of %s can be (%w): choose its settings with --set", name, first)
+}
