@@ -6,7 +6,7 @@ override ONNXRUNTIME_LIB := $(abspath $(ONNXRUNTIME_LIB))
 # OpenMP's waiting threads are to sleep, so that others get the cores.
 with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000
 
-.PHONY: help setup setup-cuda build test lint bench bench-eval bench-bank demo serve generate clean
+.PHONY: help setup setup-cuda build test lint bench bench-eval demo serve generate clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -33,9 +33,6 @@ bench: setup ## run all benchmarks
 
 bench-eval: setup ## images a second from file to score, beside PyTorch where python3-torch is present
 	$(with-runtime) go test -run '^$$' -bench '^BenchmarkImages' -cpu 2 ./eval
-
-bench-bank: setup ## methods that learn from 50,000 training images: seconds and memory for 10,000 images
-	$(with-runtime) go test -run '^$$' -bench '^BenchmarkBank' ./eval
 
 demo: build ## train, export, serve and ask: from images to two verdicts
 	@scripts/demo/run.sh
