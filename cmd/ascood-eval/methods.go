@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/eval"
+	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/internal/cli"
+)
+
+// choices returns the methods asked for; without any, the artifact's own score
+// with its settings.
+func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
+	var names []string
+	for _, name := range f.methods {
+		names = append(names, strings.TrimSpace(name))
+	}
+	settings, err := f.parseSettings()
+	if err != nil {
+		return nil, err
+	}
+	if !f.fs.Changed("postprocessor") {
+		name, given, err := ownMethod(own)
+		if err != nil {
+			return nil, err
+		}
+		names = []string{name}
+		maps.Copy(given, settings[name])
+		settings[name] = given
+	}
+	if len(names) == 0 {
+		return nil, cli.Usagef("--postprocessor names no method; known are %s", strings.Join(posthoc.Names(), ", "))
+	}
+	var choices []eval.Choice
+	for i, name := range names {
+		m, err := posthoc.New(name)
+		if err != nil {
+			return nil, cli.Usagef("--postprocessor: %w", err)
+		}
+		if slices.Contains(names[:i], name) {
+			return nil, cli.Usagef("--postprocessor names %s twice", name)
+		}
+		given, fixed := settings[name]
+		delete(settings, name)
+		if fixed {
+			text, err := json.Marshal(given)
+			if err != nil {
+				return nil, err
+			}
+			if err := posthoc.Configure(m, string(text)); err != nil {
+				return nil, cli.Usagef("--set %s: %w", name, err)
+			}
+		}
+		choices = append(choices, eval.Choice{
+			Method: eval.Method{Name: name, Method: m},
+			Search: f.search && !fixed && posthoc.Sweep(name) != nil,
+		})
+	}
+	for _, name := range slices.Sorted(maps.Keys(settings)) {
+		return nil, cli.Usagef("--set %s: it is not among the methods evaluated, %s", name, strings.Join(names, ", "))
+	}
+	return choices, nil
+}
+
+// parseSettings reads method.name=value flags.
+func (f *flags) parseSettings() (map[string]map[string]json.RawMessage, error) {
+	all := map[string]map[string]json.RawMessage{}
+	for _, s := range f.settings {
+		key, value, ok := strings.Cut(s, "=")
+		method, name, dotted := strings.Cut(key, ".")
+		if !ok || !dotted || !json.Valid([]byte(value)) {
+			return nil, cli.Usagef("--set %s: want method.name=value, such as knn.k=50", s)
+		}
+		if all[method] == nil {
+			all[method] = map[string]json.RawMessage{}
+		}
+		if all[method][name] != nil {
+			return nil, cli.Usagef("--set gives %s.%s twice", method, name)
+		}
+		all[method][name] = json.RawMessage(value)
+	}
+	return all, nil
+}
+
+// ownMethod returns the method that an artifact's score is, and its settings.
+func ownMethod(s artifact.Score) (string, map[string]json.RawMessage, error) {
+	number := func(v float64) json.RawMessage { return json.RawMessage(fmt.Sprint(v)) }
+	switch {
+	case s.Method == artifact.MethodMSP && s.Temperature == 1:
+		return "msp", map[string]json.RawMessage{}, nil
+	case s.Method == artifact.MethodMSP:
+		return "temp_scaling", map[string]json.RawMessage{"temperature": number(s.Temperature)}, nil
+	}
+	return string(s.Method), map[string]json.RawMessage{"temperature": number(s.Temperature), "noise": number(s.Noise)}, s.Validate()
+}
