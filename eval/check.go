@@ -97,5 +97,5 @@ func checkSweep(name string, sizes posthoc.Sizes) error {
 			first = err
 		}
 	}
-	return ascood.Errorf(ascood.Invalid, "none of the published settings of %s can be (%w): choose its settings with --set", name, first)
+	return noSettings(name, first.Error())
 }

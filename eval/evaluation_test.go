@@ -65,6 +65,57 @@ func TestInterruptedEvaluationGoesOn(t *testing.T) {
 	runEvaluation(t, fresh(t, e), "near", "far")
 }
 
+// TestInterruptedSearchGoesOn ends one in its second set.
+func TestInterruptedSearchGoesOn(t *testing.T) {
+	e := newEvaluation(t, "ash", "iodin", "odin")
+	for i := range e.Choices {
+		e.Choices[i].Search = true
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	e.Progress = func(what string, _ int) (func(int), func()) {
+		if what == "search on val_ood" {
+			cancel()
+		}
+		return nil, func() {}
+	}
+	if _, err := e.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	again := fresh(t, e)
+	first := runEvaluation(t, again, "search on val_ood", "id", "near", "far")
+	again = fresh(t, e)
+	again.Store = nil
+	if whole := runEvaluation(t, again, "val_id", "val_ood", "search", "search on val_id", "search on val_ood", "id", "near", "far"); fmt.Sprint(whole) != fmt.Sprint(first) {
+		t.Errorf("results\n%v\nafter an interruption, without one\n%v", first, whole)
+	}
+	if left, err := filepath.Glob(filepath.Join(e.Store.Dir, "scores", "*", "*.trials")); err != nil || left != nil {
+		t.Errorf("left behind %v (%v)", left, err)
+	}
+}
+
+// TestStaleScoresGo fails an evaluation with other settings, and checks that what is
+// left is of these.
+func TestStaleScoresGo(t *testing.T) {
+	e := newEvaluation(t, "ebo")
+	runEvaluation(t, e, "id", "near", "far")
+	e = fresh(t, e)
+	e.Choices[0].Method.Method = &posthoc.EBO{Temperature: 2}
+	ctx, cancel := context.WithCancel(t.Context())
+	e.Progress = func(what string, _ int) (func(int), func()) {
+		if what == "near" {
+			cancel()
+		}
+		return nil, func() {}
+	}
+	if _, err := e.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	left, err := filepath.Glob(filepath.Join(e.Store.Dir, "scores", "ebo", "*.csv"))
+	if err != nil || len(left) != 1 || filepath.Base(left[0]) != "id.csv" {
+		t.Errorf("left are %v (%v), want the new id.csv", left, err)
+	}
+}
+
 // TestDamagedNetwork runs one whose last layer is not finite.
 func TestDamagedNetwork(t *testing.T) {
 	e := newEvaluation(t, "msp")
@@ -181,7 +232,7 @@ func TestCancelledComparison(t *testing.T) {
 		t.Fatal(err)
 	}
 	cancel()
-	if _, err := ScoreSet(s, openImages(t, "val_id"), []Method{m}); !errors.Is(err, context.Canceled) {
+	if _, err := ScoreSet(s, openImages(t, "val_id"), []Method{m}, ScanOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

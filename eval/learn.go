@@ -54,8 +54,11 @@ func (e *Evaluation) recallChoice(w *work, r *Result) error {
 		return err
 	}
 	found, ok, err := e.Store.loadSettings(w.Name, w.inputs)
-	if !ok || err != nil {
+	if err != nil {
 		return err
+	}
+	if !ok { // what is there is of other settings or another network
+		return e.Store.forget(w.Name)
 	}
 	r.Settings, r.Notes, r.Trials = string(found.Settings), found.Notes, found.Trials
 	w.settled, w.Search = true, false
@@ -70,9 +73,13 @@ func (e *Evaluation) recallChoice(w *work, r *Result) error {
 		if err != nil {
 			return err
 		}
-		if scores != nil {
-			r.Scores[k], w.missing[k] = *scores, false
+		if scores == nil {
+			if err := e.Store.forgetSet(w.Name, s.Name); err != nil {
+				return err
+			}
+			continue
 		}
+		r.Scores[k], w.missing[k] = *scores, false
 	}
 	return nil
 }
@@ -97,65 +104,76 @@ func (e *Evaluation) fit(ctx context.Context, todo []work, results []Result) (me
 	return methods, m.close, nil
 }
 
-// settle finds the settings of the methods that have sets to score, and fits them.
+// settle finds the settings of the methods that have sets to score, and fits
+// them. What it has found is stored at once: those searched on images come last,
+// since they take longest.
 func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, results []Result) ([]Method, error) {
-	best, err := e.search(ctx, todo, from, results)
-	if err != nil {
-		return nil, err
-	}
 	methods := make([]Method, len(todo))
+	var onFeatures, onImages []int // indices of those to be searched
 	for i, w := range todo {
-		if !w.unscored() {
+		switch {
+		case !w.unscored():
+		case w.Search && len(w.Needs().Graph) > 0:
+			onImages = append(onImages, i)
+		case w.Search:
+			onFeatures = append(onFeatures, i)
+		default:
+			if err := posthoc.Fit(w.Method.Method, from.Data); err != nil {
+				return nil, fmt.Errorf("%s: %w", w.Name, err)
+			}
+			methods[i] = w.Method
+			if err := e.settled(w, methods[i], nil, &results[i]); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, group := range []struct {
+		indices []int
+		search  func(sweeps []*sweep, inputs []string) ([]Method, error)
+	}{
+		{onFeatures, func(sweeps []*sweep, _ []string) ([]Method, error) { return e.searchFeatures(sweeps, from) }},
+		{onImages, func(sweeps []*sweep, inputs []string) ([]Method, error) { return e.searchImages(ctx, sweeps, inputs) }},
+	} {
+		if len(group.indices) == 0 {
 			continue
 		}
-		methods[i] = w.Method
-		if w.Search {
-			methods[i] = best[w.Name]
-		} else if err := posthoc.Fit(w.Method.Method, from.Data); err != nil {
-			return nil, fmt.Errorf("%s: %w", w.Name, err)
+		var sweeps []*sweep
+		var inputs []string
+		for _, i := range group.indices {
+			s, err := newSweep(todo[i].Name, from.Data)
+			if err != nil {
+				return nil, err
+			}
+			sweeps, inputs = append(sweeps, s), append(inputs, todo[i].inputs)
 		}
-		if w.settled {
-			continue
-		}
-		if results[i].Settings, err = posthoc.Settings(methods[i].Method); err != nil {
+		best, err := group.search(sweeps, inputs)
+		if err != nil {
 			return nil, err
 		}
-		results[i].Notes = posthoc.Notes(methods[i].Method)
-		if e.Store == nil {
-			continue
-		}
-		if err := e.Store.saveSettings(w.Name, w.inputs, results[i]); err != nil {
-			return nil, err
+		for k, i := range group.indices {
+			methods[i] = best[k]
+			if err := e.settled(todo[i], methods[i], sweeps[k].trials, &results[i]); err != nil {
+				return nil, err
+			}
 		}
 	}
 	return methods, nil
 }
 
-// search returns the best settings of the methods that are to be searched, by
-// name, and notes the trials.
-func (e *Evaluation) search(ctx context.Context, todo []work, from *material, results []Result) (map[string]Method, error) {
-	var names []string
-	for _, w := range todo {
-		if w.unscored() && w.Search {
-			names = append(names, w.Name)
-		}
+// settled notes the settings of a fitted method, unless they came from the store.
+func (e *Evaluation) settled(w work, m Method, trials []Trial, r *Result) error {
+	if w.settled {
+		return nil
 	}
-	if len(names) == 0 {
-		return nil, nil
+	var err error
+	if r.Settings, err = posthoc.Settings(m.Method); err != nil {
+		return err
 	}
-	opt, finish := e.scan("search", from.ID.Len()+from.OOD.Len())
-	defer finish()
-	methods, trials, err := e.Network.Search(ctx, names, from.Data, from.Validation, opt)
-	if err != nil {
-		return nil, err
+	r.Notes, r.Trials = posthoc.Notes(m.Method), trials
+	if e.Store == nil {
+		return nil
 	}
-	best := map[string]Method{}
-	for k, m := range methods {
-		best[m.Name] = m
-		i := slices.IndexFunc(results, func(r Result) bool { return r.Method == m.Name })
-		results[i].Trials = trials[k]
-	}
-	return best, nil
+	return e.Store.saveSettings(w.Name, w.inputs, *r)
 }
 
 // Learns reports which of Train, ValidID and ValidOOD the choices need.
@@ -172,8 +190,8 @@ func (e *Evaluation) Learns() (train, validID, validOOD bool) {
 // material is what methods learn from and settings are searched on.
 type material struct {
 	*posthoc.Data
-	Validation
-	bank *features.File // behind Data.Train; nil if no method needs it
+	bank              *features.File // behind Data.Train; nil if no method needs it
+	validID, validOOD *posthoc.Set   // likewise
 }
 
 func (m *material) close() {
@@ -193,7 +211,7 @@ func (e *Evaluation) gather(ctx context.Context, choices []Choice) (*material, e
 		validID = validID || needs.ValidID || fromFeatures
 		validOOD = validOOD || fromFeatures
 	}
-	m := &material{Validation: Validation{ID: e.ValidID.Images, OOD: e.ValidOOD.Images}}
+	m := &material{}
 	var bank posthoc.Bank
 	var err error
 	if train {
@@ -203,13 +221,13 @@ func (e *Evaluation) gather(ctx context.Context, choices []Choice) (*material, e
 		bank = m.bank
 	}
 	if validID {
-		m.IDSet, err = e.load(ctx, validIDName, e.ValidID)
+		m.validID, err = e.load(ctx, validIDName, e.ValidID)
 	}
 	if err == nil && validOOD {
-		m.OODSet, err = e.load(ctx, validOODName, e.ValidOOD)
+		m.validOOD, err = e.load(ctx, validOODName, e.ValidOOD)
 	}
 	if err == nil {
-		m.Data, err = e.Network.Data(ctx, bank, m.IDSet)
+		m.Data, err = e.Network.Data(ctx, bank, m.validID)
 	}
 	if err != nil {
 		m.close()

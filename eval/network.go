@@ -121,7 +121,7 @@ func (b *cancellable) Blocks() iter.Seq2[*posthoc.Set, error] {
 	return func(yield func(*posthoc.Set, error) bool) {
 		for block, err := range b.Bank.Blocks() {
 			if err == nil {
-				err = b.ctx.Err()
+				err = context.Cause(b.ctx)
 			}
 			if !yield(block, err) || err != nil {
 				return

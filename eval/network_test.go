@@ -172,7 +172,7 @@ func TestASCOODHead(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	scores, err := ScoreSet(s, openImages(t, "test_id"), methods)
+	scores, err := ScoreSet(s, openImages(t, "test_id"), methods, ScanOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

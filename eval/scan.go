@@ -165,12 +165,15 @@ func (n *Network) Score(ctx context.Context, d preprocess.Dataset, methods []Met
 
 // ScoreSet scores images whose logits and features have been collected, as Score
 // does. The methods must need nothing else.
-func ScoreSet(s *posthoc.Set, d preprocess.Dataset, methods []Method) ([]Scores, error) {
+func ScoreSet(s *posthoc.Set, d preprocess.Dataset, methods []Method, opt ScanOptions) ([]Scores, error) {
 	p := newPass(methods, d)
 	for from := 0; from < s.Logits.Rows(); from += together {
 		to := min(from+together, s.Logits.Rows())
 		p.waiting = posthoc.Batch{Logits: s.Logits.Slice(from, to), Feature: s.Feature.Slice(from, to)}
 		p.flush()
+		if opt.Done != nil {
+			opt.Done(to - from)
+		}
 	}
 	return p.results()
 }

@@ -7,14 +7,7 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/eval/posthoc"
-	"github.com/ascood/ascood/preprocess"
 )
-
-// Validation is what hyperparameters are chosen on.
-type Validation struct {
-	ID, OOD       preprocess.Dataset
-	IDSet, OODSet *posthoc.Set // what Collect makes of them
-}
 
 // Trial is one of the settings that a search has tried.
 type Trial struct {
@@ -23,52 +16,24 @@ type Trial struct {
 	Error    string          `json:"error,omitempty"` // why the settings cannot be for this network or data
 }
 
-// Search tries the published sweeps of methods, given by name, and returns each
-// method fitted with the settings of the best AUROC, the first of equal ones,
-// and what was tried. Settings that cannot be, such as more neighbours than there
-// are training images, are passed over; if none can, the first's error is
-// returned. Images are gone through only for methods that need more of the graph
-// than logits and features, once for all of them.
-func (n *Network) Search(ctx context.Context, names []string, d *posthoc.Data, v Validation, opt ScanOptions) ([]Method, [][]Trial, error) {
-	trials := make([][]Trial, len(names))
-	var fromSets, fromImages candidates
-	for k, name := range names {
-		fitted, err := fitSweep(name, d, &trials[k])
-		if err != nil {
-			return nil, nil, err
-		}
-		for _, c := range fitted {
-			c.name = k
-			if len(c.Needs().Graph) > 0 {
-				fromImages = append(fromImages, c)
-			} else {
-				fromSets = append(fromSets, c)
-			}
-		}
-	}
-	if err := fromSets.try(trials, func(methods []Method) (id, ood []Scores, err error) {
-		if id, err = ScoreSet(v.IDSet, v.ID, methods); err == nil {
-			ood, err = ScoreSet(v.OODSet, v.OOD, methods)
-		}
-		return id, ood, err
-	}); err != nil {
-		return nil, nil, err
-	}
-	if err := fromImages.try(trials, func(methods []Method) (id, ood []Scores, err error) {
-		if id, err = n.Score(ctx, v.ID, methods, opt); err == nil {
-			ood, err = n.Score(ctx, v.OOD, methods, opt)
-		}
-		return id, ood, err
-	}); err != nil {
-		return nil, nil, err
-	}
-	return choose(trials, append(fromSets, fromImages...)), trials, nil
+// sweep is the search for a method's settings: it tries those that its authors did.
+type sweep struct {
+	name   string
+	trials []Trial
+	fitted []candidate
 }
 
-// fitSweep fits a method with each of the settings of its sweep that can be, and
-// notes them all.
-func fitSweep(name string, d *posthoc.Data, trials *[]Trial) (candidates, error) {
-	var fitted candidates
+// candidate is the method with the settings of a trial that can be.
+type candidate struct {
+	Method
+	trial int // its index
+}
+
+// newSweep fits a method with each of its settings. Those that cannot be, such as
+// more neighbours than there are training images, are passed over; if none can, the
+// first's error is returned.
+func newSweep(name string, d *posthoc.Data) (*sweep, error) {
+	s := &sweep{name: name}
 	for _, m := range posthoc.Sweep(name) {
 		settings, err := posthoc.Settings(m)
 		if err != nil {
@@ -77,62 +42,153 @@ func fitSweep(name string, d *posthoc.Data, trials *[]Trial) (candidates, error)
 		t := Trial{Settings: json.RawMessage(settings)}
 		switch err := posthoc.Fit(m, d); {
 		case err == nil:
-			fitted = append(fitted, candidate{Method: Method{name, m}, trial: len(*trials)})
+			s.fitted = append(s.fitted, candidate{Method{name, m}, len(s.trials)})
 		case ascood.CodeOf(err) == ascood.Invalid:
 			t.Error = err.Error()
 		default: // not the settings' fault
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		*trials = append(*trials, t)
+		s.trials = append(s.trials, t)
 	}
 	switch {
-	case len(*trials) == 0:
+	case len(s.trials) == 0:
 		return nil, ascood.Errorf(ascood.Invalid, "%s has no settings to search", name)
-	case len(fitted) == 0:
-		return nil, ascood.Errorf(ascood.Invalid, "none of the published settings of %s can be (%s): choose its settings with --set", name, (*trials)[0].Error)
+	case len(s.fitted) == 0:
+		return nil, noSettings(name, s.trials[0].Error)
 	}
-	return fitted, nil
+	return s, nil
 }
 
-// candidate is a fitted method with the trial that it is.
-type candidate struct {
-	Method
-	name, trial int // indices
+// noSettings says that none of a method's published settings can be, and why the
+// first cannot.
+func noSettings(name, why string) error {
+	return ascood.Errorf(ascood.Invalid, "none of the published settings of %s can be (%s): choose its settings with --set %s.NAME=VALUE", name, why, name)
 }
 
-type candidates []candidate
-
-// try scores the candidates and notes their AUROC.
-func (c candidates) try(trials [][]Trial, score func([]Method) (id, ood []Scores, err error)) error {
-	if len(c) == 0 {
-		return nil
-	}
-	methods := make([]Method, len(c))
-	for i := range c {
-		methods[i] = c[i].Method
-	}
-	id, ood, err := score(methods)
-	if err != nil {
-		return fmt.Errorf("search for settings: %w", err)
-	}
-	for i, t := range c {
-		m, err := Compute(id[i].Values, ood[i].Values, 0)
+// choose returns the candidate of the best AUROC, the first of equal ones, given
+// each one's scores of the validation images.
+func (s *sweep) choose(id, ood [][]float64) (Method, error) {
+	var best Method
+	highest := 0.0
+	for k, c := range s.fitted {
+		m, err := Compute(id[k], ood[k], 0)
 		if err != nil {
-			return fmt.Errorf("search for settings of %s: %w", t.Name, err)
+			return best, fmt.Errorf("search for settings of %s: %w", s.name, err)
 		}
-		trials[t.name][t.trial].AUROC = m.AUROC
+		s.trials[c.trial].AUROC = m.AUROC
+		if best.Method == nil || m.AUROC > highest {
+			best, highest = c.Method, m.AUROC
+		}
 	}
-	return nil
+	return best, nil
 }
 
-// choose returns for each name the candidate of the best trial, the first of
-// equal ones.
-func choose(trials [][]Trial, all candidates) []Method {
-	best, auroc := make([]Method, len(trials)), make([]float64, len(trials))
-	for _, c := range all { // in the order of their trials
-		if v := trials[c.name][c.trial].AUROC; best[c.name].Method == nil || v > auroc[c.name] {
-			best[c.name], auroc[c.name] = c.Method, v
+// scoreSweeps scores images by all candidates at once, and returns the scores of
+// each sweep's.
+func scoreSweeps(sweeps []*sweep, score func([]Method) ([]Scores, error)) ([][][]float64, error) {
+	var methods []Method
+	for _, s := range sweeps {
+		for _, c := range s.fitted {
+			methods = append(methods, c.Method)
 		}
 	}
-	return best
+	scores, err := score(methods)
+	if err != nil {
+		return nil, fmt.Errorf("search for settings: %w", err)
+	}
+	all := make([][][]float64, len(sweeps))
+	for i, s := range sweeps {
+		for range s.fitted {
+			all[i] = append(all[i], scores[0].Values)
+			scores = scores[1:]
+		}
+	}
+	return all, nil
+}
+
+// searchFeatures finds the best settings of methods that take only logits and
+// features, of which from has the validation images'.
+func (e *Evaluation) searchFeatures(sweeps []*sweep, from *material) ([]Method, error) {
+	opt, finish := e.scan("search", from.validID.Len()+from.validOOD.Len())
+	defer finish()
+	var scores [2][][][]float64 // of ID and of OOD images
+	for k, set := range []struct {
+		features *posthoc.Set
+		Set
+	}{{from.validID, e.ValidID}, {from.validOOD, e.ValidOOD}} {
+		var err error
+		scores[k], err = scoreSweeps(sweeps, func(methods []Method) ([]Scores, error) {
+			return ScoreSet(set.features, set.Images, methods, opt)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return chooseAll(sweeps, scores[0], scores[1])
+}
+
+// searchImages finds the best settings of methods that need more of the graph: it
+// goes through the validation images once for all of them. inputs are the digests
+// of what each method's settings depend on.
+func (e *Evaluation) searchImages(ctx context.Context, sweeps []*sweep, inputs []string) ([]Method, error) {
+	var scores [2][][][]float64
+	for k, set := range []struct {
+		name string
+		Set
+	}{{validIDName, e.ValidID}, {validOODName, e.ValidOOD}} {
+		var err error
+		if scores[k], err = e.scoreTrials(ctx, set.name, set.Set, sweeps, inputs); err != nil {
+			return nil, err
+		}
+	}
+	return chooseAll(sweeps, scores[0], scores[1])
+}
+
+func chooseAll(sweeps []*sweep, id, ood [][][]float64) ([]Method, error) {
+	best := make([]Method, len(sweeps))
+	for i, s := range sweeps {
+		var err error
+		if best[i], err = s.choose(id[i], ood[i]); err != nil {
+			return nil, err
+		}
+	}
+	return best, nil
+}
+
+// scoreTrials scores a validation set by the candidates of sweeps, those apart
+// whose scores the store has from an interrupted search.
+func (e *Evaluation) scoreTrials(ctx context.Context, name string, s Set, sweeps []*sweep, inputs []string) ([][][]float64, error) {
+	all := make([][][]float64, len(sweeps))
+	var missing []*sweep
+	var at []int // indices of missing
+	for i, w := range sweeps {
+		if e.Store != nil {
+			var err error
+			if all[i], err = e.Store.loadTrials(w.name, name, inputs[i]); err != nil {
+				return nil, err
+			}
+		}
+		if all[i] == nil {
+			missing, at = append(missing, w), append(at, i)
+		}
+	}
+	if len(missing) == 0 {
+		return all, nil
+	}
+	opt, finish := e.scan("search on "+name, s.Images.Len())
+	defer finish()
+	scores, err := scoreSweeps(missing, func(methods []Method) ([]Scores, error) { return e.Network.Score(ctx, s.Images, methods, opt) })
+	if err != nil {
+		return nil, err
+	}
+	for k, i := range at {
+		all[i] = scores[k]
+		if e.Store == nil {
+			continue
+		}
+		if err := e.Store.saveTrials(sweeps[i].name, name, inputs[i], all[i]); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }

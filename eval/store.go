@@ -26,6 +26,7 @@ import (
 //	features/NAME.safetensors  what methods learn from; see package features
 //	scores/METHOD.json         a method's settings, as searched or fitted
 //	scores/METHOD/SET.csv      scores; SET.json says what they were computed from
+//	scores/METHOD/SET.trials   those of a search that is not over
 type Store struct{ Dir string }
 
 // storeVersion is part of every digest. It is to be raised when a score comes out
@@ -46,6 +47,12 @@ type scoresRecord struct {
 	CSV    string `json:"csv"`    // digest of SET.csv
 }
 
+// trialsRecord is what SET.trials holds.
+type trialsRecord struct {
+	Inputs string      `json:"inputs"`
+	Scores [][]float64 `json:"scores"` // of each of the settings that can be
+}
+
 // features returns the path of a set's features.
 func (s *Store) features(name string) string {
 	return filepath.Join(s.Dir, "features", name+".safetensors")
@@ -61,8 +68,60 @@ func (s *Store) loadSettings(method, inputs string) (r settingsRecord, ok bool, 
 	return r, ok && r.Inputs == inputs, err
 }
 
+// saveSettings ends a method's search.
 func (s *Store) saveSettings(method, inputs string, r Result) error {
-	return writeRecord(s.scores(method+".json"), settingsRecord{inputs, json.RawMessage(r.Settings), r.Notes, r.Trials})
+	if err := writeRecord(s.scores(method+".json"), settingsRecord{inputs, json.RawMessage(r.Settings), r.Notes, r.Trials}); err != nil {
+		return err
+	}
+	return remove(s.trials(method, validIDName), s.trials(method, validOODName))
+}
+
+func (s *Store) trials(method, set string) string { return s.scores(method, set+".trials") }
+
+// loadTrials returns what saveTrials kept, if it was computed from these inputs;
+// else nil.
+func (s *Store) loadTrials(method, set, inputs string) ([][]float64, error) {
+	var r trialsRecord
+	ok, err := readRecord(s.trials(method, set), &r)
+	if !ok || r.Inputs != inputs {
+		return nil, err
+	}
+	return r.Scores, nil
+}
+
+func (s *Store) saveTrials(method, set, inputs string, scores [][]float64) error {
+	return writeRecord(s.trials(method, set), trialsRecord{inputs, scores})
+}
+
+// forget removes a method's settings and scores, so that nobody takes them for what
+// is to come. Those of a search that is not over say themselves what they are of.
+func (s *Store) forget(method string) error {
+	entries, err := os.ReadDir(s.scores(method))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return ascood.Errorf(ascood.Invalid, "stored scores: %w", err)
+	}
+	stale := []string{s.scores(method + ".json")}
+	for _, entry := range entries {
+		if filepath.Ext(entry.Name()) != ".trials" {
+			stale = append(stale, s.scores(method, entry.Name()))
+		}
+	}
+	return remove(stale...)
+}
+
+// forgetSet removes a method's scores of a set.
+func (s *Store) forgetSet(method, set string) error {
+	return remove(s.scores(method, set+".csv"), s.scores(method, set+".json"))
+}
+
+// remove removes files, those that are there.
+func remove(paths ...string) error {
+	for _, path := range paths {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return ascood.Errorf(ascood.Invalid, "stored scores: %w", err)
+		}
+	}
+	return nil
 }
 
 // loadScores returns the scores of a set's images by a method whose settings have

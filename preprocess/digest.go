@@ -31,6 +31,9 @@ func digest(h hash.Hash, d Dataset) error {
 			h.Write(binary.LittleEndian.AppendUint64(nil, uint64(i)))
 		}
 		return digest(h, d.Dataset)
+	case relabelled:
+		fmt.Fprintf(h, "labelled %v ", d.labels)
+		return digest(h, d.Dataset)
 	case *Folder:
 		return d.digest(h)
 	case *files:

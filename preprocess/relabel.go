@@ -1,0 +1,78 @@
+package preprocess
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/ascood/ascood"
+)
+
+// Relabel gives the images of a dataset of class folders the labels that a model
+// has for them. The folders are named as the model's classes are, or by class
+// numbers; those of a model whose classes have no names but numbers may also have
+// any names, if there is one for each class, and are then numbered in alphabetical
+// order, as torchvision does. Other folders are ascood.Invalid, and other datasets
+// say what the labels of their images are.
+func Relabel(d Dataset, classes []string) (Dataset, error) {
+	folders := folderNames(d)
+	if folders == nil {
+		return d, nil
+	}
+	numbers := make([]string, len(classes))
+	for i := range numbers {
+		numbers[i] = strconv.Itoa(i)
+	}
+	for _, names := range [][]string{classes, numbers} {
+		if labels := places(folders, names); labels != nil {
+			return relabelled{d, labels}, nil
+		}
+	}
+	if slices.Equal(classes, numbers) && len(folders) == len(classes) {
+		return d, nil
+	}
+	odd := folders[slices.IndexFunc(folders, func(name string) bool { return !slices.Contains(classes, name) })]
+	return nil, ascood.Errorf(ascood.Invalid, "the folder %s is named as none of the model's classes (%s), nor by the number of one, 0 to %d: rename it, or give a list of images with labels",
+		odd, someOf(classes), len(classes)-1)
+}
+
+// folderNames returns the names of a dataset's class folders, nil if it has none.
+func folderNames(d Dataset) []string {
+	switch d := d.(type) {
+	case *Folder:
+		return d.classes
+	case subset:
+		return folderNames(d.Dataset)
+	}
+	return nil
+}
+
+// places returns the index in names of each of some, nil if one is not there.
+func places(some, names []string) []int {
+	var all []int
+	for _, name := range some {
+		at := slices.Index(names, name)
+		if at < 0 {
+			return nil
+		}
+		all = append(all, at)
+	}
+	return all
+}
+
+// someOf lists the first few of many names.
+func someOf(names []string) string {
+	const few = 10
+	if len(names) > few {
+		return strings.Join(names[:few], ", ") + ", …"
+	}
+	return strings.Join(names, ", ")
+}
+
+// relabelled is a dataset with other labels.
+type relabelled struct {
+	Dataset
+	labels []int // of each of its own
+}
+
+func (r relabelled) Label(i int) int { return r.labels[r.Dataset.Label(i)] }
