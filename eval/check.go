@@ -2,15 +2,13 @@ package eval
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/preprocess"
 )
-
-// idName is the name of the in-distribution set.
-const idName = "id"
 
 // Check finds what the evaluation lacks, before any image is looked at.
 func (e *Evaluation) Check() error {
@@ -27,6 +25,9 @@ func (e *Evaluation) Check() error {
 	sizes := posthoc.Sizes{Dim: len(weight) / len(bias)}
 	if e.Train.Images != nil {
 		sizes.Train = e.Train.Images.Len()
+	}
+	if err := e.checkSets(); err != nil {
+		return err
 	}
 	for _, c := range e.Choices {
 		if err := e.checkChoice(c, sizes); err != nil {
@@ -50,7 +51,7 @@ func (e *Evaluation) checkNames() error {
 	seen := map[string]bool{}
 	for _, s := range e.Sets()[1:] {
 		switch {
-		case s.Name == idName || s.Name == nearMean || s.Name == farMean:
+		case s.Name == e.ID.Name || s.Name == nearMean || s.Name == farMean:
 			return ascood.Errorf(ascood.Invalid, "a set of OOD images cannot be named %s: that is something else in the results", s.Name)
 		case seen[s.Name]:
 			return ascood.Errorf(ascood.Invalid, "two sets are named %s", s.Name)
@@ -60,18 +61,58 @@ func (e *Evaluation) checkNames() error {
 	return nil
 }
 
-// checkChoice reports what a method lacks, and settings that cannot be.
-func (e *Evaluation) checkChoice(c Choice, sizes posthoc.Sizes) error {
-	needs := c.Needs()
-	switch {
-	case c.Search && (e.ValidID.Images == nil || e.ValidOOD.Images == nil):
-		return ascood.Errorf(ascood.Invalid, "the settings of %s are searched on validation images: give --id-val and --ood-val, its settings with --set, or --aps=false for the published ones", c.Name)
-	case needs.Train && e.Train.Images == nil:
-		return ascood.Errorf(ascood.Invalid, "%s learns from training images: give --id-train", c.Name)
-	case needs.ValidID && e.ValidID.Images == nil:
-		return ascood.Errorf(ascood.Invalid, "%s learns from in-distribution validation images: give --id-val", c.Name)
+// checkSets reports the sets that methods need and that are missing, all of them.
+func (e *Evaluation) checkSets() error {
+	var train, validID, searched []string // methods that lack them
+	for _, c := range e.Choices {
+		needs := c.Needs()
+		if needs.Train && e.Train.Images == nil {
+			train = append(train, c.Name)
+		}
+		if needs.ValidID && e.ValidID.Images == nil {
+			validID = append(validID, c.Name)
+		}
+		if c.Search && (e.ValidID.Images == nil || e.ValidOOD.Images == nil) {
+			searched = append(searched, c.Name)
+		}
 	}
-	for _, value := range needs.Graph {
+	var faults []string
+	if train != nil {
+		faults = append(faults, learn(train)+" from training images: give --id-train")
+	}
+	if validID != nil {
+		faults = append(faults, learn(validID)+" from in-distribution validation images: give --id-val")
+	}
+	if searched != nil {
+		faults = append(faults, "the settings of "+list(searched)+" are searched on validation images: give --id-val and --ood-val, settings with --set, or --aps=false for the published ones")
+	}
+	if faults == nil {
+		return nil
+	}
+	return ascood.Errorf(ascood.Invalid, "%s", strings.Join(faults, "; "))
+}
+
+// learn is the beginning of a sentence on methods.
+func learn(methods []string) string {
+	if len(methods) == 1 {
+		return methods[0] + " learns"
+	}
+	return list(methods) + " learn"
+}
+
+// list is an enumeration such as "a, b and c".
+func list(names []string) string {
+	last := len(names) - 1
+	if last == 0 {
+		return names[0]
+	}
+	return strings.Join(names[:last], ", ") + " and " + names[last]
+}
+
+// checkChoice reports what of the network a method lacks, and settings that cannot
+// be.
+func (e *Evaluation) checkChoice(c Choice, sizes posthoc.Sizes) error {
+	for _, value := range c.Needs().Graph {
 		if !e.Network.has(value) {
 			return ascood.Errorf(ascood.Unsupported, "%s works on %s of the network, and a %s has none", c.Name, value, e.Network.meta.Arch)
 		}
@@ -80,7 +121,7 @@ func (e *Evaluation) checkChoice(c Choice, sizes posthoc.Sizes) error {
 		return checkSweep(c.Name, sizes)
 	}
 	if err := posthoc.Check(c.Method.Method, sizes); err != nil {
-		return fmt.Errorf("%s: %w", c.Name, err)
+		return fmt.Errorf("%s: %w: choose with --set %s.NAME=VALUE", c.Name, err, c.Name)
 	}
 	return nil
 }

@@ -25,7 +25,7 @@ type Choice struct {
 type Evaluation struct {
 	Network   *Network
 	Choices   []Choice
-	ID        Set // labelled, named "id"
+	ID        Set // labelled
 	Near, Far []Set
 
 	// What methods learn from and settings are searched on, where one needs it.

@@ -86,7 +86,15 @@ func wilson(k, n int) Interval {
 	p, N := float64(k)/float64(n), float64(n)
 	middle := (p + z*z/(2*N)) / (1 + z*z/N)
 	half := z / (1 + z*z/N) * math.Sqrt(p*(1-p)/N+z*z/(4*N*N))
-	return Interval{p, max(0, middle-half), min(1, middle+half)}
+	i := Interval{p, max(0, middle-half), min(1, middle+half)}
+	// Exactly so, but for rounding.
+	if k == 0 {
+		i.Low = 0
+	}
+	if k == n {
+		i.High = 1
+	}
+	return i
 }
 
 // Thresholds returns the thresholds of a result, with the names of the OOD sets.

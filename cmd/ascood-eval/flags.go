@@ -36,11 +36,11 @@ func newFlags(stdout io.Writer) *flags {
 	fs := cli.NewFlags("ascood-eval", usage, stdout)
 	f := &flags{fs: fs}
 	fs.StringVar(&f.model, "model", "", "artifact `file` that ascood-export wrote")
-	fs.StringVar(&f.results, "results", "", "`folder` of training runs s0, s1, …, each with a model.onnx, a best.safetensors or a best.ckpt,\nin place of --model: tables are mean ± standard deviation over them")
+	fs.StringVar(&f.results, "results", "", "`folder` of training runs s0, s1, …, each with a model.onnx or else a best.safetensors\nor a best.ckpt, in place of --model: tables are mean ± standard deviation over them")
 	fs.StringVar(&f.id, "id", "", "labelled in-distribution test `images`")
 	fs.StringArrayVar(&f.near, "near", nil, "near-OOD images as `name=images`; may be repeated")
 	fs.StringArrayVar(&f.far, "far", nil, "far-OOD images as `name=images`; may be repeated")
-	fs.StringVar(&f.root, "data-root", "", "`folder` that the paths of image lists start from (default: the list's own)")
+	fs.StringVar(&f.root, "data-root", "", "`folder` that the paths of image lists start from (default: the list's own); with --preset\nthe folder in OpenOOD's layout that holds benchmark_imglist/")
 	fs.StringVar(&f.preset, "preset", "", "published experiment whose image lists under --data-root are evaluated, in place of the\nflags that name images: "+strings.Join(presets.Names(), ", "))
 	fs.BoolVar(&f.fullSpectrum, "fsood", false, "count the preset's covariate-shifted images as in-distribution")
 	fs.StringSliceVar(&f.methods, "postprocessor", nil, "`methods` to evaluate, separated by commas (default: the artifact's own score)")
@@ -50,7 +50,7 @@ func newFlags(stdout io.Writer) *flags {
 	fs.StringVar(&f.validID, "id-val", "", "labelled in-distribution validation `images`")
 	fs.StringVar(&f.validOOD, "ood-val", "", "OOD validation `images`")
 	fs.BoolVar(&f.search, "aps", true, "search the settings of methods that have a published sweep, on the validation images")
-	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv, METHOD.json (its settings) and what --save-score keeps (default with --results:\nood or, with --fsood, fsood in there, if --save-csv or --save-score is given)")
+	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv, METHOD.json (its settings) and what --save-score keeps (default with\n--results: ood/ or fsood/ in there, if --save-csv or --save-score is given; scores in each run)")
 	fs.BoolVar(&f.save, "save-csv", false, "write the tables, as METHOD.csv, into the output folder; --output alone does so, too")
 	fs.BoolVar(&f.keep, "save-score", false, "keep each image's score in the output folder's scores/METHOD/SET.csv, and what methods\nlearn from in features/; reuse what is there; give thresholds")
 	fs.StringVar(&f.report, "report", "", "web page `file` with tables, curves, thresholds and images, complete in itself")
@@ -87,9 +87,9 @@ func (f *flags) check() error {
 		return cli.Usagef("no OOD images: give --near or --far")
 	case f.batch < 0:
 		return cli.Usagef("--batch-size %d: must be at least 1, or 0 for what suits", f.batch)
-	case f.save && f.folder() == "":
+	case f.save && f.results == "" && f.output == "":
 		return cli.Usagef("--save-csv needs --output, the folder to save in")
-	case f.keep && f.folder() == "":
+	case f.keep && f.results == "" && f.output == "":
 		return cli.Usagef("--save-score needs --output, the folder to save in")
 	case f.bank < 0:
 		return cli.Usagef("--bank %d: must be at least 1, or 0 for all training images", f.bank)
@@ -110,15 +110,34 @@ func (f *flags) checkModel() error {
 	return nil
 }
 
-// folder is where results are written to, "" if nowhere.
-func (f *flags) folder() string {
+// folders are where an evaluation's files go, each "" if nowhere.
+type folders struct {
+	tables string // and settings and thresholds
+	store  string // scores and features
+	means  string // tables over several runs
+}
+
+// folders returns those of the evaluation of --model, or of a run of --results.
+// Where --output does not say otherwise, the latter's tables go to ood/ or fsood/
+// in there, and both share the run's scores, as with OpenOOD.
+func (f *flags) folders(run string) folders {
+	var to folders
 	switch {
-	case f.output != "" || f.results == "" || !f.save && !f.keep:
-		return f.output
-	case f.fullSpectrum:
-		return filepath.Join(f.results, "fsood")
+	case f.results == "":
+		to = folders{tables: f.output, store: f.output}
+	case f.output != "":
+		to = folders{tables: filepath.Join(f.output, run), store: filepath.Join(f.output, run), means: f.output}
+	case f.save || f.keep:
+		task := "ood"
+		if f.fullSpectrum {
+			task = "fsood"
+		}
+		to = folders{tables: filepath.Join(f.results, task, run), store: filepath.Join(f.results, run), means: filepath.Join(f.results, task)}
 	}
-	return filepath.Join(f.results, "ood")
+	if !f.keep {
+		to.store = ""
+	}
+	return to
 }
 
 // checkCalibrate reports flags that have no meaning beside --calibrate.
@@ -138,37 +157,40 @@ func (f *flags) checkCalibrate() (err error) {
 	return cli.Require(f.fs, "id")
 }
 
-// evaluation opens everything that the flags name; output is its folder.
-func (f *flags) evaluation(n *eval.Network, output string) (*eval.Evaluation, error) {
+// evaluation opens everything that the flags name. Scores are kept under store.
+func (f *flags) evaluation(n *eval.Network, store string) (*eval.Evaluation, error) {
 	e := &eval.Evaluation{Network: n, BatchSize: f.batch}
+	info := n.Info()
 	var err error
-	if e.Choices, err = f.choices(n.Info().Score); err != nil {
+	if e.Choices, err = f.choices(info.Score); err != nil {
 		return nil, err
 	}
 	if train, _, _ := e.Learns(); f.bank > 0 && !train {
 		return nil, cli.Usagef("--bank %d has no meaning: none of the methods learns from training images", f.bank)
 	}
-	if f.keep {
-		e.Store = &eval.Store{Dir: output}
+	if store != "" {
+		e.Store = &eval.Store{Dir: store}
 	}
 	if f.preset != "" {
 		return e, f.openPreset(e)
 	}
-	if e.ID, err = f.open("id", "id", f.id); err != nil {
-		return nil, err
+	for _, s := range []struct {
+		flag string
+		source
+		to *eval.Set
+	}{
+		{"id", source{name: "id", path: f.id, classes: info.Classes}, &e.ID},
+		{"id-train", source{path: f.train, classes: info.Classes, bank: f.bank}, &e.Train},
+		{"id-val", source{path: f.validID, classes: info.Classes}, &e.ValidID},
+		{"ood-val", source{path: f.validOOD}, &e.ValidOOD},
+	} {
+		if *s.to, err = f.openNamed(s.flag, s.source); err != nil {
+			return nil, err
+		}
 	}
 	if e.Near, err = f.openSets("near", f.near); err != nil {
 		return nil, err
 	}
-	if e.Far, err = f.openSets("far", f.far); err != nil {
-		return nil, err
-	}
-	if e.Train, err = f.open("id-train", "train", f.train); err != nil {
-		return nil, err
-	}
-	if e.ValidID, err = f.open("id-val", "val_id", f.validID); err != nil {
-		return nil, err
-	}
-	e.ValidOOD, err = f.open("ood-val", "val_ood", f.validOOD)
+	e.Far, err = f.openSets("far", f.far)
 	return e, err
 }

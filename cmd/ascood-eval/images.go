@@ -2,7 +2,6 @@ package main
 
 import (
 	"math/rand/v2"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -12,30 +11,28 @@ import (
 	"github.com/ascood/ascood/preprocess"
 )
 
-// open opens the dataset that a flag names, under a name of its own.
-func (f *flags) open(flag, name, path string) (eval.Set, error) {
-	if path == "" {
-		return eval.Set{Name: name}, nil
-	}
-	s, err := f.openUnder(name, path, f.root, flag == "id-train")
-	if err == nil {
-		err = preprocess.CheckFiles(s.Images) // not after hours of other sets
-	}
-	if err != nil {
-		return s, ascood.Errorf(ascood.Invalid, "--%s: %w", flag, err)
-	}
-	return s, nil
+// source is a set of images that the command line names.
+type source struct {
+	name       string   // of the set
+	path, root string   // as preprocess.Open takes them
+	classes    []string // of the model, which the images are of; nil for OOD images
+	bank       int      // how many of the images to pick, at random; 0 is all
 }
 
-// openUnder opens a dataset; of training images a sample, if one was asked for.
-func (f *flags) openUnder(name, path, root string, train bool) (eval.Set, error) {
-	s := eval.Set{Name: name}
+// open opens a set, and identifies it where scores are kept.
+func (f *flags) open(from source) (eval.Set, error) {
+	s := eval.Set{Name: from.name}
 	var err error
-	if s.Images, err = preprocess.Open(path, root); err != nil {
+	if s.Images, err = preprocess.Open(from.path, from.root); err != nil {
 		return s, err
 	}
-	if train && f.bank > 0 {
-		s.Images = sample(s.Images, f.bank)
+	if from.classes != nil {
+		if s.Images, err = preprocess.Relabel(s.Images, from.classes); err != nil {
+			return s, err
+		}
+	}
+	if from.bank > 0 {
+		s.Images = sample(s.Images, from.bank)
 	}
 	if f.keep {
 		s.Digest, err = preprocess.Digest(s.Images)
@@ -43,15 +40,35 @@ func (f *flags) openUnder(name, path, root string, train bool) (eval.Set, error)
 	return s, err
 }
 
+// openNamed opens the set that a flag names, once all its images are known to be
+// there. Without a path it has none.
+func (f *flags) openNamed(flag string, from source) (eval.Set, error) {
+	if from.path == "" {
+		return eval.Set{Name: from.name}, nil
+	}
+	from.root = f.root
+	s, err := f.open(from)
+	if err == nil {
+		err = preprocess.CheckFiles(s.Images)
+	}
+	if err != nil {
+		return s, ascood.Errorf(ascood.Invalid, "--%s: %w", flag, err)
+	}
+	return s, nil
+}
+
 // openSets opens what a flag names as name=path.
 func (f *flags) openSets(flag string, specs []string) ([]eval.Set, error) {
 	var sets []eval.Set
 	for _, spec := range specs {
 		name, path, ok := strings.Cut(spec, "=")
-		if !ok || path == "" || name == "" || name != filepath.Base(name) {
+		switch {
+		case !ok || path == "" || name == "":
 			return nil, cli.Usagef("--%s %s: want name=images", flag, spec)
+		case strings.ContainsAny(name, `/\`) || strings.HasPrefix(name, "."):
+			return nil, cli.Usagef("--%s %s: %q is to name files, too: want one without slashes that begins with no dot", flag, spec, name)
 		}
-		s, err := f.open(flag+" "+name, name, path)
+		s, err := f.openNamed(flag+" "+name, source{name: name, path: path})
 		if err != nil {
 			return nil, err
 		}

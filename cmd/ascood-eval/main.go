@@ -8,10 +8,8 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"strings"
 
 	"github.com/ascood/ascood/eval"
-	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/internal/cli"
 )
 
@@ -25,10 +23,10 @@ each method tells them apart: OpenOOD's FPR@95, AUROC, AUPR and accuracy, in per
   ascood-eval --results results/cifar10_ascood --preset cifar10 --data-root OpenOOD/data --postprocessor scale
   ascood-eval --calibrate model.onnx --id val.txt --data-root images --tpr 0.99
 
-Methods: ` + strings.Join(posthoc.Names(), ", ") + `.
-
-Images are a list of "path label" lines, a folder with a folder for each class, or an IDX file; a suffix such
-as [:10000] picks a run of them.
+` + methodsHelp() + `
+Images are a list of "path label" lines, an IDX file, CIFAR's binary files, a folder of unlabelled images, or one
+with a folder for each class, named as the model's classes are or by their numbers; a suffix such as [:10000] picks
+a run of them.
 `
 
 func main() { cli.Main(run) }
@@ -51,38 +49,42 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if f.recalibrate != "" {
 		return f.calibrate(ctx, opt, stdout, stderr)
 	}
-	output := f.folder()
-	if err := f.prepare(output); err != nil {
-		return err
-	}
 	if f.results != "" {
-		return f.evaluateRuns(ctx, opt, output, stdout, stderr)
+		return f.evaluateRuns(ctx, opt, stdout, stderr)
 	}
 	n, err := eval.OpenNetwork(f.model, opt)
 	if err != nil {
 		return err
 	}
 	defer n.Close()
-	e, results, err := f.evaluate(ctx, n, output, stdout, stderr)
-	if err != nil {
-		return err
-	}
-	return f.write(ctx, output, e, results)
+	_, err = f.evaluate(ctx, n, f.folders(""), stdout, stderr)
+	return err
 }
 
-// evaluate runs the evaluation of one network and prints its tables.
-func (f *flags) evaluate(ctx context.Context, n *eval.Network, output string, stdout, stderr io.Writer) (*eval.Evaluation, []eval.Result, error) {
-	e, err := f.evaluation(n, output)
+// evaluate runs the evaluation of one network, prints its tables and writes what
+// the flags ask for.
+func (f *flags) evaluate(ctx context.Context, n *eval.Network, to folders, stdout, stderr io.Writer) ([]eval.Result, error) {
+	e, err := f.evaluation(n, to.store)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
+	if err := e.Check(); err != nil {
+		return nil, err
+	}
+	if err := f.prepare(to, e); err != nil {
+		return nil, err
+	}
+	f.notePreprocessing(n.Info().Preprocess, stderr)
 	e.Progress = func(what string, images int) (func(int), func()) { return cli.Progress(stderr, images, what) }
 	results, err := e.Run(ctx)
 	if f.keep && errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("%w; the same command goes on from there", err)
 	}
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return e, results, printTables(stdout, e, results)
+	if err := printTables(stdout, e, results); err != nil {
+		return nil, err
+	}
+	return results, f.write(ctx, to.tables, e, results)
 }

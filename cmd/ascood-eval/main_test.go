@@ -256,7 +256,7 @@ func TestPreset(t *testing.T) {
 		want string
 	}{
 		"missing list":   {args, "missing: the list"},
-		"no data root":   {args[:4], "--data-root is missing"},
+		"no data root":   {args[:4], "--preset cifar10 needs --data-root"},
 		"ID beside":      {append([]string{"--id", "x"}, args...), "--preset cifar10 already says what --id says"},
 		"unknown preset": {[]string{"--model", args[1], "--preset", "cifar", "--data-root", root}, "known are aircraft"},
 		"no lists":       {[]string{"--model", args[1], "--preset", "imagenet100", "--data-root", root}, "has no image lists"},
@@ -323,9 +323,9 @@ func TestResults(t *testing.T) {
 		if _, _, err := evaluate(t, append(args, more...)...); err != nil {
 			t.Fatal(err)
 		}
-		for _, file := range []string{"msp.csv", "s0/msp.thresholds.csv", "s1/scores/msp/tin.csv"} {
-			if len(readCSV(t, filepath.Join(runs, folder, file))) < 4 {
-				t.Errorf("%s/%s lacks rows", folder, file)
+		for _, file := range []string{folder + "/msp.csv", folder + "/s0/msp.thresholds.csv", "s1/scores/msp/tin.csv"} {
+			if len(readCSV(t, filepath.Join(runs, file))) < 4 {
+				t.Errorf("%s lacks rows", file)
 			}
 		}
 	}
@@ -439,30 +439,34 @@ func TestWrongInput(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no model":        {[]string{"--id", id, "--far", far}, "--model is missing"},
-		"no ID":           {[]string{"--model", m, "--far", far}, "--id is missing"},
-		"no OOD":          {[]string{"--model", m, "--id", id}, "no OOD images"},
-		"not ours":        {[]string{"--model", empty, "--id", id, "--far", far}, "not an ONNX file"},
-		"unlabelled ID":   {[]string{"--model", m, "--id", unlabelled, "--far", far}, "has no label"},
-		"empty list":      {[]string{"--model", m, "--id", id, "--far", "far=" + empty}, "empty.txt"},
-		"empty ID list":   {[]string{"--model", m, "--id", empty, "--far", far}, "empty.txt"},
-		"no name":         {[]string{"--model", m, "--id", id, "--far", id}, "want name=images"},
-		"path as name":    {[]string{"--model", m, "--id", id, "--far", "a/b=" + id}, "want name=images"},
-		"name of a mean":  {[]string{"--model", m, "--id", id, "--near", "farood=" + id}, "cannot be named farood"},
-		"report on input": {[]string{"--model", m, "--id", id, "--far", "far=" + listed, "--report", listed}, "is what is read from"},
-		"setting twice":   {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.noise=1", "--set", "iodin.noise=2"}, "iodin.noise twice"},
-		"half a class":    {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "gen", "--set", "gen.m=1.5"}, "m cannot be a number 1.5"},
-		"dim too large":   {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "vim", "--id-train", id, "--set", "vim.dim=64"}, "vim: dim 64"},
-		"unwritable":      {[]string{"--model", m, "--id", id, "--far", far, "--output", "/proc"}, "--output: cannot write"},
-		"same name":       {[]string{"--model", m, "--id", id, "--far", far, "--near", far}, "two sets are named far"},
-		"name of ID":      {[]string{"--model", m, "--id", id, "--far", "id=" + id}, "cannot be named id"},
-		"unknown method":  {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "energy"}, "known are ash, dice"},
-		"method twice":    {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "msp,msp"}, "twice"},
-		"setting":         {[]string{"--model", m, "--id", id, "--far", far, "--set", "k=3"}, "want method.name=value"},
-		"unknown setting": {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "ebo", "--set", "ebo.k=3"}, `{"temperature":1}`},
-		"other's setting": {[]string{"--model", m, "--id", id, "--far", far, "--set", "knn.k=3"}, "not among the methods"},
-		"no training set": {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "mds"}, "give --id-train"},
-		"no validation":   {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "klm"}, "give --id-val"},
+		"no model":             {[]string{"--id", id, "--far", far}, "--model is missing"},
+		"no ID":                {[]string{"--model", m, "--far", far}, "--id is missing"},
+		"no OOD":               {[]string{"--model", m, "--id", id}, "no OOD images"},
+		"not ours":             {[]string{"--model", empty, "--id", id, "--far", far}, "not an ONNX file"},
+		"unlabelled ID":        {[]string{"--model", m, "--id", unlabelled, "--far", far}, "has no label"},
+		"empty list":           {[]string{"--model", m, "--id", id, "--far", "far=" + empty}, "empty.txt"},
+		"empty ID list":        {[]string{"--model", m, "--id", empty, "--far", far}, "empty.txt"},
+		"no name":              {[]string{"--model", m, "--id", id, "--far", id}, "want name=images"},
+		"path as name":         {[]string{"--model", m, "--id", id, "--far", "a/b=" + id}, "without slashes"},
+		"name of a mean":       {[]string{"--model", m, "--id", id, "--near", "farood=" + id}, "cannot be named farood"},
+		"report on input":      {[]string{"--model", m, "--id", id, "--far", "far=" + listed, "--report", listed}, "is what is read from"},
+		"setting twice":        {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.noise=1", "--set", "iodin.noise=2"}, "iodin.noise twice"},
+		"half a class":         {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "gen", "--set", "gen.m=1.5"}, "m cannot be a number 1.5"},
+		"dim too large":        {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "vim", "--id-train", id, "--set", "vim.dim=64"}, "vim: dim 64"},
+		"unwritable":           {[]string{"--model", m, "--id", id, "--far", far, "--output", "/proc"}, "--output: cannot write"},
+		"same name":            {[]string{"--model", m, "--id", id, "--far", far, "--near", far}, "two sets are named far"},
+		"name of ID":           {[]string{"--model", m, "--id", id, "--far", "id=" + id}, "cannot be named id"},
+		"unknown method":       {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "energy"}, "known are ash, dice"},
+		"method twice":         {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "msp,msp"}, "twice"},
+		"setting":              {[]string{"--model", m, "--id", id, "--far", far, "--set", "k=3"}, "want method.name=value"},
+		"unknown setting":      {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "ebo", "--set", "ebo.k=3"}, `{"temperature":1}`},
+		"other's setting":      {[]string{"--model", m, "--id", id, "--far", far, "--set", "knn.k=3"}, "not among the methods"},
+		"no training set":      {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "mds"}, "give --id-train"},
+		"no validation":        {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "klm"}, "give --id-val"},
+		"setting of no value":  {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.noise=much"}, `iodin.noise: "much" is not a number`},
+		"setting's other case": {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.Noise=1"}, `there are {"temperature":1000,"noise":0.0014}`},
+		"several sets": {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "knn,mds,klm"},
+			"knn and mds learn from training images: give --id-train; klm learns from in-distribution validation images: give --id-val; the settings of knn"},
 		"no OOD to search": {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "odin", "--id-val", id},
 			"give --id-val and --ood-val"},
 		"unlabelled training": {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "mds", "--id-train", unlabelled}, "has no label"},

@@ -13,6 +13,37 @@ import (
 	"github.com/ascood/ascood/internal/cli"
 )
 
+// methodsHelp lists the methods, and what images they need.
+func methodsHelp() string {
+	var train, validID, searched []string
+	for _, name := range posthoc.Names() {
+		m, err := posthoc.New(name)
+		if err != nil {
+			continue // it is one of the names
+		}
+		if m.Needs().Train {
+			train = append(train, name)
+		}
+		if m.Needs().ValidID {
+			validID = append(validID, name)
+		}
+		if posthoc.Sweep(name) != nil {
+			searched = append(searched, name)
+		}
+	}
+	var text strings.Builder
+	for _, line := range []struct {
+		what  string
+		names []string
+	}{
+		{"Methods", posthoc.Names()}, {"Learn from --id-train", train}, {"Learn from --id-val", validID},
+		{"Searched on --id-val and --ood-val", searched},
+	} {
+		fmt.Fprintf(&text, "%s: %s.\n", line.what, strings.Join(line.names, ", "))
+	}
+	return text.String()
+}
+
 // choices returns the methods asked for; without any, the artifact's own score
 // with its settings.
 func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
@@ -73,8 +104,11 @@ func (f *flags) parseSettings() (map[string]map[string]json.RawMessage, error) {
 	for _, s := range f.settings {
 		key, value, ok := strings.Cut(s, "=")
 		method, name, dotted := strings.Cut(key, ".")
-		if !ok || !dotted || !json.Valid([]byte(value)) {
+		if !ok || !dotted {
 			return nil, cli.Usagef("--set %s: want method.name=value, such as knn.k=50", s)
+		}
+		if !json.Valid([]byte(value)) { // all settings are numbers
+			return nil, cli.Usagef("--set %s: %q is not a number", key, value)
 		}
 		if all[method] == nil {
 			all[method] = map[string]json.RawMessage{}

@@ -20,6 +20,13 @@ import (
 	"github.com/ascood/ascood/internal/atomicfile"
 )
 
+// Files of a method in the output folder are its name and one of these.
+const (
+	tableSuffix      = ".csv"
+	settingsSuffix   = ".json"
+	thresholdsSuffix = ".thresholds.csv"
+)
+
 // printTables prints a table for each method and, where scores are kept, thresholds.
 func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 	for i, r := range results {
@@ -54,9 +61,10 @@ func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 	return nil
 }
 
-// prepare finds out whether the results can be written before they are computed.
-func (f *flags) prepare(output string) error {
-	for _, folder := range []struct{ flag, path string }{{"output", output}, {"plots", f.plots}} {
+// prepare finds out whether the results can be written before they are computed,
+// and removes those that they are to replace: none is left beside others' scores.
+func (f *flags) prepare(to folders, e *eval.Evaluation) error {
+	for _, folder := range []struct{ flag, path string }{{"output", to.tables}, {"output", to.store}, {"plots", f.plots}} {
 		if folder.path == "" {
 			continue
 		}
@@ -68,13 +76,33 @@ func (f *flags) prepare(output string) error {
 			return fmt.Errorf("--%s: %w", folder.flag, err)
 		}
 	}
-	if f.report == "" {
-		return nil
+	if f.report != "" {
+		if err := atomicfile.Check(f.report, f.inputs()...); err != nil {
+			return fmt.Errorf("--report: %w", err)
+		}
 	}
-	if err := atomicfile.Check(f.report, f.inputs()...); err != nil {
-		return fmt.Errorf("--report: %w", err)
+	for _, path := range to.files(e) {
+		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return ascood.Errorf(ascood.Invalid, "--output: %w", err)
+		}
 	}
 	return nil
+}
+
+// files are those that an evaluation writes into the folders, but for the store.
+func (to folders) files(e *eval.Evaluation) []string {
+	var paths []string
+	for _, c := range e.Choices {
+		if to.tables != "" {
+			for _, suffix := range []string{tableSuffix, settingsSuffix, thresholdsSuffix} {
+				paths = append(paths, filepath.Join(to.tables, c.Name+suffix))
+			}
+		}
+		if to.means != "" {
+			paths = append(paths, filepath.Join(to.means, c.Name+tableSuffix))
+		}
+	}
+	return paths
 }
 
 // inputs are the files that the flags name to be read.
@@ -113,14 +141,14 @@ func save(dir string, e *eval.Evaluation, results []eval.Result) error {
 		if err := eval.WriteCSV(&table, eval.Lines(r.Table)); err != nil {
 			return err
 		}
-		if err := writeFile(dir, r.Method+".csv", table.Bytes()); err != nil {
+		if err := writeFile(dir, r.Method+tableSuffix, table.Bytes()); err != nil {
 			return err
 		}
 		text, err := json.MarshalIndent(methodSettings{json.RawMessage(r.Settings), r.Notes, r.Trials}, "", "  ")
 		if err != nil {
 			return err
 		}
-		if err := writeFile(dir, r.Method+".json", append(text, '\n')); err != nil {
+		if err := writeFile(dir, r.Method+settingsSuffix, append(text, '\n')); err != nil {
 			return err
 		}
 		if err := saveThresholds(dir, e, r); err != nil {
@@ -131,11 +159,7 @@ func save(dir string, e *eval.Evaluation, results []eval.Result) error {
 }
 
 func saveThresholds(dir string, e *eval.Evaluation, r eval.Result) error {
-	name := r.Method + ".thresholds.csv"
-	if e.Store == nil { // those of an earlier evaluation are not this one's
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return ascood.Errorf(ascood.Invalid, "--output: %w", err)
-		}
+	if e.Store == nil {
 		return nil
 	}
 	all, sets, err := e.Thresholds(r)
@@ -146,7 +170,7 @@ func saveThresholds(dir string, e *eval.Evaluation, r eval.Result) error {
 	if err := eval.WriteThresholdsCSV(&lines, all, sets); err != nil {
 		return err
 	}
-	return writeFile(dir, name, lines.Bytes())
+	return writeFile(dir, r.Method+thresholdsSuffix, lines.Bytes())
 }
 
 // writeReport writes the evaluation as a web page.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/internal/cli"
@@ -16,7 +17,10 @@ func (f *flags) checkPreset() error {
 			return cli.Usagef("--preset %s already says what --%s says: give one or the other", f.preset, name)
 		}
 	}
-	return cli.Require(f.fs, "data-root")
+	if f.root == "" {
+		return cli.Usagef("--preset %s needs --data-root, the folder in OpenOOD's layout that holds benchmark_imglist/", f.preset)
+	}
+	return nil
 }
 
 // openPreset opens the image lists of a published experiment that the evaluation
@@ -38,8 +42,12 @@ func (f *flags) openPreset(e *eval.Evaluation) error {
 	}
 	var shifted []eval.Set
 	for _, s := range p.Select(roles...) {
-		list, images := s.Under(f.root)
-		set, err := f.openUnder(s.Name, list, images, s.Role == presets.Train)
+		from := source{name: s.Name}
+		from.path, from.root = s.Under(f.root)
+		if s.Role == presets.Train {
+			from.bank = f.bank
+		}
+		set, err := f.open(from)
 		if err != nil {
 			return fmt.Errorf("--preset %s: %v: %w", f.preset, s, err)
 		}
@@ -64,6 +72,18 @@ func (f *flags) openPreset(e *eval.Evaluation) error {
 	return nil
 }
 
+// notePreprocessing says if the model sees images otherwise than the preset has
+// it. The model's way is the right one for it, but results are then not comparable.
+func (f *flags) notePreprocessing(own preprocess.Config, stderr io.Writer) {
+	p, err := presets.Load(f.preset)
+	if err != nil {
+		return // there is no preset
+	}
+	if published, err := preprocess.Preset(p.Preprocess); err == nil && published != own {
+		fmt.Fprintf(stderr, "Note: the preset %s has images as %s; this model takes them as %s.\n", f.preset, published, own)
+	}
+}
+
 // roles are those of the preset's lists that the evaluation needs.
 func (f *flags) roles(e *eval.Evaluation) []presets.Role {
 	roles := []presets.Role{presets.Test, presets.Near, presets.Far}
@@ -79,9 +99,13 @@ func (f *flags) roles(e *eval.Evaluation) []presets.Role {
 	return roles
 }
 
-// fullSpectrum counts covariate-shifted images as in-distribution.
+// fullSpectrum counts covariate-shifted images, if there are any, as
+// in-distribution. The set has a name of its own then, since its scores are others.
 func fullSpectrum(id eval.Set, shifted []eval.Set) eval.Set {
 	all := eval.Set{Name: "id", Digest: id.Digest}
+	if len(shifted) > 0 {
+		all.Name = "fsid"
+	}
 	images := []preprocess.Dataset{id.Images}
 	for _, s := range shifted {
 		images = append(images, s.Images)

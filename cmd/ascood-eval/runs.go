@@ -24,67 +24,64 @@ import (
 
 // trainingRun is a run under --results.
 type trainingRun struct {
-	name  string // of its folder
+	path  string // of its model
 	model *onnx.ModelProto
 	meta  *artifact.Metadata
 }
 
+// name is that of its folder.
+func (r trainingRun) name() string { return filepath.Base(filepath.Dir(r.path)) }
+
 // evaluateRuns evaluates each training run under --results, and prints and saves
 // what they have in common.
-func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, output string, stdout, stderr io.Writer) error {
-	runs, err := f.loadRuns()
+func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, stdout, stderr io.Writer) error {
+	runs, err := f.loadRuns(stderr)
 	if err != nil {
 		return err
 	}
 	var all [][]eval.Result
 	for _, r := range runs {
-		own := output
-		if output != "" {
-			own = filepath.Join(output, r.name)
-		}
-		results, err := f.evaluateRun(ctx, r, opt, own, stdout, stderr)
+		fmt.Fprintf(stdout, "%s\n", r.path)
+		results, err := f.evaluateRun(ctx, r, opt, stdout, stderr)
 		if err != nil {
-			return fmt.Errorf("run %s: %w", r.name, err)
+			return fmt.Errorf("run %s: %w", r.name(), err)
 		}
 		all = append(all, results)
 		fmt.Fprintln(stdout)
 	}
-	return summarise(stdout, output, all)
+	return summarise(stdout, f.folders("").means, all)
 }
 
-func (f *flags) evaluateRun(ctx context.Context, r trainingRun, opt ioodin.Options, output string, stdout, stderr io.Writer) ([]eval.Result, error) {
+func (f *flags) evaluateRun(ctx context.Context, r trainingRun, opt ioodin.Options, stdout, stderr io.Writer) ([]eval.Result, error) {
 	n, err := eval.NewNetwork(r.model, r.meta, opt)
 	if err != nil {
 		return nil, err
 	}
 	defer n.Close()
-	if err := f.prepare(output); err != nil {
-		return nil, err
-	}
-	e, results, err := f.evaluate(ctx, n, output, stdout, stderr)
-	if err != nil {
-		return nil, err
-	}
-	return results, f.write(ctx, output, e, results)
+	return f.evaluate(ctx, n, f.folders(r.name()), stdout, stderr)
 }
 
-// loadRuns loads the model of every run, before the first is evaluated.
-func (f *flags) loadRuns() ([]trainingRun, error) {
+// loadRuns loads the model of every run, before the first is evaluated. It says on
+// stderr where one may be out of date.
+func (f *flags) loadRuns(stderr io.Writer) ([]trainingRun, error) {
 	paths, err := findRuns(f.results)
 	if err != nil {
 		return nil, err
 	}
 	var runs []trainingRun
 	for _, path := range paths {
-		r := trainingRun{name: filepath.Base(filepath.Dir(path))}
+		r := trainingRun{path: path}
 		if r.model, r.meta, err = f.loadRun(path); err != nil {
-			return nil, fmt.Errorf("run %s: %w", r.name, err)
+			return nil, fmt.Errorf("run %s: %w", r.name(), err)
+		}
+		if newer := newerThan(path); newer != "" {
+			fmt.Fprintf(stderr, "Warning: %s is evaluated, but %s is newer: export it again, or remove one.\n", path, newer)
 		}
 		runs = append(runs, r)
 	}
 	for _, r := range runs {
 		if own, first := r.meta.Score, runs[0].meta.Score; f.methods == nil && own != first {
-			return nil, cli.Usagef("the score of run %s is %v, that of %s is %v: say with --postprocessor what to evaluate", runs[0].name, first, r.name, own)
+			return nil, cli.Usagef("the score of run %s is %v, that of %s is %v: say with --postprocessor what to evaluate", runs[0].name(), first, r.name(), own)
 		}
 	}
 	return runs, nil
@@ -121,6 +118,9 @@ func findRuns(dir string) ([]string, error) {
 			return nil, ascood.Errorf(ascood.Invalid, "--results: %s has none of %s", folder, strings.Join(runFiles, ", "))
 		}
 	}
+	if runFile(dir) != "" {
+		return nil, ascood.Errorf(ascood.Invalid, "--results: %s is a run itself: name the folder that it is in", dir)
+	}
 	if len(runs) == 0 {
 		return nil, ascood.Errorf(ascood.Invalid, "--results: %s holds no runs s0, s1, …, each a folder with one of %s", dir, strings.Join(runFiles, ", "))
 	}
@@ -133,6 +133,22 @@ func runFile(folder string) string {
 		path := filepath.Join(folder, name)
 		if _, err := os.Stat(path); err == nil {
 			return path
+		}
+	}
+	return ""
+}
+
+// newerThan returns another file of the run that is newer than the one it is
+// evaluated by, "" if there is none.
+func newerThan(path string) string {
+	evaluated, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	for _, name := range runFiles {
+		other := filepath.Join(filepath.Dir(path), name)
+		if info, err := os.Stat(other); err == nil && info.ModTime().After(evaluated.ModTime()) {
+			return other
 		}
 	}
 	return ""
@@ -176,7 +192,7 @@ func summarise(stdout io.Writer, output string, runs [][]eval.Result) error {
 			tables = append(tables, results[i].Table)
 		}
 		lines := eval.SpreadLines(tables)
-		fmt.Fprintf(stdout, "%s, mean ± standard deviation of %d runs\n", r.Method, len(runs))
+		fmt.Fprintf(stdout, "%s, mean ± standard deviation of %s\n", r.Method, count(len(runs), "run"))
 		if err := eval.WriteTable(stdout, lines); err != nil {
 			return err
 		}
@@ -187,9 +203,17 @@ func summarise(stdout io.Writer, output string, runs [][]eval.Result) error {
 		if err := eval.WriteCSV(&table, lines); err != nil {
 			return err
 		}
-		if err := writeFile(output, r.Method+".csv", table.Bytes()); err != nil {
+		if err := writeFile(output, r.Method+tableSuffix, table.Bytes()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// count is a number of things.
+func count(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -217,13 +217,24 @@ func Describe(settings string) string {
 // Configure sets hyperparameters from a JSON object. One that the method does
 // not have is an error, as is a value that it cannot have.
 func Configure(m Method, settings string) error {
-	d := json.NewDecoder(strings.NewReader(settings))
-	d.DisallowUnknownFields()
-	if err := d.Decode(m); err != nil {
-		have, errHave := Settings(m)
-		if errHave != nil {
-			return errHave
+	have, err := Settings(m)
+	if err != nil {
+		return err
+	}
+	// encoding/json takes names in any case; they are to be written as they are.
+	var known, given map[string]json.RawMessage
+	if err = json.Unmarshal([]byte(have), &known); err == nil {
+		err = json.Unmarshal([]byte(settings), &given)
+	}
+	for name := range given {
+		if _, ok := known[name]; !ok {
+			err = fmt.Errorf("there is no %s", name)
 		}
+	}
+	if err == nil {
+		err = json.Unmarshal([]byte(settings), m)
+	}
+	if err != nil {
 		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 			err = fmt.Errorf("%s cannot be a %s", wrong.Field, wrong.Value)
 		}

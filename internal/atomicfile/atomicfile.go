@@ -76,7 +76,7 @@ func Create(path string) (*File, error) {
 		return &File{File: f, path: path}, nil
 	}
 	dir := filepath.Dir(path)
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithPermissions(0o644))
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithPermissions(0o644), renameio.WithExistingPermissions())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, ascood.Errorf(ascood.Invalid, "cannot write %s: there is no folder %s", path, dir)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -65,6 +66,22 @@ func TestParse(t *testing.T) {
 	}
 	if err := Require(fs, "file"); err == nil || !strings.Contains(err.Error(), "--file is missing") {
 		t.Errorf("a missing flag: %v", err)
+	}
+}
+
+func TestProgressLines(t *testing.T) {
+	var out bytes.Buffer
+	add := progressLines(&out, 40, "scoring", 0)
+	add(10)
+	add(30)
+	if got := out.String(); !strings.HasPrefix(got, "scoring: 10 of 40 images, ") || !strings.Contains(got, "scoring: 40 of 40 images, ") || !strings.HasSuffix(got, " 0s left\n") {
+		t.Errorf("printed\n%s", got)
+	}
+	out.Reset()
+	add = progressLines(&out, 40, "scoring", time.Hour)
+	add(10)
+	if out.Len() > 0 {
+		t.Errorf("printed\n%s within the hour", out.String())
 	}
 }
 
