@@ -80,10 +80,18 @@ func CheckFiles(d Dataset) error {
 			return ascood.Errorf(ascood.Invalid, "%w", err)
 		}
 		if !there {
-			return ascood.Errorf(ascood.Invalid, "%s is missing, image %d of %d", file, i+1, d.Len())
+			return missing(d, i, fs.ErrNotExist)
 		}
 	}
 	return nil
+}
+
+// missing says that the file of an image is not there, or why it cannot be told.
+func missing(d Dataset, i int, err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return ascood.Errorf(ascood.Invalid, "%s is missing, image %d of %d", fileOf(d, i), i+1, d.Len())
+	}
+	return ascood.Errorf(ascood.Invalid, "%w", err)
 }
 
 // fileOf returns the file of an image, "" if it has none of its own.

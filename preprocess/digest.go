@@ -2,59 +2,67 @@ package preprocess
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"os"
 	"path/filepath"
 
 	"github.com/ascood/ascood"
 )
 
 // Digest identifies the images of a dataset and their labels: by the pixels where
-// the dataset holds them (IDX and CIFAR files), by the files' names and the folder
-// that they are under where it does not. What has changed inside such files is not
-// seen.
+// the dataset holds them (IDX and CIFAR files); where it does not, by the files'
+// names, sizes and times of modification and the folder that they are under. A file
+// that is missing is ascood.Invalid.
 func Digest(d Dataset) (string, error) {
+	all := make([]int, d.Len())
+	for i := range all {
+		all[i] = i
+	}
 	h := sha256.New()
-	if err := digest(h, d); err != nil {
+	if err := digest(h, d, all); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
 }
 
-func digest(h hash.Hash, d Dataset) error {
+// digest is that of the picked images alone.
+func digest(h hash.Hash, d Dataset, picked []int) error {
 	switch d := d.(type) {
 	case subset:
-		fmt.Fprintf(h, "%d of ", len(d.indices))
-		for _, i := range d.indices {
-			h.Write(binary.LittleEndian.AppendUint64(nil, uint64(i)))
+		inner := make([]int, len(picked))
+		for k, i := range picked {
+			inner[k] = d.indices[i]
 		}
-		return digest(h, d.Dataset)
+		return digest(h, d.Dataset, inner)
 	case relabelled:
 		fmt.Fprintf(h, "labelled %v ", d.labels)
-		return digest(h, d.Dataset)
+		return digest(h, d.Dataset, picked)
 	case *Folder:
-		return d.digest(h)
+		return d.digest(h, picked)
 	case *files:
-		return d.digest(h)
+		return d.digest(h, picked)
 	case *idx:
-		fmt.Fprintf(h, "IDX %q %dx%d %d %t ", d.name, d.width, d.height, len(d.pixels), d.labels != nil)
-		h.Write(d.pixels)
-		h.Write(d.labels)
+		fmt.Fprintf(h, "IDX %dx%d ", d.width, d.height)
+		size := d.width * d.height
+		for _, i := range picked {
+			fmt.Fprintf(h, "%q %d ", d.Name(i), d.Label(i))
+			h.Write(d.pixels[i*size:][:size])
+		}
 		return nil
 	case *cifar:
-		fmt.Fprintf(h, "%s %d ", d.format.name, len(d.records))
-		for _, r := range d.records {
-			fmt.Fprintf(h, "%q ", r.file)
-			h.Write(r.data)
+		fmt.Fprintf(h, "%s ", d.format.name)
+		for _, i := range picked {
+			fmt.Fprintf(h, "%q ", d.Name(i))
+			h.Write(d.records[i].data)
 		}
 		return nil
 	}
 	return ascood.Errorf(ascood.Internal, "no digest of a %T", d)
 }
 
-func (f *files) digest(h hash.Hash) error {
+func (f *files) digest(h hash.Hash, picked []int) error {
 	// The folder itself, by whatever path it is reached.
 	root, err := filepath.Abs(f.root)
 	if err == nil {
@@ -63,9 +71,13 @@ func (f *files) digest(h hash.Hash) error {
 	if err != nil {
 		return ascood.Errorf(ascood.Invalid, "%w", err)
 	}
-	fmt.Fprintf(h, "files under %q %d ", root, len(f.names))
-	for i, name := range f.names {
-		fmt.Fprintf(h, "%q %d ", name, f.labels[i])
+	fmt.Fprintf(h, "files under %q ", root)
+	for _, i := range picked {
+		info, err := os.Stat(f.path(i))
+		if err != nil {
+			return missing(f, i, err)
+		}
+		fmt.Fprintf(h, "%q %d %d %d ", f.names[i], f.labels[i], info.Size(), info.ModTime().UnixNano())
 	}
 	return nil
 }

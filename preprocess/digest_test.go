@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 )
 
 // TestDigestTellsDatasetsApart makes datasets that differ in one thing each.
@@ -48,7 +49,7 @@ func TestDigestTellsDatasetsApart(t *testing.T) {
 		"part":            Subset(list("1.txt", lines, "a"), []int{0}),
 		"other part":      Subset(list("1.txt", lines, "a"), []int{1}),
 		"other order":     Subset(list("1.txt", lines, "a"), []int{1, 0}),
-		"other folder":    Subset(folder("b"), []int{0, 1}),
+		"other folder":    Subset(folder("b"), []int{1}),
 		"IDX":             gray([]uint8{1, 2, 3, 4}, []uint8{0, 1}),
 		"IDX's pixels":    gray([]uint8{1, 2, 3, 5}, []uint8{0, 1}),
 		"IDX's labels":    gray([]uint8{1, 2, 3, 4}, []uint8{0, 2}),
@@ -68,6 +69,39 @@ func TestDigestTellsDatasetsApart(t *testing.T) {
 			t.Errorf("%s has another digest the second time (%v)", name, err)
 		}
 	}
+}
+
+// TestDigestSeesFilesChange replaces an image, and removes it.
+func TestDigestSeesFilesChange(t *testing.T) {
+	dir := t.TempDir()
+	d, err := OpenImglist(write(t, dir, "list.txt", []byte("1.png 0\n")), dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	digest := func(content string) string {
+		write(t, dir, "1.png", []byte(content))
+		sum, err := Digest(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sum
+	}
+	first := digest("a")
+	if digest("bc") == first {
+		t.Error("a larger file has the same digest")
+	}
+	then := digest("a")
+	if err := os.Chtimes(filepath.Join(dir, "1.png"), time.Time{}, time.Now().Add(time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	if sum, err := Digest(d); sum == then || err != nil {
+		t.Errorf("a newer file has the same digest (%v)", err)
+	}
+	if err := os.Remove(filepath.Join(dir, "1.png")); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Digest(d)
+	wantInvalid(t, err, "1.png is missing, image 1 of 1")
 }
 
 // TestDigestFollowsLinks reaches one folder in two ways.
