@@ -120,7 +120,7 @@ type cancellable struct {
 func (b *cancellable) Blocks() iter.Seq2[*posthoc.Set, error] {
 	return func(yield func(*posthoc.Set, error) bool) {
 		for block, err := range b.Bank.Blocks() {
-			if err == nil {
+			if b.ctx.Err() != nil {
 				err = context.Cause(b.ctx)
 			}
 			if !yield(block, err) || err != nil {

@@ -94,7 +94,7 @@ func scoreSweeps(sweeps []*sweep, score func([]Method) ([]Scores, error)) ([][][
 	}
 	scores, err := score(methods)
 	if err != nil {
-		return nil, fmt.Errorf("search for settings: %w", err)
+		return nil, err
 	}
 	all := make([][][]float64, len(sweeps))
 	for i, s := range sweeps {
@@ -121,7 +121,7 @@ func (e *Evaluation) searchFeatures(sweeps []*sweep, from *material) ([]Method, 
 			return ScoreSet(set.features, set.Images, methods, opt)
 		})
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("search for settings: %w", err)
 		}
 	}
 	return chooseAll(sweeps, scores[0], scores[1])
@@ -179,7 +179,7 @@ func (e *Evaluation) scoreTrials(ctx context.Context, name string, s Set, sweeps
 	defer finish()
 	scores, err := scoreSweeps(missing, func(methods []Method) ([]Scores, error) { return e.Network.Score(ctx, s.Images, methods, opt) })
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("search for settings on %s: %w", name, err)
 	}
 	for k, i := range at {
 		all[i] = scores[k]

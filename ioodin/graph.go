@@ -88,8 +88,8 @@ type Inputs struct {
 
 // Run computes the values, by name.
 func (g *Graph) Run(ctx context.Context, in Inputs) (map[string]Tensor, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	if each := g.size * g.size * 3; slices.Contains(g.session.inputs, artifact.Pixels) && (len(in.Pixels) == 0 || len(in.Pixels)%each != 0) {
 		return nil, ascood.Errorf(ascood.Invalid, "%d bytes are not a number of images of %dx%dx3", len(in.Pixels), g.size, g.size)

@@ -127,8 +127,8 @@ type Result struct {
 // Score evaluates a batch of crops, each uint8 [S,S,3] with S the model's
 // ImageSize. The results do not depend on which images share a batch.
 func (m *Model) Score(ctx context.Context, crops [][]uint8) ([]Result, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
 	if len(crops) == 0 {
 		return nil, nil

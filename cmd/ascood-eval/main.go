@@ -78,7 +78,7 @@ func (f *flags) evaluate(ctx context.Context, n *eval.Network, to folders, stdou
 	e.Progress = func(what string, images int) (func(int), func()) { return cli.Progress(stderr, images, what) }
 	results, err := e.Run(ctx)
 	if f.keep && errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("%w; the same command goes on from there", err)
+		err = fmt.Errorf("%w; the same command goes on at this set", err)
 	}
 	if err != nil {
 		return nil, err
