@@ -52,16 +52,7 @@ func TestInterruptedEvaluationGoesOn(t *testing.T) {
 	e := newEvaluation(t, "mls", "mds", "react", "iodin")
 	e.Train = e.ID
 	e.Choices[2].Search, e.Choices[3].Search = true, true
-	ctx, cancel := context.WithCancel(t.Context())
-	e.Progress = func(what string, _ int) (func(int), func()) {
-		if what == "near" {
-			cancel()
-		}
-		return nil, func() {}
-	}
-	if _, err := e.Run(ctx); !errors.Is(err, context.Canceled) {
-		t.Fatalf("error %v", err)
-	}
+	interrupt(t, e, "near")
 	runEvaluation(t, fresh(t, e), "near", "far")
 }
 
@@ -71,16 +62,7 @@ func TestInterruptedSearchGoesOn(t *testing.T) {
 	for i := range e.Choices {
 		e.Choices[i].Search = true
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	e.Progress = func(what string, _ int) (func(int), func()) {
-		if what == "search on val_ood" {
-			cancel()
-		}
-		return nil, func() {}
-	}
-	if _, err := e.Run(ctx); !errors.Is(err, context.Canceled) {
-		t.Fatalf("error %v", err)
-	}
+	interrupt(t, e, "search on val_ood")
 	again := fresh(t, e)
 	first := runEvaluation(t, again, "search on val_ood", "id", "near", "far")
 	again = fresh(t, e)
@@ -100,16 +82,7 @@ func TestStaleScoresGo(t *testing.T) {
 	runEvaluation(t, e, "id", "near", "far")
 	e = fresh(t, e)
 	e.Choices[0].Method.Method = &posthoc.EBO{Temperature: 2}
-	ctx, cancel := context.WithCancel(t.Context())
-	e.Progress = func(what string, _ int) (func(int), func()) {
-		if what == "near" {
-			cancel()
-		}
-		return nil, func() {}
-	}
-	if _, err := e.Run(ctx); !errors.Is(err, context.Canceled) {
-		t.Fatalf("error %v", err)
-	}
+	interrupt(t, e, "near")
 	left, err := filepath.Glob(filepath.Join(e.Store.Dir, "scores", "ebo", "*.csv"))
 	if err != nil || len(left) != 1 || filepath.Base(left[0]) != "id.csv" {
 		t.Errorf("left are %v (%v), want the new id.csv", left, err)
@@ -177,6 +150,21 @@ func fresh(t *testing.T, e *Evaluation) *Evaluation {
 	}
 	again.Near, again.Far = slices.Clone(e.Near), slices.Clone(e.Far)
 	return &again
+}
+
+// interrupt runs an evaluation that is ended as it begins a pass over images.
+func interrupt(t *testing.T, e *Evaluation, pass string) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	e.Progress = func(what string, _ int) (func(int), func()) {
+		if what == pass {
+			cancel()
+		}
+		return nil, func() {}
+	}
+	if _, err := e.Run(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
 }
 
 // runEvaluation checks which passes over images are made.
