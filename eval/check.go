@@ -138,5 +138,8 @@ func checkSweep(name string, sizes posthoc.Sizes) error {
 			first = err
 		}
 	}
+	if first == nil {
+		return ascood.Errorf(ascood.Invalid, "%s has no published settings to search", name)
+	}
 	return noSettings(name, first.Error())
 }

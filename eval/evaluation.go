@@ -48,6 +48,17 @@ type Result struct {
 	Table    []Row
 }
 
+// Tried returns how many settings were compared, 0 without a search.
+func (r Result) Tried() int {
+	n := 0
+	for _, t := range r.Trials {
+		if t.Error == "" {
+			n++
+		}
+	}
+	return n
+}
+
 // Sets returns all sets: the in-distribution one, the near ones, the far ones.
 func (e *Evaluation) Sets() []Set { return slices.Concat([]Set{e.ID}, e.Near, e.Far) }
 

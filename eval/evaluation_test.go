@@ -80,12 +80,19 @@ func TestInterruptedSearchGoesOn(t *testing.T) {
 func TestStaleScoresGo(t *testing.T) {
 	e := newEvaluation(t, "ebo")
 	runEvaluation(t, e, "id", "near", "far")
+	notes := filepath.Join(e.Store.Dir, "scores", "ebo", "notes.json") // somebody's own
+	if err := os.WriteFile(notes, []byte(`{"good": true}`), 0o644); err != nil {
+		t.Fatal(err)
+	}
 	e = fresh(t, e)
 	e.Choices[0].Method.Method = &posthoc.EBO{Temperature: 2}
 	interrupt(t, e, "near")
 	left, err := filepath.Glob(filepath.Join(e.Store.Dir, "scores", "ebo", "*.csv"))
 	if err != nil || len(left) != 1 || filepath.Base(left[0]) != "id.csv" {
 		t.Errorf("left are %v (%v), want the new id.csv", left, err)
+	}
+	if _, err := os.Stat(notes); err != nil {
+		t.Error(err)
 	}
 }
 
@@ -221,6 +228,14 @@ func TestCancelledComparison(t *testing.T) {
 	}
 	cancel()
 	if _, err := ScoreSet(s, openImages(t, "val_id"), []Method{m}, ScanOptions{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestNothingToSearch(t *testing.T) {
+	e := newEvaluation(t, "msp")
+	e.Choices[0].Search = true
+	if err := e.Check(); err == nil || !strings.Contains(err.Error(), "msp has no published settings to search") {
 		t.Errorf("error %v", err)
 	}
 }

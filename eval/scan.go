@@ -199,8 +199,13 @@ func newPass(methods []Method, d preprocess.Dataset) *pass {
 }
 
 // results returns the scores of each method, empty ones for those that failed.
-// The scores share the predictions.
+// The scores share the predictions. An end of the context is the only error then.
 func (p *pass) results() ([]Scores, error) {
+	for _, err := range p.failed {
+		if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+			return nil, err
+		}
+	}
 	all := make([]Scores, len(p.methods))
 	for i, values := range p.scores {
 		if p.failed[i] == nil {

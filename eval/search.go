@@ -29,7 +29,7 @@ type candidate struct {
 	trial int // its index
 }
 
-// newSweep fits a method with each of its settings. Those that cannot be, such as
+// newSweep fits a method that has a sweep with each of its settings. Those that cannot be, such as
 // more neighbours than there are training images, are passed over; if none can, the
 // first's error is returned.
 func newSweep(name string, d *posthoc.Data) (*sweep, error) {
@@ -50,10 +50,7 @@ func newSweep(name string, d *posthoc.Data) (*sweep, error) {
 		}
 		s.trials = append(s.trials, t)
 	}
-	switch {
-	case len(s.trials) == 0:
-		return nil, ascood.Errorf(ascood.Invalid, "%s has no settings to search", name)
-	case len(s.fitted) == 0:
+	if len(s.fitted) == 0 {
 		return nil, noSettings(name, s.trials[0].Error)
 	}
 	return s, nil

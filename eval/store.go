@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/eval/posthoc"
@@ -90,7 +91,10 @@ func (s *Store) loadTrials(method, set, inputs string) ([][]float64, error) {
 }
 
 func (s *Store) saveTrials(method, set, inputs string, scores [][]float64) error {
-	return writeRecord(s.trials(method, set), trialsRecord{inputs, scores})
+	if err := writeRecord(s.trials(method, set), trialsRecord{inputs, scores}); err != nil {
+		return fmt.Errorf("%s on %s: %w", method, set, err)
+	}
+	return nil
 }
 
 // forget removes a method's settings and scores, so that nobody takes them for what
@@ -100,13 +104,20 @@ func (s *Store) forget(method string) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return ascood.Errorf(ascood.Invalid, "stored scores: %w", err)
 	}
-	stale := []string{s.scores(method + ".json")}
 	for _, entry := range entries {
-		if filepath.Ext(entry.Name()) != ".trials" {
-			stale = append(stale, s.scores(method, entry.Name()))
+		set, ok := strings.CutSuffix(entry.Name(), ".json")
+		if !ok || entry.IsDir() {
+			continue
+		}
+		var r scoresRecord
+		if ours, err := readRecord(s.scores(method, entry.Name()), &r); err != nil || !ours || r.CSV == "" {
+			continue // none of ours
+		}
+		if err := s.forgetSet(method, set); err != nil {
+			return err
 		}
 	}
-	return remove(stale...)
+	return remove(s.scores(method + ".json"))
 }
 
 // forgetSet removes a method's scores of a set.

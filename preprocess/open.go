@@ -28,7 +28,8 @@ func Open(path, root string) (Dataset, error) {
 	if match == nil {
 		return open(path, root)
 	}
-	d, err := open(match[1], root)
+	whole := WithoutRange(path)
+	d, err := open(whole, root)
 	if err != nil {
 		return nil, err
 	}
@@ -41,13 +42,22 @@ func Open(path, root string) (Dataset, error) {
 		return nil, err
 	}
 	if from >= to || to > d.Len() {
-		return nil, ascood.Errorf(ascood.Invalid, "%s: there is no such run of images, %s has %d", path, match[1], d.Len())
+		return nil, ascood.Errorf(ascood.Invalid, "%s: there is no such run of images, %s has %d", path, whole, d.Len())
 	}
 	indices := make([]int, to-from)
 	for i := range indices {
 		indices[i] = from + i
 	}
 	return Subset(d, indices), nil
+}
+
+// WithoutRange returns a path as Open takes it less the suffix that picks a run of
+// the images.
+func WithoutRange(path string) string {
+	if match := rangeSuffix.FindStringSubmatch(path); match != nil {
+		return match[1]
+	}
+	return path
 }
 
 // rangeSuffix matches the suffix that picks a run of a dataset.

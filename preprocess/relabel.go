@@ -31,9 +31,12 @@ func Relabel(d Dataset, classes []string) (Dataset, error) {
 	if slices.Equal(classes, numbers) && len(folders) == len(classes) {
 		return d, nil
 	}
-	odd := folders[slices.IndexFunc(folders, func(name string) bool { return !slices.Contains(classes, name) })]
+	odd := slices.IndexFunc(folders, func(name string) bool { return !slices.Contains(classes, name) && !slices.Contains(numbers, name) })
+	if odd < 0 {
+		return nil, ascood.Errorf(ascood.Invalid, "some of the folders (%s) are named as the model's classes are (%s) and some by numbers: want one or the other", someOf(folders), someOf(classes))
+	}
 	return nil, ascood.Errorf(ascood.Invalid, "the folder %s is named as none of the model's classes (%s), nor by the number of one, 0 to %d: rename it, or give a list of images with labels",
-		odd, someOf(classes), len(classes)-1)
+		folders[odd], someOf(classes), len(classes)-1)
 }
 
 // folderNames returns the names of a dataset's class folders, nil if it has none.

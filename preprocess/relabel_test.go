@@ -32,7 +32,8 @@ func TestRelabel(t *testing.T) {
 		"no names":        {open("cat", "dog", "emu"), numbered, "[0 1 2]"},
 		"too few":         {open("cat", "dog"), numbered, "the folder cat is named as none of the model's classes (0, 1, 2), nor by the number of one, 0 to 2"},
 		"other names":     {open("cat", "dog", "fox"), named, "the folder fox is named as none of the model's classes (emu, cat, dog)"},
-		"too large":       {open("0", "3"), named, "the folder 0"},
+		"too large":       {open("0", "3"), named, "the folder 3 is named"},
+		"mixed":           {open("0", "cat"), named, "some of the folders (0, cat)"},
 	} {
 		d, err := Relabel(c.data, c.classes)
 		if err != nil {

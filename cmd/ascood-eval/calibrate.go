@@ -21,9 +21,9 @@ func (f *flags) calibrate(ctx context.Context, opt ioodin.Options, stdout, stder
 	if err := atomicfile.Check(f.recalibrate); err != nil {
 		return fmt.Errorf("--calibrate: %w", err)
 	}
-	c, err := cli.Calibrate(ctx, model, meta, f.id, f.root, f.tpr, opt, stderr)
+	c, err := cli.Calibration{Flag: "id", Images: f.id, Root: f.root, TPR: f.tpr}.Calibrate(ctx, model, meta, opt, stderr)
 	if err != nil {
-		return fmt.Errorf("--id: %w", err)
+		return err
 	}
 	meta.Calibration = c
 	if err := artifact.Save(f.recalibrate, model, meta); err != nil {

@@ -57,13 +57,17 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer n.Close()
-	_, err = f.evaluate(ctx, n, f.folders(""), stdout, stderr)
+	e, err := f.begin(n, f.folders(""), stderr)
+	if err != nil {
+		return err
+	}
+	_, err = f.evaluate(ctx, e, f.folders(""), stdout)
 	return err
 }
 
-// evaluate runs the evaluation of one network, prints its tables and writes what
-// the flags ask for.
-func (f *flags) evaluate(ctx context.Context, n *eval.Network, to folders, stdout, stderr io.Writer) ([]eval.Result, error) {
+// begin opens what an evaluation needs, and finds out whether it can be made and
+// its results written.
+func (f *flags) begin(n *eval.Network, to folders, stderr io.Writer) (*eval.Evaluation, error) {
 	e, err := f.evaluation(n, to.store)
 	if err != nil {
 		return nil, err
@@ -71,14 +75,16 @@ func (f *flags) evaluate(ctx context.Context, n *eval.Network, to folders, stdou
 	if err := e.Check(); err != nil {
 		return nil, err
 	}
-	if err := f.prepare(to, e); err != nil {
-		return nil, err
-	}
 	f.notePreprocessing(n.Info().Preprocess, stderr)
 	e.Progress = func(what string, images int) (func(int), func()) { return cli.Progress(stderr, images, what) }
+	return e, f.prepare(to, e)
+}
+
+// evaluate runs an evaluation, prints its tables and writes what the flags ask for.
+func (f *flags) evaluate(ctx context.Context, e *eval.Evaluation, to folders, stdout io.Writer) ([]eval.Result, error) {
 	results, err := e.Run(ctx)
 	if f.keep && errors.Is(err, context.Canceled) {
-		err = fmt.Errorf("%w; the same command goes on at this set", err)
+		err = fmt.Errorf("%w; the same command goes on with what is kept", err)
 	}
 	if err != nil {
 		return nil, err

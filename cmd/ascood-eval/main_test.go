@@ -426,7 +426,7 @@ func TestWrongInput(t *testing.T) {
 	if err := os.WriteFile(empty, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	listed := filepath.Join(t.TempDir(), "listed.txt")
+	listed := filepath.Join(t.TempDir(), "msp.csv") // an image list nevertheless
 	copyTo(t, testmodel.Path("preprocess", "testdata", "formats", "bilevel.png"), filepath.Join(filepath.Dir(listed), "1.png"))
 	if err := os.WriteFile(listed, []byte("1.png -1\n"), 0o644); err != nil {
 		t.Fatal(err)
@@ -450,6 +450,9 @@ func TestWrongInput(t *testing.T) {
 		"path as name":         {[]string{"--model", m, "--id", id, "--far", "a/b=" + id}, "without slashes"},
 		"name of a mean":       {[]string{"--model", m, "--id", id, "--near", "farood=" + id}, "cannot be named farood"},
 		"report on input":      {[]string{"--model", m, "--id", id, "--far", "far=" + listed, "--report", listed}, "is what is read from"},
+		"report on a run":      {[]string{"--model", m, "--id", id, "--far", "far=" + listed + "[:1]", "--report", listed}, "is what is read from"},
+		"table on input":       {[]string{"--model", m, "--id", id, "--far", "far=" + listed, "--output", filepath.Dir(listed), "--postprocessor", "msp"}, "is what is read from"},
+		"setting null":         {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.noise=null"}, "not a number"},
 		"setting twice":        {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.noise=1", "--set", "iodin.noise=2"}, "iodin.noise twice"},
 		"half a class":         {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "gen", "--set", "gen.m=1.5"}, "m cannot be a number 1.5"},
 		"dim too large":        {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "vim", "--id-train", id, "--set", "vim.dim=64"}, "vim: dim 64"},

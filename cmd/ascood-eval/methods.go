@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ascood/ascood/artifact"
@@ -107,7 +108,8 @@ func (f *flags) parseSettings() (map[string]map[string]json.RawMessage, error) {
 		if !ok || !dotted {
 			return nil, cli.Usagef("--set %s: want method.name=value, such as knn.k=50", s)
 		}
-		if !json.Valid([]byte(value)) { // all settings are numbers
+		// All settings are numbers, in JSON's form.
+		if _, err := strconv.ParseFloat(value, 64); err != nil || !json.Valid([]byte(value)) {
 			return nil, cli.Usagef("--set %s: %q is not a number", key, value)
 		}
 		if all[method] == nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/eval/report"
 	"github.com/ascood/ascood/internal/atomicfile"
+	"github.com/ascood/ascood/preprocess"
 )
 
 // Files of a method in the output folder are its name and one of these.
@@ -37,7 +38,7 @@ func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 		if settings := posthoc.Describe(r.Settings); settings != "" {
 			name += " (" + settings + ")"
 		}
-		if n := len(r.Trials); n > 0 {
+		if n := r.Tried(); n > 0 {
 			name += fmt.Sprintf(", the best of %d settings", n)
 		}
 		fmt.Fprintf(w, "%s on %s, %d ID images\n", name, e.Network.Info().Name, e.ID.Images.Len())
@@ -61,10 +62,14 @@ func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 	return nil
 }
 
-// prepare finds out whether the results can be written before they are computed,
-// and removes those that they are to replace: none is left beside others' scores.
+// prepare finds out whether the results can be written before they are computed.
+// What there is of an earlier evaluation stays until they are.
 func (f *flags) prepare(to folders, e *eval.Evaluation) error {
-	for _, folder := range []struct{ flag, path string }{{"output", to.tables}, {"output", to.store}, {"plots", f.plots}} {
+	output := "output"
+	if f.output == "" {
+		output = "results" // whose folder is the default
+	}
+	for _, folder := range []struct{ flag, path string }{{output, to.tables}, {output, to.store}, {"plots", f.plots}} {
 		if folder.path == "" {
 			continue
 		}
@@ -76,15 +81,16 @@ func (f *flags) prepare(to folders, e *eval.Evaluation) error {
 			return fmt.Errorf("--%s: %w", folder.flag, err)
 		}
 	}
-	if f.report != "" {
-		if err := atomicfile.Check(f.report, f.inputs()...); err != nil {
-			return fmt.Errorf("--report: %w", err)
+	for _, path := range to.files(e) {
+		if err := atomicfile.Check(path, f.inputs()...); err != nil {
+			return fmt.Errorf("--%s: %w", output, err)
 		}
 	}
-	for _, path := range to.files(e) {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return ascood.Errorf(ascood.Invalid, "--output: %w", err)
-		}
+	if f.report == "" {
+		return nil
+	}
+	if err := atomicfile.Check(f.report, f.inputs()...); err != nil {
+		return fmt.Errorf("--report: %w", err)
 	}
 	return nil
 }
@@ -107,10 +113,13 @@ func (to folders) files(e *eval.Evaluation) []string {
 
 // inputs are the files that the flags name to be read.
 func (f *flags) inputs() []string {
-	paths := []string{f.model, f.id, f.train, f.validID, f.validOOD}
+	paths := []string{f.model}
+	for _, images := range []string{f.id, f.train, f.validID, f.validOOD} {
+		paths = append(paths, preprocess.WithoutRange(images))
+	}
 	for _, spec := range slices.Concat(f.near, f.far) {
-		_, path, _ := strings.Cut(spec, "=")
-		paths = append(paths, path)
+		_, images, _ := strings.Cut(spec, "=")
+		paths = append(paths, preprocess.WithoutRange(images))
 	}
 	return paths
 }
@@ -159,7 +168,11 @@ func save(dir string, e *eval.Evaluation, results []eval.Result) error {
 }
 
 func saveThresholds(dir string, e *eval.Evaluation, r eval.Result) error {
-	if e.Store == nil {
+	name := r.Method + thresholdsSuffix
+	if e.Store == nil { // those of an earlier evaluation do not belong to this table
+		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return ascood.Errorf(ascood.Invalid, "--output: %w", err)
+		}
 		return nil
 	}
 	all, sets, err := e.Thresholds(r)
@@ -170,7 +183,7 @@ func saveThresholds(dir string, e *eval.Evaluation, r eval.Result) error {
 	if err := eval.WriteThresholdsCSV(&lines, all, sets); err != nil {
 		return err
 	}
-	return writeFile(dir, r.Method+thresholdsSuffix, lines.Bytes())
+	return writeFile(dir, name, lines.Bytes())
 }
 
 // writeReport writes the evaluation as a web page.

@@ -33,16 +33,29 @@ type trainingRun struct {
 func (r trainingRun) name() string { return filepath.Base(filepath.Dir(r.path)) }
 
 // evaluateRuns evaluates each training run under --results, and prints and saves
-// what they have in common.
+// what they have in common. None is begun before all are known to be possible.
 func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, stdout, stderr io.Writer) error {
 	runs, err := f.loadRuns(stderr)
 	if err != nil {
 		return err
 	}
-	var all [][]eval.Result
+	var evaluations []*eval.Evaluation
 	for _, r := range runs {
+		n, err := eval.NewNetwork(r.model, r.meta, opt)
+		if err != nil {
+			return fmt.Errorf("run %s: %w", r.name(), err)
+		}
+		defer n.Close()
+		e, err := f.begin(n, f.folders(r.name()), stderr)
+		if err != nil {
+			return fmt.Errorf("run %s: %w", r.name(), err)
+		}
+		evaluations = append(evaluations, e)
+	}
+	var all [][]eval.Result
+	for i, r := range runs {
 		fmt.Fprintf(stdout, "%s\n", r.path)
-		results, err := f.evaluateRun(ctx, r, opt, stdout, stderr)
+		results, err := f.evaluate(ctx, evaluations[i], f.folders(r.name()), stdout)
 		if err != nil {
 			return fmt.Errorf("run %s: %w", r.name(), err)
 		}
@@ -50,15 +63,6 @@ func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, stdout, st
 		fmt.Fprintln(stdout)
 	}
 	return summarise(stdout, f.folders("").means, all)
-}
-
-func (f *flags) evaluateRun(ctx context.Context, r trainingRun, opt ioodin.Options, stdout, stderr io.Writer) ([]eval.Result, error) {
-	n, err := eval.NewNetwork(r.model, r.meta, opt)
-	if err != nil {
-		return nil, err
-	}
-	defer n.Close()
-	return f.evaluate(ctx, n, f.folders(r.name()), stdout, stderr)
 }
 
 // loadRuns loads the model of every run, before the first is evaluated. It says on

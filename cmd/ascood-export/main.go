@@ -108,7 +108,7 @@ func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr
 	}
 	if r.calibrate != "" {
 		if meta.Calibration, err = r.calibration(ctx, model, meta, stderr); err != nil {
-			return fmt.Errorf("calibrate: %w", err)
+			return err
 		}
 	}
 	if err := artifact.Save(r.output, model, meta); err != nil {
@@ -140,7 +140,7 @@ func (r *request) calibration(ctx context.Context, model *onnx.ModelProto, meta 
 	if err != nil {
 		return nil, err
 	}
-	return cli.Calibrate(ctx, model, meta, r.calibrate, r.dataDir, r.tpr, opt, stderr)
+	return cli.Calibration{Flag: "calibrate", Images: r.calibrate, Root: r.dataDir, TPR: r.tpr}.Calibrate(ctx, model, meta, opt, stderr)
 }
 
 func describe(w io.Writer, path string, d *artifact.Metadata) {

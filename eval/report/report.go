@@ -71,7 +71,7 @@ func Write(ctx context.Context, w io.Writer, e *eval.Evaluation, results []eval.
 }
 
 func newMethod(e *eval.Evaluation, r eval.Result) (method, error) {
-	m := method{Name: r.Method, Settings: posthoc.Describe(r.Settings), Notes: r.Notes, Trials: len(r.Trials), Rows: r.Table}
+	m := method{Name: r.Method, Settings: posthoc.Describe(r.Settings), Notes: r.Notes, Trials: r.Tried(), Rows: r.Table}
 	var err error
 	if m.Thresholds, m.Sets, err = e.Thresholds(r); err != nil {
 		return m, err

@@ -11,15 +11,36 @@ import (
 	"github.com/ascood/ascood/preprocess"
 )
 
-// Calibrate runs a model on in-distribution images, named as preprocess.Open takes
-// them, and returns its calibration for a TPR. It says on stderr if the images are
-// few for that.
-func Calibrate(ctx context.Context, m *onnx.ModelProto, d *artifact.Metadata, images, root string, tpr float64, opt ioodin.Options, stderr io.Writer) (*artifact.Calibration, error) {
-	data, err := preprocess.Open(images, root)
-	if err != nil {
-		return nil, err
+// Calibration says on what images an artifact is to be calibrated.
+type Calibration struct {
+	Flag         string // that names the images
+	Images, Root string // as preprocess.Open takes them
+	TPR          float64
+}
+
+// open opens the images, which must all be there and of the model's classes.
+func (c Calibration) open(d *artifact.Metadata) (preprocess.Dataset, error) {
+	data, err := preprocess.Open(c.Images, c.Root)
+	if err == nil {
+		data, err = preprocess.Relabel(data, d.Classes)
 	}
-	if err := preprocess.CheckFiles(data); err != nil {
+	if err == nil {
+		err = preprocess.CheckFiles(data)
+	}
+	if err == nil {
+		err = artifact.CheckCalibration(data.Len(), c.TPR)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("--%s: %w", c.Flag, err)
+	}
+	return data, nil
+}
+
+// Calibrate runs a model on in-distribution images and returns its calibration. It
+// says on stderr if the images are few for the TPR.
+func (c Calibration) Calibrate(ctx context.Context, m *onnx.ModelProto, d *artifact.Metadata, opt ioodin.Options, stderr io.Writer) (*artifact.Calibration, error) {
+	data, err := c.open(d)
+	if err != nil {
 		return nil, err
 	}
 	model, err := ioodin.New(m, d, opt)
@@ -28,13 +49,13 @@ func Calibrate(ctx context.Context, m *onnx.ModelProto, d *artifact.Metadata, im
 	}
 	defer model.Close()
 	add, finish := Progress(stderr, data.Len(), "calibrating")
-	c, err := model.Calibrate(ctx, data, images, tpr, add)
+	result, err := model.Calibrate(ctx, data, c.Images, c.TPR, add)
 	finish()
 	if err != nil {
 		return nil, err
 	}
-	if warning := artifact.TooFew(c.Samples, tpr); warning != "" {
+	if warning := artifact.TooFew(result.Samples, c.TPR); warning != "" {
 		fmt.Fprintf(stderr, "Warning: %s.\n", warning)
 	}
-	return c, nil
+	return result, nil
 }

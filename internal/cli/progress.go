@@ -36,7 +36,7 @@ func progressLines(w io.Writer, total int, what string, every time.Duration) (ad
 	return func(n int) {
 		done += n
 		now := time.Now()
-		if now.Before(next) || done == 0 {
+		if now.Before(next) {
 			return
 		}
 		next = now.Add(every)
