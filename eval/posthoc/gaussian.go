@@ -68,8 +68,9 @@ func whiten(covariance *mat.SymDense) (*whitening, error) {
 		return nil, err
 	}
 	dim := len(values)
-	// The cut-off of SciPy's pinvh for float32, at which the reference inverts.
-	const epsilon = 0x1p-23
+	// The cut-off of SciPy's pinvh, by which the reference inverts its covariance in
+	// double precision.
+	const epsilon = 0x1p-52
 	floor := epsilon * values[dim-1] * float64(dim)
 	for k, v := range values {
 		scale := 0.0

@@ -160,6 +160,33 @@ func without(s *Set, drop func(i int) bool) *Set {
 	return kept
 }
 
+// TestNarrowDirection has features that hardly vary in one direction, which counts
+// all the same, and not at all in another, which does not.
+func TestNarrowDirection(t *testing.T) {
+	train := &Set{Batch: Batch{Feature: Matrix{Cols: 3}, Logits: Matrix{Cols: 1}}}
+	const narrow = 0x1p-17 // its variance is 6e-11 of the largest
+	for i := range 4 {
+		train.Feature.Data = append(train.Feature.Data, float32(i%2), narrow*float32(i/2), 1)
+		train.Logits.Data = append(train.Logits.Data, 0)
+		train.Labels = append(train.Labels, 0)
+	}
+	m := newMethod(t, "mds")
+	if err := Fit(m, &Data{Weight: Matrix{make([]float32, 3), 3}, Bias: make([]float32, 1), Train: train}); err != nil {
+		t.Fatal(err)
+	}
+	b := &Batch{Logits: Matrix{make([]float32, 3), 1}, Feature: Matrix{[]float32{1.5, narrow / 2, 1, 0.5, narrow * 1.5, 1, 0.5, narrow / 2, 7}, 3}}
+	scores, err := m.Score(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Both vary by a standard deviation of half a step: a step off is 2² away.
+	for i, want := range []float64{-4, -4, 0} {
+		if math.Abs(scores[i]-want) > 1e-6 {
+			t.Errorf("image %d scores %v, want %v", i, scores[i], want)
+		}
+	}
+}
+
 func TestUnlabelledTrainingImages(t *testing.T) {
 	d := loadReference(t).data(t)
 	d.Train.(*Set).Labels[7], d.ValidID.Labels[7] = -1, 10
