@@ -78,13 +78,13 @@ func (e *Evaluation) checkSets() error {
 	}
 	var faults []string
 	if train != nil {
-		faults = append(faults, learn(train)+" from training images: give --id-train")
+		faults = append(faults, learners(train)+" from training images: give --id-train")
 	}
 	if validID != nil {
-		faults = append(faults, learn(validID)+" from in-distribution validation images: give --id-val")
+		faults = append(faults, learners(validID)+" from in-distribution validation images: give --id-val")
 	}
 	if searched != nil {
-		faults = append(faults, "the settings of "+list(searched)+" are searched on validation images: give --id-val and --ood-val, settings with --set, or --aps=false for the published ones")
+		faults = append(faults, "the settings of "+enumeration(searched)+" are searched on validation images: give --id-val and --ood-val, settings with --set, or --aps=false for the published ones")
 	}
 	if faults == nil {
 		return nil
@@ -92,16 +92,16 @@ func (e *Evaluation) checkSets() error {
 	return ascood.Errorf(ascood.Invalid, "%s", strings.Join(faults, "; "))
 }
 
-// learn is the beginning of a sentence on methods.
-func learn(methods []string) string {
+// learners is the beginning of a sentence on methods that learn.
+func learners(methods []string) string {
 	if len(methods) == 1 {
 		return methods[0] + " learns"
 	}
-	return list(methods) + " learn"
+	return enumeration(methods) + " learn"
 }
 
-// list is an enumeration such as "a, b and c".
-func list(names []string) string {
+// enumeration is a list such as "a, b and c".
+func enumeration(names []string) string {
 	last := len(names) - 1
 	if last == 0 {
 		return names[0]

@@ -62,8 +62,8 @@ func (r Result) Tried() int {
 // Sets returns all sets: the in-distribution one, the near ones, the far ones.
 func (e *Evaluation) Sets() []Set { return slices.Concat([]Set{e.ID}, e.Near, e.Far) }
 
-// Run evaluates all methods. Each set of images is gone through once, whatever
-// the number of methods; what the evaluation lacks is found before it begins.
+// Run evaluates all methods. Each of Sets is gone through once, whatever the number
+// of methods; what the evaluation lacks is found before it begins.
 func (e *Evaluation) Run(ctx context.Context) ([]Result, error) {
 	if err := e.Check(); err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ const (
 // work is what is left to do of a choice.
 type work struct {
 	Choice
+	at      int    // its index
 	inputs  string // digest of what the settings and the fit depend on
 	settled bool   // the settings are those of the store
 	missing []bool // of each set, whether it is to be scored
@@ -35,7 +36,7 @@ func (e *Evaluation) recall() ([]Result, []work, error) {
 	results, todo := make([]Result, len(e.Choices)), make([]work, len(e.Choices))
 	for i, c := range e.Choices {
 		results[i] = Result{Method: c.Name, Scores: make([]Scores, len(e.Sets()))}
-		todo[i] = work{Choice: c, missing: slices.Repeat([]bool{true}, len(e.Sets()))}
+		todo[i] = work{Choice: c, at: i, missing: slices.Repeat([]bool{true}, len(e.Sets()))}
 		if e.Store == nil {
 			continue
 		}
@@ -105,63 +106,58 @@ func (e *Evaluation) fit(ctx context.Context, todo []work, results []Result) (me
 }
 
 // settle finds the settings of the methods that have sets to score, and fits
-// them. What it has found is stored at once: those searched on images come last,
+// them. What it has found is noted at once: those searched on images come last,
 // since they take longest.
 func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, results []Result) ([]Method, error) {
 	methods := make([]Method, len(todo))
-	var onFeatures, onImages []int // indices of those to be searched
+	var onFeatures, onImages []*sweep
 	for i, w := range todo {
-		switch {
-		case !w.unscored():
-		case w.Search && len(w.Needs().Graph) > 0:
-			onImages = append(onImages, i)
-		case w.Search:
-			onFeatures = append(onFeatures, i)
-		default:
+		if !w.unscored() {
+			continue
+		}
+		if !w.Search {
 			if err := posthoc.Fit(w.Method.Method, from.Data); err != nil {
 				return nil, fmt.Errorf("%s: %w", w.Name, err)
 			}
 			methods[i] = w.Method
-			if err := e.settled(w, methods[i], nil, &results[i]); err != nil {
+			if err := e.note(w, w.Method, nil, &results[i]); err != nil {
 				return nil, err
 			}
-		}
-	}
-	for _, group := range []struct {
-		indices []int
-		search  func(sweeps []*sweep, inputs []string) ([]Method, error)
-	}{
-		{onFeatures, func(sweeps []*sweep, _ []string) ([]Method, error) { return e.searchFeatures(sweeps, from) }},
-		{onImages, func(sweeps []*sweep, inputs []string) ([]Method, error) { return e.searchImages(ctx, sweeps, inputs) }},
-	} {
-		if len(group.indices) == 0 {
 			continue
 		}
-		var sweeps []*sweep
-		var inputs []string
-		for _, i := range group.indices {
-			s, err := newSweep(todo[i].Name, from.Data)
-			if err != nil {
-				return nil, err
-			}
-			sweeps, inputs = append(sweeps, s), append(inputs, todo[i].inputs)
-		}
-		best, err := group.search(sweeps, inputs)
+		s, err := newSweep(w, from.Data)
 		if err != nil {
 			return nil, err
 		}
-		for k, i := range group.indices {
-			methods[i] = best[k]
-			if err := e.settled(todo[i], methods[i], sweeps[k].trials, &results[i]); err != nil {
-				return nil, err
-			}
+		if len(w.Needs().Graph) == 0 {
+			onFeatures = append(onFeatures, s)
+		} else {
+			onImages = append(onImages, s)
 		}
 	}
-	return methods, nil
+	noteAll := func(sweeps []*sweep) error {
+		for _, s := range sweeps {
+			methods[s.at] = s.best
+			if err := e.note(s.work, s.best, s.trials, &results[s.at]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := e.searchFeatures(onFeatures, from); err != nil {
+		return nil, err
+	}
+	if err := noteAll(onFeatures); err != nil {
+		return nil, err
+	}
+	if err := e.searchImages(ctx, onImages); err != nil {
+		return nil, err
+	}
+	return methods, noteAll(onImages)
 }
 
-// settled notes the settings of a fitted method, unless they came from the store.
-func (e *Evaluation) settled(w work, m Method, trials []Trial, r *Result) error {
+// note keeps the settings of a fitted method, unless they came from the store.
+func (e *Evaluation) note(w work, m Method, trials []Trial, r *Result) error {
 	if w.settled {
 		return nil
 	}

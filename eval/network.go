@@ -78,7 +78,7 @@ func (n *Network) graph(from string, values []string) (*ioodin.Graph, error) {
 	if g, ok := n.graphs[key]; ok {
 		return g, nil
 	}
-	g, err := ioodin.OpenGraphFrom(n.model, n.meta, from, values, n.opt)
+	g, err := ioodin.OpenGraph(n.model, n.meta, from, values, n.opt)
 	if err != nil {
 		return nil, err
 	}

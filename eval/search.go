@@ -18,9 +18,10 @@ type Trial struct {
 
 // sweep is the search for a method's settings: it tries those that its authors did.
 type sweep struct {
-	name   string
+	work
 	trials []Trial
 	fitted []candidate
+	best   Method // when the search is over
 }
 
 // candidate is the method with the settings of a trial that can be.
@@ -29,12 +30,12 @@ type candidate struct {
 	trial int // its index
 }
 
-// newSweep fits a method that has a sweep with each of its settings. Those that cannot be, such as
-// more neighbours than there are training images, are passed over; if none can, the
-// first's error is returned.
-func newSweep(name string, d *posthoc.Data) (*sweep, error) {
-	s := &sweep{name: name}
-	for _, m := range posthoc.Sweep(name) {
+// newSweep fits a method that has a sweep with each of its settings. Those that
+// cannot be, such as more neighbours than there are training images, are passed
+// over; if none can, the first's error is returned.
+func newSweep(w work, d *posthoc.Data) (*sweep, error) {
+	s := &sweep{work: w}
+	for _, m := range posthoc.Sweep(w.Name) {
 		settings, err := posthoc.Settings(m)
 		if err != nil {
 			return nil, err
@@ -42,16 +43,16 @@ func newSweep(name string, d *posthoc.Data) (*sweep, error) {
 		t := Trial{Settings: json.RawMessage(settings)}
 		switch err := posthoc.Fit(m, d); {
 		case err == nil:
-			s.fitted = append(s.fitted, candidate{Method{name, m}, len(s.trials)})
+			s.fitted = append(s.fitted, candidate{Method{w.Name, m}, len(s.trials)})
 		case ascood.CodeOf(err) == ascood.Invalid:
 			t.Error = err.Error()
 		default: // not the settings' fault
-			return nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", w.Name, err)
 		}
 		s.trials = append(s.trials, t)
 	}
 	if len(s.fitted) == 0 {
-		return nil, noSettings(name, s.trials[0].Error)
+		return nil, noSettings(w.Name, s.trials[0].Error)
 	}
 	return s, nil
 }
@@ -62,22 +63,30 @@ func noSettings(name, why string) error {
 	return ascood.Errorf(ascood.Invalid, "none of the published settings of %s can be (%s): choose its settings with --set %s.NAME=VALUE", name, why, name)
 }
 
-// choose returns the candidate of the best AUROC, the first of equal ones, given
-// each one's scores of the validation images.
-func (s *sweep) choose(id, ood [][]float64) (Method, error) {
-	var best Method
+// choose finds the candidate of the best AUROC, the first of equal ones, given each
+// one's scores of the validation images.
+func (s *sweep) choose(id, ood [][]float64) error {
 	highest := 0.0
 	for k, c := range s.fitted {
 		m, err := Compute(id[k], ood[k], 0)
 		if err != nil {
-			return best, fmt.Errorf("search for settings of %s: %w", s.name, err)
+			return fmt.Errorf("search for settings of %s: %w", s.Name, err)
 		}
 		s.trials[c.trial].AUROC = m.AUROC
-		if best.Method == nil || m.AUROC > highest {
-			best, highest = c.Method, m.AUROC
+		if s.best.Method == nil || m.AUROC > highest {
+			s.best, highest = c.Method, m.AUROC
 		}
 	}
-	return best, nil
+	return nil
+}
+
+func chooseAll(sweeps []*sweep, id, ood [][][]float64) error {
+	for i, s := range sweeps {
+		if err := s.choose(id[i], ood[i]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // scoreSweeps scores images by all candidates at once, and returns the scores of
@@ -103,65 +112,61 @@ func scoreSweeps(sweeps []*sweep, score func([]Method) ([]Scores, error)) ([][][
 	return all, nil
 }
 
-// searchFeatures finds the best settings of methods that take only logits and
-// features, of which from has the validation images'.
-func (e *Evaluation) searchFeatures(sweeps []*sweep, from *material) ([]Method, error) {
+// searchFeatures ends the search of methods that take only logits and features, of
+// which from has the validation images'.
+func (e *Evaluation) searchFeatures(sweeps []*sweep, from *material) error {
+	if len(sweeps) == 0 {
+		return nil
+	}
 	opt, finish := e.scan("search", from.validID.Len()+from.validOOD.Len())
 	defer finish()
-	var scores [2][][][]float64 // of ID and of OOD images
-	for k, set := range []struct {
-		features *posthoc.Set
-		Set
-	}{{from.validID, e.ValidID}, {from.validOOD, e.ValidOOD}} {
-		var err error
-		scores[k], err = scoreSweeps(sweeps, func(methods []Method) ([]Scores, error) {
-			return ScoreSet(set.features, set.Images, methods, opt)
+	score := func(features *posthoc.Set, s Set) ([][][]float64, error) {
+		scores, err := scoreSweeps(sweeps, func(methods []Method) ([]Scores, error) {
+			return ScoreSet(features, s.Images, methods, opt)
 		})
 		if err != nil {
 			return nil, fmt.Errorf("search for settings: %w", err)
 		}
+		return scores, nil
 	}
-	return chooseAll(sweeps, scores[0], scores[1])
+	id, err := score(from.validID, e.ValidID)
+	if err != nil {
+		return err
+	}
+	ood, err := score(from.validOOD, e.ValidOOD)
+	if err != nil {
+		return err
+	}
+	return chooseAll(sweeps, id, ood)
 }
 
-// searchImages finds the best settings of methods that need more of the graph: it
-// goes through the validation images once for all of them. inputs are the digests
-// of what each method's settings depend on.
-func (e *Evaluation) searchImages(ctx context.Context, sweeps []*sweep, inputs []string) ([]Method, error) {
-	var scores [2][][][]float64
-	for k, set := range []struct {
-		name string
-		Set
-	}{{validIDName, e.ValidID}, {validOODName, e.ValidOOD}} {
-		var err error
-		if scores[k], err = e.scoreTrials(ctx, set.name, set.Set, sweeps, inputs); err != nil {
-			return nil, err
-		}
+// searchImages ends the search of methods that need more of the graph: it goes
+// through the validation images once for all of them.
+func (e *Evaluation) searchImages(ctx context.Context, sweeps []*sweep) error {
+	if len(sweeps) == 0 {
+		return nil
 	}
-	return chooseAll(sweeps, scores[0], scores[1])
-}
-
-func chooseAll(sweeps []*sweep, id, ood [][][]float64) ([]Method, error) {
-	best := make([]Method, len(sweeps))
-	for i, s := range sweeps {
-		var err error
-		if best[i], err = s.choose(id[i], ood[i]); err != nil {
-			return nil, err
-		}
+	id, err := e.scoreTrials(ctx, validIDName, e.ValidID, sweeps)
+	if err != nil {
+		return err
 	}
-	return best, nil
+	ood, err := e.scoreTrials(ctx, validOODName, e.ValidOOD, sweeps)
+	if err != nil {
+		return err
+	}
+	return chooseAll(sweeps, id, ood)
 }
 
 // scoreTrials scores a validation set by the candidates of sweeps, those apart
 // whose scores the store has from an interrupted search.
-func (e *Evaluation) scoreTrials(ctx context.Context, name string, s Set, sweeps []*sweep, inputs []string) ([][][]float64, error) {
+func (e *Evaluation) scoreTrials(ctx context.Context, name string, s Set, sweeps []*sweep) ([][][]float64, error) {
 	all := make([][][]float64, len(sweeps))
 	var missing []*sweep
 	var at []int // indices of missing
 	for i, w := range sweeps {
 		if e.Store != nil {
 			var err error
-			if all[i], err = e.Store.loadTrials(w.name, name, inputs[i]); err != nil {
+			if all[i], err = e.Store.loadTrials(w.Name, name, w.inputs); err != nil {
 				return nil, err
 			}
 		}
@@ -183,7 +188,7 @@ func (e *Evaluation) scoreTrials(ctx context.Context, name string, s Set, sweeps
 		if e.Store == nil {
 			continue
 		}
-		if err := e.Store.saveTrials(sweeps[i].name, name, inputs[i], all[i]); err != nil {
+		if err := e.Store.saveTrials(sweeps[i].Name, name, sweeps[i].inputs, all[i]); err != nil {
 			return nil, err
 		}
 	}

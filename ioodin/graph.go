@@ -25,16 +25,11 @@ type Graph struct {
 }
 
 // OpenGraph keeps the part of an artifact that computes the named values, which
-// may be float32 outputs of the graph or values inside it. An artifact that lacks
-// one is ascood.Unsupported.
-func OpenGraph(m *onnx.ModelProto, d *artifact.Metadata, values []string, opt Options) (*Graph, error) {
-	return OpenGraphFrom(m, d, "", values, opt)
-}
-
-// OpenGraphFrom is OpenGraph with a value inside the graph, a map [N,C,H,W] named
-// from, as an input. The images are one too only if the values depend on them
-// otherwise.
-func OpenGraphFrom(m *onnx.ModelProto, d *artifact.Metadata, from string, values []string, opt Options) (*Graph, error) {
+// may be float32 outputs of the graph or values inside it. With from not empty, the
+// value of that name inside the graph, a map [N,C,H,W], is an input; the images are
+// one too only if the values depend on them otherwise. An artifact that lacks one of
+// the values is ascood.Unsupported.
+func OpenGraph(m *onnx.ModelProto, d *artifact.Metadata, from string, values []string, opt Options) (*Graph, error) {
 	cut := settings
 	if from != "" {
 		cut = append(slices.Clone(settings), onnx.Value(from, onnx.TensorProto_FLOAT, "N", "C", "H", "W"))
@@ -83,7 +78,7 @@ func expose(m *onnx.ModelProto, values []string) *onnx.ModelProto {
 type Inputs struct {
 	Pixels             []uint8 // [N,S,S,3], as the artifact takes them
 	Temperature, Noise float64
-	Value              Tensor // in the place of the one that OpenGraphFrom named
+	Value              Tensor // in the place of the one that OpenGraph named
 }
 
 // Run computes the values, by name.

@@ -17,7 +17,7 @@ import (
 // TestGraph computes values inside a network, and goes on from one of them.
 func TestGraph(t *testing.T) {
 	m, d := buildRandom(t, models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadLinear})
-	g, err := OpenGraph(m, d, []string{artifact.Logits, artifact.Feature, artifact.Layer3, artifact.Layer4}, Options{Threads: 1})
+	g, err := OpenGraph(m, d, "", []string{artifact.Logits, artifact.Feature, artifact.Layer3, artifact.Layer4}, Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +35,7 @@ func TestGraph(t *testing.T) {
 		}
 	}
 
-	rest, err := OpenGraphFrom(m, d, artifact.Layer3, []string{artifact.Feature}, Options{Threads: 1})
+	rest, err := OpenGraph(m, d, artifact.Layer3, []string{artifact.Feature}, Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func TestGraph(t *testing.T) {
 func TestGraphFromGradient(t *testing.T) {
 	m, d := buildRandom(t, models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadLinear})
 	open := func(from string, values ...string) *Graph {
-		g, err := OpenGraphFrom(m, d, from, values, Options{Threads: 1})
+		g, err := OpenGraph(m, d, from, values, Options{Threads: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -96,13 +96,13 @@ func TestGraphFromGradient(t *testing.T) {
 
 func TestGraphWrongInput(t *testing.T) {
 	m, d := buildRandom(t, models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear})
-	if _, err := OpenGraph(m, d, []string{artifact.Layer3}, Options{}); ascood.CodeOf(err) != ascood.Unsupported || !strings.Contains(err.Error(), `"layer3"`) {
+	if _, err := OpenGraph(m, d, "", []string{artifact.Layer3}, Options{}); ascood.CodeOf(err) != ascood.Unsupported || !strings.Contains(err.Error(), `"layer3"`) {
 		t.Errorf("error %v does not name the value that LeNet lacks", err)
 	}
-	if _, err := OpenGraphFrom(m, d, artifact.Layer3, []string{artifact.Feature}, Options{}); ascood.CodeOf(err) != ascood.Unsupported {
+	if _, err := OpenGraph(m, d, artifact.Layer3, []string{artifact.Feature}, Options{}); ascood.CodeOf(err) != ascood.Unsupported {
 		t.Errorf("error %v on going on from a value that LeNet lacks", err)
 	}
-	g, err := OpenGraph(m, d, []string{artifact.Logits}, Options{Threads: 1})
+	g, err := OpenGraph(m, d, "", []string{artifact.Logits}, Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}

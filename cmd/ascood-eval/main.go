@@ -57,11 +57,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer n.Close()
-	e, err := f.begin(n, f.folders(""), stderr)
+	to := f.folders("")
+	e, err := f.begin(n, to, stderr)
 	if err != nil {
 		return err
 	}
-	_, err = f.evaluate(ctx, e, f.folders(""), stdout)
+	_, err = f.evaluate(ctx, e, to, stdout)
 	return err
 }
 
