@@ -6,7 +6,7 @@ override ONNXRUNTIME_LIB := $(abspath $(ONNXRUNTIME_LIB))
 # OpenMP's waiting threads are to sleep, so that others get the cores.
 with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000
 
-.PHONY: help setup setup-cuda build test lint bench bench-eval demo serve generate clean
+.PHONY: help setup setup-cuda build test test-kernels lint bench bench-eval demo serve generate clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -22,6 +22,9 @@ build: setup ## put the programs into bin/
 
 test: setup ## run all tests, with the race detector
 	$(with-runtime) go test -race ./...
+
+test-kernels: setup ## run all tests once for each kernel that the numerical libraries may choose
+	$(with-runtime) scripts/test-kernels.sh
 
 lint: setup ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }

@@ -31,7 +31,7 @@ func newStepper(tb testing.TB, scope *gotorch.Scope, c Config, size, batch int) 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	net, err := newNetwork(scope, g, initial(g, c.Sigma, 1), gotorch.CPU, channelsLast)
+	net, err := newNetwork(scope, g, initial(g, c.Sigma, 1), placement{gotorch.CPU, channelsLast, gotorch.Float32})
 	if err != nil {
 		tb.Fatal(err)
 	}

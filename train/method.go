@@ -89,11 +89,11 @@ func (l *learner) update(s *gotorch.Scope, x, ood, y gotorch.Tensor, at when) (o
 	if err := l.sgd.Step(grads); err != nil {
 		return outcome{}, err
 	}
-	numbers := gotorch.ToSlice[float32](gotorch.Stack([]gotorch.Tensor{lossID, lossOOD, correct.To(gotorch.Float32)}, 0).Detach())
+	numbers := gotorch.ToSlice[float64](gotorch.Stack([]gotorch.Tensor{lossID.To(gotorch.Float64), lossOOD.To(gotorch.Float64), correct.To(gotorch.Float64)}, 0).Detach())
 	if err := s.Err(); err != nil {
 		return outcome{}, err
 	}
-	return outcome{float64(numbers[0]), float64(numbers[1]), int(numbers[2])}, nil
+	return outcome{numbers[0], numbers[1], int(numbers[2])}, nil
 }
 
 // losses passes images and outliers through the network at once, so that batch

@@ -15,7 +15,7 @@ import (
 type network struct {
 	graph   *models.Graph
 	scope   *gotorch.Scope            // owns the tensors
-	state   map[string]gotorch.Tensor // float32 parameters and buffers by state-dict name
+	state   map[string]gotorch.Tensor // parameters and buffers by state-dict name
 	frozen  map[string]gotorch.Tensor // the same memory, constant to autograd
 	batches int64                     // num_batches_tracked of every BatchNorm
 }
@@ -37,8 +37,15 @@ const (
 	rowMajor                   // N,C,H,W: PyTorch's default
 )
 
+// placement is how a network's tensors are kept.
+type placement struct {
+	device gotorch.Device
+	layout layout
+	dtype  gotorch.DType // Float32; the tests hold the method to its reference in Float64, where rounding decides nothing
+}
+
 // newNetwork copies a state dict of the graph to the device.
-func newNetwork(s *gotorch.Scope, g *models.Graph, state checkpoint.StateDict, device gotorch.Device, order layout) (*network, error) {
+func newNetwork(s *gotorch.Scope, g *models.Graph, state checkpoint.StateDict, at placement) (*network, error) {
 	if err := g.Check(state.Shapes()); err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
 	}
@@ -54,18 +61,18 @@ func newNetwork(s *gotorch.Scope, g *models.Graph, state checkpoint.StateDict, d
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", p.Name, err)
 		}
-		t := upload(s, values, p.Shape, device, order).SetRequiresGrad(p.Trainable)
+		t := upload(s, values, p.Shape, at).SetRequiresGrad(p.Trainable)
 		n.state[p.Name], n.frozen[p.Name] = t, t.Detach()
 	}
 	return n, s.Err()
 }
 
-// upload makes a tensor of s on the device.
-func upload(s *gotorch.Scope, values []float32, shape []int, device gotorch.Device, order layout) gotorch.Tensor {
+// upload makes a tensor of s.
+func upload(s *gotorch.Scope, values []float32, shape []int, at placement) gotorch.Tensor {
 	host := gotorch.NewScope(gotorch.NoGrad)
 	defer host.Close()
-	t := gotorch.FromSlice(host, values, shape...).To(device)
-	if order == channelsLast && len(shape) == 4 {
+	t := gotorch.FromSlice(host, values, shape...).To(at.device, at.dtype)
+	if at.layout == channelsLast && len(shape) == 4 {
 		t = t.ChannelsLast()
 	}
 	return s.Keep(t)
@@ -214,10 +221,12 @@ func (n *network) stateDict() (checkpoint.StateDict, error) {
 	return state, nil
 }
 
-// download copies a float32 tensor from the device.
+// download copies a tensor from the device, as float32.
 func download(t gotorch.Tensor) (*checkpoint.Tensor, error) {
-	values := gotorch.ToSlice[float32](t)
-	if err := t.Err(); err != nil {
+	s := gotorch.NewScope(gotorch.NoGrad)
+	defer s.Close()
+	values := gotorch.ToSlice[float32](s.Keep(t).To(gotorch.Float32))
+	if err := s.Err(); err != nil {
 		return nil, err
 	}
 	for _, v := range values {

@@ -58,7 +58,7 @@ func (r *run) prepareLearner(scope *gotorch.Scope, device gotorch.Device, saved 
 	if err != nil {
 		return err
 	}
-	net, err := newNetwork(scope, graph, state, device, channelsLast)
+	net, err := newNetwork(scope, graph, state, placement{device, channelsLast, gotorch.Float32})
 	if err != nil {
 		return err
 	}
