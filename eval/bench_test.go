@@ -16,7 +16,7 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/eval/posthoc"
-	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/preprocess"
@@ -115,35 +115,11 @@ func torchRate(b *testing.B, arch, method, dir string) float64 {
 }
 
 func randomNetwork(b *testing.B, arch, preset string) *Network {
-	graph, err := models.New(models.Spec{Arch: arch, Classes: 10, Head: models.HeadLinear})
-	if err != nil {
-		b.Fatal(err)
-	}
-	rng := rand.New(rand.NewPCG(3, 4))
-	weights := export.Weights{}
-	for _, p := range graph.Params() {
-		size := 1
-		for _, n := range p.Shape {
-			size *= n
-		}
-		values := make([]float32, size)
-		for i := range values {
-			values[i] = 0.5
-			if len(p.Shape) > 1 {
-				values[i] = float32(rng.NormFloat64() * math.Sqrt(2/float64(size/p.Shape[0])))
-			}
-		}
-		weights[p.Name] = values
-	}
 	pre, err := preprocess.Preset(preset)
 	if err != nil {
 		b.Fatal(err)
 	}
-	m, err := export.Build(graph, weights, pre, artifact.Score{Method: artifact.MethodIODIN, Temperature: 1000, Noise: 0.0014})
-	if err != nil {
-		b.Fatal(err)
-	}
-	meta := &artifact.Metadata{Name: arch, Arch: arch, Classes: make([]string, 10), Preprocess: pre, Score: artifact.Score{Method: artifact.MethodIODIN, Temperature: 1000}}
+	m, meta := testmodel.Random(b, models.Spec{Arch: arch, Classes: 10, Head: models.HeadLinear}, pre, artifact.MethodIODIN)
 	n, err := NewNetwork(m, meta, ioodin.Options{Threads: 2})
 	if err != nil {
 		b.Fatal(err)

@@ -1,9 +1,10 @@
-package ioodin
+package ioodin_test
 
 import (
 	"testing"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/models"
 )
 
@@ -14,7 +15,7 @@ func TestScoreDoesNotDependOnBatch(t *testing.T) {
 			m := openRandom(t, models.Spec{Arch: "resnet18_32x32", Width: 8}, 32, method, 2)
 			images := make([][]uint8, 24)
 			for i := range images {
-				images[i] = randomCrop(32)
+				images[i] = testmodel.RandomCrop(32)
 			}
 			together, err := m.Score(t.Context(), images)
 			if err != nil {

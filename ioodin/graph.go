@@ -6,6 +6,7 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -18,8 +19,7 @@ type Tensor struct {
 // Graph computes chosen values of an artifact, for methods that build scores of
 // their own on them. It may be used from several goroutines at once.
 type Graph struct {
-	session *session
-	device  Device
+	session *ort.Session
 	from    string // the value that is an input, "" for none
 	size    int    // of the images
 }
@@ -38,11 +38,11 @@ func OpenGraph(m *onnx.ModelProto, d *artifact.Metadata, from string, values []s
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Unsupported, "model %s (%s): %w", d.Name, d.Arch, err)
 	}
-	session, device, err := open(part, opt)
+	session, err := opt.session(part)
 	if err != nil {
 		return nil, err
 	}
-	return &Graph{session, device, from, d.Preprocess.ImageSize}, nil
+	return &Graph{session, from, d.Preprocess.ImageSize}, nil
 }
 
 // expose returns m with the named values among its outputs, sharing memory with
@@ -81,32 +81,45 @@ type Inputs struct {
 	Value              Tensor // in the place of the one that OpenGraph named
 }
 
+// values are the inputs by name, for images of size x size pixels; Value goes by
+// the name given.
+func (in Inputs) values(size int, name string) map[string]ort.Value {
+	values := map[string]ort.Value{
+		artifact.Temperature: ort.Scalar(float32(in.Temperature)),
+		artifact.Noise:       ort.Scalar(float32(in.Noise)),
+	}
+	if len(in.Pixels) > 0 {
+		values[artifact.Pixels] = ort.Value{Shape: []int{len(in.Pixels) / (size * size * 3), size, size, 3}, Data: in.Pixels}
+	}
+	if name != "" {
+		values[name] = ort.Value{Shape: in.Value.Shape, Data: in.Value.Data}
+	}
+	return values
+}
+
 // Run computes the values, by name.
 func (g *Graph) Run(ctx context.Context, in Inputs) (map[string]Tensor, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	if each := g.size * g.size * 3; slices.Contains(g.session.inputs, artifact.Pixels) && (len(in.Pixels) == 0 || len(in.Pixels)%each != 0) {
+	if each := g.size * g.size * 3; g.session.Takes(artifact.Pixels) && (len(in.Pixels) == 0 || len(in.Pixels)%each != 0) {
 		return nil, ascood.Errorf(ascood.Invalid, "%d bytes are not a number of images of %dx%dx3", len(in.Pixels), g.size, g.size)
 	}
-	out, err := g.session.evaluate(in, g.size, g.from)
-	return out.tensors(), err
+	out, err := g.session.Run(in.values(g.size, g.from))
+	if err != nil {
+		return nil, err
+	}
+	tensors := map[string]Tensor{}
+	for name, v := range out {
+		if data := v.Floats(); data != nil {
+			tensors[name] = Tensor{data, v.Shape}
+		}
+	}
+	return tensors, nil
 }
 
 // Device returns what the graph runs on.
-func (g *Graph) Device() Device { return g.device }
+func (g *Graph) Device() ascood.Device { return g.session.Device() }
 
 // Close frees the graph; it must not be used by then.
-func (g *Graph) Close() error { return g.session.close() }
-
-func (o outputs) tensors() map[string]Tensor {
-	all := map[string]Tensor{}
-	for name, data := range o.floats {
-		t := Tensor{Data: data}
-		for _, n := range o.shapes[name] {
-			t.Shape = append(t.Shape, int(n))
-		}
-		all[name] = t
-	}
-	return all
-}
+func (g *Graph) Close() error { return g.session.Close() }

@@ -1,4 +1,4 @@
-package ioodin
+package ioodin_test
 
 import (
 	"fmt"
@@ -9,7 +9,8 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/internal/testmodel"
+	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/onnx"
 )
@@ -17,13 +18,13 @@ import (
 // TestGraph computes values inside a network, and goes on from one of them.
 func TestGraph(t *testing.T) {
 	m, d := buildRandom(t, models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadLinear})
-	g, err := OpenGraph(m, d, "", []string{artifact.Logits, artifact.Feature, artifact.Layer3, artifact.Layer4}, Options{Threads: 1})
+	g, err := ioodin.OpenGraph(m, d, "", []string{artifact.Logits, artifact.Feature, artifact.Layer3, artifact.Layer4}, ioodin.Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer g.Close()
-	pixels := append(randomCrop(32), randomCrop(32)...)
-	values, err := g.Run(t.Context(), Inputs{Pixels: pixels, Temperature: 1})
+	pixels := append(testmodel.RandomCrop(32), testmodel.RandomCrop(32)...)
+	values, err := g.Run(t.Context(), ioodin.Inputs{Pixels: pixels, Temperature: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,16 +36,16 @@ func TestGraph(t *testing.T) {
 		}
 	}
 
-	rest, err := OpenGraph(m, d, artifact.Layer3, []string{artifact.Feature}, Options{Threads: 1})
+	rest, err := ioodin.OpenGraph(m, d, artifact.Layer3, []string{artifact.Feature}, ioodin.Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer rest.Close()
-	after, err := rest.Run(t.Context(), Inputs{Value: values[artifact.Layer3]})
+	after, err := rest.Run(t.Context(), ioodin.Inputs{Value: values[artifact.Layer3]})
 	if err != nil {
 		t.Fatal(err)
 	}
-	closeTo(t, "feature", after[artifact.Feature].Data, values[artifact.Feature].Data, 1e-6, true)
+	closeTo(t, "feature", after[artifact.Feature].Data, values[artifact.Feature].Data, 1e-6)
 
 	weight, bias, err := artifact.Classifier(m)
 	if err != nil {
@@ -64,8 +65,8 @@ func TestGraph(t *testing.T) {
 // TestGraphFromGradient shares one gradient among two step sizes.
 func TestGraphFromGradient(t *testing.T) {
 	m, d := buildRandom(t, models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadLinear})
-	open := func(from string, values ...string) *Graph {
-		g, err := OpenGraph(m, d, from, values, Options{Threads: 1})
+	open := func(from string, values ...string) *ioodin.Graph {
+		g, err := ioodin.OpenGraph(m, d, from, values, ioodin.Options{Threads: 1})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -73,7 +74,7 @@ func TestGraphFromGradient(t *testing.T) {
 		return g
 	}
 	whole, gradient, rest := open("", artifact.IODIN, artifact.ODIN), open("", artifact.Gradient), open(artifact.Gradient, artifact.IODIN, artifact.ODIN)
-	in := Inputs{Pixels: append(randomCrop(32), randomCrop(32)...), Temperature: 10}
+	in := ioodin.Inputs{Pixels: append(testmodel.RandomCrop(32), testmodel.RandomCrop(32)...), Temperature: 10}
 	values, err := gradient.Run(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
@@ -96,19 +97,19 @@ func TestGraphFromGradient(t *testing.T) {
 
 func TestGraphWrongInput(t *testing.T) {
 	m, d := buildRandom(t, models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear})
-	if _, err := OpenGraph(m, d, "", []string{artifact.Layer3}, Options{}); ascood.CodeOf(err) != ascood.Unsupported || !strings.Contains(err.Error(), `"layer3"`) {
+	if _, err := ioodin.OpenGraph(m, d, "", []string{artifact.Layer3}, ioodin.Options{}); ascood.CodeOf(err) != ascood.Unsupported || !strings.Contains(err.Error(), `"layer3"`) {
 		t.Errorf("error %v does not name the value that LeNet lacks", err)
 	}
-	if _, err := OpenGraph(m, d, artifact.Layer3, []string{artifact.Feature}, Options{}); ascood.CodeOf(err) != ascood.Unsupported {
+	if _, err := ioodin.OpenGraph(m, d, artifact.Layer3, []string{artifact.Feature}, ioodin.Options{}); ascood.CodeOf(err) != ascood.Unsupported {
 		t.Errorf("error %v on going on from a value that LeNet lacks", err)
 	}
-	g, err := OpenGraph(m, d, "", []string{artifact.Logits}, Options{Threads: 1})
+	g, err := ioodin.OpenGraph(m, d, "", []string{artifact.Logits}, ioodin.Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer g.Close()
 	for _, n := range []int{0, 28*28*3 - 1} {
-		if _, err := g.Run(t.Context(), Inputs{Pixels: make([]uint8, n), Temperature: 1}); ascood.CodeOf(err) != ascood.Invalid {
+		if _, err := g.Run(t.Context(), ioodin.Inputs{Pixels: make([]uint8, n), Temperature: 1}); ascood.CodeOf(err) != ascood.Invalid {
 			t.Errorf("error %v on %d bytes", err, n)
 		}
 	}
@@ -117,18 +118,25 @@ func TestGraphWrongInput(t *testing.T) {
 // buildRandom exports a network with random weights.
 func buildRandom(t *testing.T, spec models.Spec) (*onnx.ModelProto, *artifact.Metadata) {
 	t.Helper()
-	graph, err := models.New(spec)
-	if err != nil {
-		t.Fatal(err)
-	}
 	size := 32
 	if spec.Arch == "lenet" {
 		size = 28
 	}
-	pre := normalisation(t, "", size)
-	m, err := export.Build(graph, randomWeights(graph), pre, artifact.Score{Temperature: 1})
-	if err != nil {
-		t.Fatal(err)
+	return testmodel.Random(t, spec, testmodel.Square(size), artifact.MethodIODIN)
+}
+
+// closeTo compares values, relative to the largest.
+func closeTo(t *testing.T, name string, got, want []float32, tolerance float64) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%s has %d values, want %d", name, len(got), len(want))
 	}
-	return m, &artifact.Metadata{Name: "random", Arch: spec.Arch, Preprocess: pre}
+	largest, worst := 0.0, 0.0
+	for i := range want {
+		largest = max(largest, math.Abs(float64(want[i])))
+		worst = max(worst, math.Abs(float64(got[i])-float64(want[i])))
+	}
+	if !(worst <= tolerance*largest) {
+		t.Errorf("%s differs by %g of its largest magnitude, more than %g", name, worst/largest, tolerance)
+	}
 }

@@ -1,5 +1,5 @@
 // Package ioodin runs an exported model and says of each image whether it is in
-// or out of distribution. It alone knows ONNX Runtime.
+// or out of distribution.
 package ioodin
 
 import (
@@ -9,24 +9,29 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
 )
 
 // Options says how a model is to be run. The zero value is the CPU, all cores,
 // and the score that the artifact was exported with.
 type Options struct {
-	Device  Device
+	Device  ascood.Device
 	Threads int             // for one batch; 0 is one a core
 	Score   *artifact.Score // nil is the artifact's
 	Logger  *slog.Logger    // tells what "auto" chose; nil is silent
+}
+
+// session opens a graph as the options say.
+func (o Options) session(m *onnx.ModelProto) (*ort.Session, error) {
+	return ort.Open(m, ort.Options{Device: o.Device, Threads: o.Threads, Logger: o.Logger})
 }
 
 // Model scores images. It may be used from several goroutines at once.
 type Model struct {
 	info    artifact.Metadata
 	score   artifact.Score
-	device  Device
-	session *session
+	session *ort.Session
 }
 
 // Open loads an artifact from a file. Errors name the file and what is wrong
@@ -57,11 +62,11 @@ func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) 
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "model %s: %w", d.Name, err)
 	}
-	session, device, err := open(part, opt)
+	session, err := opt.session(part)
 	if err != nil {
 		return nil, err
 	}
-	return &Model{info: *d, score: score, device: device, session: session}, nil
+	return &Model{info: *d, score: score, session: session}, nil
 }
 
 // settings are the graph's constants that a run may vary.
@@ -77,34 +82,6 @@ var scoreOutput = map[artifact.Method]string{
 	artifact.MethodODIN:  artifact.ODIN,
 }
 
-// open creates the session on the device asked for. Only "auto" may fall back,
-// and says so.
-func open(m *onnx.ModelProto, opt Options) (*session, Device, error) {
-	log := opt.Logger
-	if log == nil {
-		log = slog.New(slog.DiscardHandler)
-	}
-	if opt.Device.auto {
-		cuda := Device{cuda: true}
-		s, err := openOn(m, cuda, opt.Threads)
-		if err == nil {
-			log.Info("device chosen", "device", cuda.String())
-			return s, cuda, nil
-		}
-		log.Info("device chosen", "device", "cpu", "because", err.Error())
-		opt.Device = Device{}
-	}
-	s, err := openOn(m, opt.Device, opt.Threads)
-	return s, opt.Device, err
-}
-
-func openOn(m *onnx.ModelProto, d Device, threads int) (*session, error) {
-	if err := loadLibrary(d.cuda); err != nil {
-		return nil, err
-	}
-	return newSession(m, d, threads)
-}
-
 // Info returns what the model says about itself.
 func (m *Model) Info() artifact.Metadata { return m.info }
 
@@ -112,10 +89,10 @@ func (m *Model) Info() artifact.Metadata { return m.info }
 func (m *Model) Settings() artifact.Score { return m.score }
 
 // Device returns what the model runs on.
-func (m *Model) Device() Device { return m.device }
+func (m *Model) Device() ascood.Device { return m.session.Device() }
 
 // Close frees the model; it must not be used by then.
-func (m *Model) Close() error { return m.session.close() }
+func (m *Model) Close() error { return m.session.Close() }
 
 // Result is what the model says of one image.
 type Result struct {
@@ -140,29 +117,30 @@ func (m *Model) Score(ctx context.Context, crops [][]uint8) ([]Result, error) {
 	return m.results(out)
 }
 
-func (m *Model) run(crops [][]uint8) (outputs, error) {
+func (m *Model) run(crops [][]uint8) (map[string]ort.Value, error) {
 	size := m.info.Preprocess.ImageSize
 	pixels := make([]uint8, 0, len(crops)*size*size*3)
 	for i, c := range crops {
 		if len(c) != size*size*3 {
-			return outputs{}, ascood.Errorf(ascood.Invalid, "image %d of the batch has %d bytes; the model takes %d (%dx%dx3)", i, len(c), size*size*3, size, size)
+			return nil, ascood.Errorf(ascood.Invalid, "image %d of the batch has %d bytes; the model takes %d (%dx%dx3)", i, len(c), size*size*3, size, size)
 		}
 		pixels = append(pixels, c...)
 	}
-	return m.session.evaluate(Inputs{Pixels: pixels, Temperature: m.score.Temperature, Noise: m.score.Noise}, size, "")
+	return m.session.Run(Inputs{Pixels: pixels, Temperature: m.score.Temperature, Noise: m.score.Noise}.values(size, ""))
 }
 
 // results reads the verdict's ingredients off the graph's outputs.
-func (m *Model) results(out outputs) ([]Result, error) {
-	logits, classes := out.floats[artifact.Logits], len(m.info.Classes)
-	results := make([]Result, len(out.ints[artifact.Prediction]))
+func (m *Model) results(out map[string]ort.Value) ([]Result, error) {
+	logits, classes := out[artifact.Logits].Floats(), len(m.info.Classes)
+	predictions := out[artifact.Prediction].Ints()
+	results := make([]Result, len(predictions))
 	for i := range results {
 		z := logits[i*classes : (i+1)*classes]
 		r := &results[i]
-		r.Prediction = int(out.ints[artifact.Prediction][i])
+		r.Prediction = int(predictions[i])
 		r.Probability = maxSoftmax(z, 1)
 		if name, ok := scoreOutput[m.score.Method]; ok {
-			r.Score = float64(out.floats[name][i])
+			r.Score = float64(out[name].Floats()[i])
 		} else {
 			r.Score = maxSoftmax(z, m.score.Temperature)
 		}

@@ -19,9 +19,9 @@ type ScanOptions struct {
 // A GPU wants many. On a CPU what one layer leaves for the next must stay in the
 // caches: i-ODIN with ResNet-18 at 224x224 pixels scores 13.7 images/s one by one
 // and 4.6 in batches of 32 (two cores), while at 32x32 the batch hardly matters.
-func DefaultBatchSize(d Device, size int) int {
+func DefaultBatchSize(d ascood.Device, size int) int {
 	const most, cached = 32, 32 * 32 * 32
-	if d.CUDA() {
+	if d.IsCUDA() {
 		return most
 	}
 	return min(max(cached/(size*size), 1), most)
@@ -40,7 +40,7 @@ type Scanned struct {
 func (m *Model) Scan(ctx context.Context, d preprocess.Dataset, opt ScanOptions) iter.Seq2[Scanned, error] {
 	load := preprocess.LoadOptions{Config: m.info.Preprocess, BatchSize: opt.BatchSize, KeepGoing: opt.KeepGoing}
 	if load.BatchSize == 0 {
-		load.BatchSize = DefaultBatchSize(m.device, m.info.Preprocess.ImageSize)
+		load.BatchSize = DefaultBatchSize(m.Device(), m.info.Preprocess.ImageSize)
 	}
 	order := make([]int, d.Len())
 	for i := range order {

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/ioodin"
 )
 
 // Config holds the server's limits. DefaultConfig has values for all of them.
@@ -75,8 +74,8 @@ const (
 
 // workers is how many batches to run at once. On the CPU one batch uses every
 // core already; on a GPU the next batch is copied while one is computed.
-func workers(d ioodin.Device) int {
-	if d.CUDA() {
+func workers(d ascood.Device) int {
+	if d.IsCUDA() {
 		return 2
 	}
 	return 1

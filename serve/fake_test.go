@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/preprocess"
@@ -45,7 +46,7 @@ var fakeInfo = artifact.Metadata{
 
 func (m *fakeModel) Info() artifact.Metadata  { return fakeInfo }
 func (m *fakeModel) Settings() artifact.Score { return fakeInfo.Score }
-func (m *fakeModel) Device() ioodin.Device    { return ioodin.Device{} }
+func (m *fakeModel) Device() ascood.Device    { return ascood.Device{} }
 func (m *fakeModel) Calibrated() error        { return m.uncalibrated }
 
 func (m *fakeModel) Decide(score float64) ioodin.Decision {

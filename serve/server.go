@@ -16,6 +16,7 @@ import (
 
 	"github.com/labstack/echo/v4"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/ioodin"
 )
@@ -24,7 +25,7 @@ import (
 type Model interface {
 	Info() artifact.Metadata
 	Settings() artifact.Score
-	Device() ioodin.Device
+	Device() ascood.Device
 	Calibrated() error
 	Score(ctx context.Context, crops [][]uint8) ([]ioodin.Result, error)
 	Decide(score float64) ioodin.Decision
@@ -123,7 +124,7 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 // when it first sees it.
 func (s *Server) warm(ctx context.Context) error {
 	largest := 1
-	if s.model.Device().CUDA() {
+	if s.model.Device().IsCUDA() {
 		largest = s.config.MaxBatch
 	}
 	black := make([]uint8, s.model.Info().Preprocess.CropLen())

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/ioodin"
 )
@@ -41,7 +42,7 @@ func ModelOptions(device string, threads int, logs *slog.Logger) (ioodin.Options
 	if threads < 0 || threads > mostThreads {
 		return ioodin.Options{}, Usagef("--threads %d: must be from 1 to %d, or 0 for one a core", threads, mostThreads)
 	}
-	on, err := ioodin.ParseDevice(device)
+	on, err := ascood.ParseDevice(device)
 	if err != nil {
 		return ioodin.Options{}, &usageError{err}
 	}

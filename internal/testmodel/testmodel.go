@@ -35,15 +35,12 @@ func writeLeNet(path string, tb testing.TB) error {
 	if err != nil {
 		return err
 	}
-	half := [3]float64{.5, .5, .5}
 	score, err := artifact.DefaultScore(artifact.MethodIODIN)
 	if err != nil {
 		return err
 	}
-	model, meta, err := export.FromCheckpoint(c, export.Options{
-		Name: "lenet", Arch: "lenet", Classes: Classes, Score: score,
-		Preprocess: &preprocess.Config{PreSize: 28, ImageSize: 28, Mean: half, Std: half},
-	})
+	pre := Square(28)
+	model, meta, err := export.FromCheckpoint(c, export.Options{Name: "lenet", Arch: "lenet", Classes: Classes, Score: score, Preprocess: &pre})
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package ioodin
+package export_test
 
 import (
 	"fmt"
@@ -6,11 +6,10 @@ import (
 	"path/filepath"
 	"testing"
 
-	ort "github.com/yalue/onnxruntime_go"
-
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
@@ -81,34 +80,32 @@ type setting struct {
 }
 
 // compareAll runs the reference's images in batches of the given size.
-func compareAll(t *testing.T, s *session, want checkpoint.StateDict, batch int, set setting) {
+func compareAll(t *testing.T, s *ort.Session, want checkpoint.StateDict, batch int, set setting) {
 	shape := want["x"].Shape
 	n, each := shape[0], shape[1]*shape[2]*shape[3]
 	x := floats(t, want, "x")
-	got := outputs{floats: map[string][]float32{}, ints: map[string][]int64{}}
+	floatsOf, intsOf := map[string][]float32{}, map[string][]int64{}
 	for i := 0; i < n; i += batch {
 		out := runImages(t, s, x[i*each:(i+batch)*each], batch, shape, set)
-		for name, v := range out.floats {
-			got.floats[name] = append(got.floats[name], v...)
-		}
-		for name, v := range out.ints {
-			got.ints[name] = append(got.ints[name], v...)
+		for name, v := range out {
+			floatsOf[name] = append(floatsOf[name], v.Floats()...)
+			intsOf[name] = append(intsOf[name], v.Ints()...)
 		}
 	}
 	// The reference differentiates the batch's mean, the artifact each image.
-	gradient := got.floats[artifact.Gradient]
+	gradient := floatsOf[artifact.Gradient]
 	for i := range gradient {
 		gradient[i] /= float32(n)
 	}
-	closeTo(t, artifact.Logits, got.floats[artifact.Logits], floats(t, want, "logits"), set.values, true)
-	closeTo(t, artifact.Feature, got.floats[artifact.Feature], floats(t, want, "feature"), set.values, true)
+	closeTo(t, artifact.Logits, floatsOf[artifact.Logits], floats(t, want, "logits"), set.values, true)
+	closeTo(t, artifact.Feature, floatsOf[artifact.Feature], floats(t, want, "feature"), set.values, true)
 	reference := floats(t, want, set.name+".ce_grad")
 	gradient = thin(gradient, len(reference))
 	closeTo(t, artifact.Gradient, gradient, reference, set.gradient, true)
-	closeTo(t, artifact.ODIN, got.floats[artifact.ODIN], floats(t, want, set.name+".odin_conf"), set.odin, false)
-	closeTo(t, artifact.IODIN, got.floats[artifact.IODIN], floats(t, want, set.name+".iodin_conf"), set.iodin, false)
-	equal(t, artifact.Index, got.ints[artifact.Index], ints(t, want, set.name+".iodin_index"))
-	equal(t, artifact.Prediction, got.ints[artifact.Prediction], ints(t, want, set.name+".pred"))
+	closeTo(t, artifact.ODIN, floatsOf[artifact.ODIN], floats(t, want, set.name+".odin_conf"), set.odin, false)
+	closeTo(t, artifact.IODIN, floatsOf[artifact.IODIN], floats(t, want, set.name+".iodin_conf"), set.iodin, false)
+	equal(t, artifact.Index, intsOf[artifact.Index], ints(t, want, set.name+".iodin_index"))
+	equal(t, artifact.Prediction, intsOf[artifact.Prediction], ints(t, want, set.name+".pred"))
 }
 
 // thin keeps n values at an even stride, as the large references do.
@@ -123,18 +120,12 @@ func thin(v []float32, n int) []float32 {
 	return kept
 }
 
-func runImages(t *testing.T, s *session, x []float32, batch int, shape []int, set setting) outputs {
+func runImages(t *testing.T, s *ort.Session, x []float32, batch int, shape []int, set setting) map[string]ort.Value {
 	t.Helper()
-	image, err := ort.NewTensor(ort.NewShape(int64(batch), int64(shape[1]), int64(shape[2]), int64(shape[3])), x)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer image.Destroy()
-	temperature, noise := scalar(t, set.temperature), scalar(t, set.noise)
-	defer temperature.Destroy()
-	defer noise.Destroy()
-	out, err := s.run(map[string]ort.Value{
-		artifact.Image: image, artifact.Temperature: temperature, artifact.Noise: noise,
+	out, err := s.Run(map[string]ort.Value{
+		artifact.Image:       {Shape: []int{batch, shape[1], shape[2], shape[3]}, Data: x},
+		artifact.Temperature: ort.Scalar(set.temperature),
+		artifact.Noise:       ort.Scalar(set.noise),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +135,7 @@ func runImages(t *testing.T, s *session, x []float32, batch int, shape []int, se
 
 // openReference exports a reference network and opens it from the normalised
 // image on: the reference's images are not made of bytes.
-func openReference(t *testing.T, file, arch string, pre preprocess.Config) *session {
+func openReference(t *testing.T, file, arch string, pre preprocess.Config) *ort.Session {
 	t.Helper()
 	state := loadState(t, file+".safetensors")
 	graph, err := models.Infer(arch, state.Shapes())
@@ -166,31 +157,24 @@ func openReference(t *testing.T, file, arch string, pre preprocess.Config) *sess
 
 // openFromImage opens all outputs of an artifact, with the normalised image in
 // place of the pixels.
-func openFromImage(t *testing.T, m *onnx.ModelProto, size int) *session {
+func openFromImage(t *testing.T, m *onnx.ModelProto, size int) *ort.Session {
 	t.Helper()
 	var all []string
 	for _, v := range m.Graph.Output {
 		all = append(all, v.Name)
 	}
 	image := onnx.Value(artifact.Image, onnx.TensorProto_FLOAT, "N", 3, size, size)
-	part, err := onnx.Extract(m, all, append(settings, image)...)
+	part, err := onnx.Extract(m, all, image,
+		onnx.Value(artifact.Temperature, onnx.TensorProto_FLOAT), onnx.Value(artifact.Noise, onnx.TensorProto_FLOAT))
 	if err != nil {
 		t.Fatal(err)
 	}
-	loadTestLibrary(t)
-	session, err := newSession(part, Device{}, 1)
+	session, err := ort.Open(part, ort.Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { session.close() })
+	t.Cleanup(func() { session.Close() })
 	return session
-}
-
-func loadTestLibrary(t *testing.T) {
-	t.Helper()
-	if err := loadLibrary(false); err != nil {
-		t.Fatal(err)
-	}
 }
 
 func normalisation(t *testing.T, preset string, size int) preprocess.Config {
@@ -232,15 +216,6 @@ func ints(t *testing.T, s checkpoint.StateDict, name string) []int64 {
 		t.Fatalf("%s: %v", name, err)
 	}
 	return v
-}
-
-func scalar(t *testing.T, v float32) *ort.Scalar[float32] {
-	t.Helper()
-	s, err := ort.NewScalar(v)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
 }
 
 func closeTo(t *testing.T, name string, got, want []float32, tolerance float64, relative bool) {

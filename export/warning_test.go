@@ -1,4 +1,4 @@
-package ioodin
+package export_test
 
 import (
 	"os"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/internal/ort"
+	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/models"
 )
 
@@ -13,15 +15,15 @@ import (
 // network, all outputs of it; it logs warnings to standard error.
 func TestLoadsWithoutWarning(t *testing.T) {
 	sizes := map[string]int{"lenet": 28, "resnet18_32x32": 32, "resnet18_224x224": 64, "resnet50": 64}
-	loadTestLibrary(t)
 	for _, arch := range models.Archs() {
-		model, _ := randomModel(t, models.Spec{Arch: arch, Width: 6}, sizes[arch], artifact.MethodIODIN)
+		spec := models.Spec{Arch: arch, Width: 6, Classes: 10, Head: models.HeadASCOOD}
+		model, _ := testmodel.Random(t, spec, testmodel.Square(sizes[arch]), artifact.MethodIODIN)
 		said := captureStderr(t, func() {
-			s, err := newSession(model, Device{}, 1)
+			s, err := ort.Open(model, ort.Options{Threads: 1})
 			if err != nil {
 				t.Fatal(err)
 			}
-			s.close()
+			s.Close()
 		})
 		if said != "" {
 			t.Errorf("%s: %s", arch, said)

@@ -1,4 +1,4 @@
-package ioodin
+package export_test
 
 import (
 	"fmt"
@@ -10,8 +10,9 @@ import (
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/gotorch"
 	F "github.com/ascood/ascood/gotorch/nn/functional"
+	"github.com/ascood/ascood/internal/ort"
+	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/models"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // params returns a network's parameter by its state-dict name.
@@ -93,7 +94,7 @@ func TestGradientRules(t *testing.T) {
 	for _, c := range gradientCases {
 		t.Run(c.name, func(t *testing.T) {
 			graph := c.graph(t)
-			weights := randomWeights(graph)
+			weights := testmodel.RandomWeights(graph)
 			rng := rand.New(rand.NewPCG(3, 4))
 			const batch = 2
 			x := make([]float32, batch*3*c.size*c.size)
@@ -103,12 +104,12 @@ func TestGradientRules(t *testing.T) {
 			s := openGraph(t, graph, weights, c.size)
 			set := setting{temperature: 1, noise: 0}
 			out := runImages(t, s, x, batch, []int{batch, 3, c.size, c.size}, set)
-			gradient := out.floats[artifact.Gradient]
+			gradient := out[artifact.Gradient].Floats()
 
-			logits, want := torchGradient(t, c, graph, weights, x, batch, out.ints[artifact.Prediction])
-			closeTo(t, artifact.Logits, out.floats[artifact.Logits], logits, 1e-5, true)
+			logits, want := torchGradient(t, c, graph, weights, x, batch, out[artifact.Prediction].Ints())
+			closeTo(t, artifact.Logits, out[artifact.Logits].Floats(), logits, 1e-5, true)
 			closeTo(t, artifact.Gradient, gradient, want, 1e-5, true)
-			checkDirection(t, s, x, gradient, out.ints[artifact.Prediction], c.size, rng)
+			checkDirection(t, s, x, gradient, out[artifact.Prediction].Ints(), c.size, rng)
 		})
 	}
 }
@@ -135,10 +136,9 @@ func (c gradientCase) graph(t *testing.T) *models.Graph {
 	return g
 }
 
-func openGraph(t *testing.T, g *models.Graph, weights export.Weights, size int) *session {
+func openGraph(t *testing.T, g *models.Graph, weights export.Weights, size int) *ort.Session {
 	t.Helper()
-	half := [3]float64{.5, .5, .5}
-	m, err := export.Build(g, weights, preprocess.Config{PreSize: size, ImageSize: size, Mean: half, Std: half}, artifact.Score{Temperature: 1})
+	m, err := export.Build(g, weights, testmodel.Square(size), artifact.Score{Temperature: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +169,7 @@ func torchGradient(t *testing.T, c gradientCase, g *models.Graph, weights export
 
 // checkDirection compares the gradient along a random direction with a central
 // difference of the cross-entropy, both from the exported graph.
-func checkDirection(t *testing.T, s *session, x, gradient []float32, class []int64, size int, rng *rand.Rand) {
+func checkDirection(t *testing.T, s *ort.Session, x, gradient []float32, class []int64, size int, rng *rand.Rand) {
 	t.Helper()
 	const step = 1e-3
 	batch := len(class)
@@ -181,7 +181,7 @@ func checkDirection(t *testing.T, s *session, x, gradient []float32, class []int
 		slope += float64(gradient[i]) * d
 	}
 	loss := func(x []float32) float64 {
-		z := runImages(t, s, x, batch, []int{batch, 3, size, size}, setting{temperature: 1}).floats[artifact.Logits]
+		z := runImages(t, s, x, batch, []int{batch, 3, size, size}, setting{temperature: 1})[artifact.Logits].Floats()
 		sum := 0.0
 		for i, c := range class {
 			row := z[i*len(z)/batch : (i+1)*len(z)/batch]
@@ -208,15 +208,15 @@ func TestMaxPoolTies(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			graph := c.graph(t)
-			weights := randomWeights(graph)
+			weights := testmodel.RandomWeights(graph)
 			rng := rand.New(rand.NewPCG(5, 6))
 			x := make([]float32, 3*c.size*c.size)
 			for i := range x {
 				x[i] = float32(rng.IntN(2))
 			}
 			out := runImages(t, openGraph(t, graph, weights, c.size), x, 1, []int{1, 3, c.size, c.size}, setting{temperature: 1})
-			_, want := torchGradient(t, c, graph, weights, x, 1, out.ints[artifact.Prediction])
-			closeTo(t, artifact.Gradient, out.floats[artifact.Gradient], want, 1e-5, true)
+			_, want := torchGradient(t, c, graph, weights, x, 1, out[artifact.Prediction].Ints())
+			closeTo(t, artifact.Gradient, out[artifact.Gradient].Floats(), want, 1e-5, true)
 		})
 	}
 }

@@ -1,4 +1,4 @@
-package ioodin
+package ort
 
 import (
 	"errors"
@@ -8,7 +8,7 @@ import (
 	"strings"
 	"sync"
 
-	ort "github.com/yalue/onnxruntime_go"
+	runtime "github.com/yalue/onnxruntime_go"
 
 	"github.com/ascood/ascood"
 )
@@ -101,8 +101,8 @@ func loadLibrary(cuda bool) error {
 	default:
 		return ascood.Errorf(ascood.Unavailable, "ONNX Runtime is already loaded from %s and cannot be loaded again from %s", environment.library, path)
 	}
-	ort.SetSharedLibraryPath(path)
-	if err := ort.InitializeEnvironment(ort.WithLogLevelWarning()); err != nil {
+	runtime.SetSharedLibraryPath(path)
+	if err := runtime.InitializeEnvironment(runtime.WithLogLevelWarning()); err != nil {
 		return ascood.Errorf(ascood.Unavailable, "%s is not an ONNX Runtime library of version 1.24 or later: %w", path, err)
 	}
 	environment.library = path

@@ -1,0 +1,161 @@
+// Package ort runs ONNX graphs in ONNX Runtime. It alone knows that library.
+package ort
+
+import (
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+
+	runtime "github.com/yalue/onnxruntime_go"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/onnx"
+)
+
+// Options says how to run a graph.
+type Options struct {
+	Device  ascood.Device
+	Threads int          // for one run; 0 is one a core
+	Logger  *slog.Logger // tells what "auto" chose; nil is silent
+}
+
+// Session runs a graph on one device. It may be used from several goroutines at
+// once.
+type Session struct {
+	device          ascood.Device
+	session         *runtime.DynamicAdvancedSession
+	inputs, outputs []string
+}
+
+// Open loads a graph with all its inputs and outputs. Of the devices only "auto"
+// may fall back, and says so.
+func Open(m *onnx.ModelProto, opt Options) (*Session, error) {
+	if !opt.Device.IsAuto() {
+		return openOn(m, opt.Device, opt.Threads)
+	}
+	log := opt.Logger
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	s, err := openOn(m, ascood.CUDA(0), opt.Threads)
+	if err == nil {
+		log.Info("device chosen", "device", s.device.String())
+		return s, nil
+	}
+	log.Info("device chosen", "device", "cpu", "because", err.Error())
+	return openOn(m, ascood.Device{}, opt.Threads)
+}
+
+func openOn(m *onnx.ModelProto, device ascood.Device, threads int) (*Session, error) {
+	if err := loadLibrary(device.IsCUDA()); err != nil {
+		return nil, err
+	}
+	s := &Session{device: device}
+	for _, v := range m.Graph.Input {
+		s.inputs = append(s.inputs, v.Name)
+	}
+	for _, v := range m.Graph.Output {
+		s.outputs = append(s.outputs, v.Name)
+	}
+	options, err := sessionOptions(device, threads)
+	if err != nil {
+		return nil, err
+	}
+	defer options.Destroy()
+	data, err := proto.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode model: %w", err)
+	}
+	s.session, err = runtime.NewDynamicAdvancedSessionWithONNXData(data, s.inputs, s.outputs, options)
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Unavailable, "load model on %s: %w", device, err)
+	}
+	return s, nil
+}
+
+func sessionOptions(device ascood.Device, threads int) (*runtime.SessionOptions, error) {
+	options, err := runtime.NewSessionOptions()
+	if err != nil {
+		return nil, fmt.Errorf("session options: %w", err)
+	}
+	if err := configure(options, device, threads); err != nil {
+		options.Destroy()
+		return nil, err
+	}
+	return options, nil
+}
+
+func configure(options *runtime.SessionOptions, device ascood.Device, threads int) error {
+	if err := options.SetIntraOpNumThreads(threads); err != nil {
+		return fmt.Errorf("set threads: %w", err)
+	}
+	// Threads that wait for work must not take the cores from decoding: with
+	// other work on the machine, spinning halves the throughput.
+	if err := options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"); err != nil {
+		return fmt.Errorf("session options: %w", err)
+	}
+	if !device.IsCUDA() {
+		return nil
+	}
+	cuda, err := runtime.NewCUDAProviderOptions()
+	if err != nil {
+		return ascood.Errorf(ascood.Unavailable, "CUDA provider: %w", err)
+	}
+	defer cuda.Destroy()
+	if err := cuda.Update(map[string]string{"device_id": strconv.Itoa(device.Index())}); err != nil {
+		return ascood.Errorf(ascood.Unavailable, "CUDA device %d: %w", device.Index(), err)
+	}
+	if err := options.AppendExecutionProviderCUDA(cuda); err != nil {
+		return ascood.Errorf(ascood.Unavailable, "CUDA provider: %w", err)
+	}
+	return nil
+}
+
+// Device returns what the session runs on.
+func (s *Session) Device() ascood.Device { return s.device }
+
+// Takes reports whether the graph has an input of that name.
+func (s *Session) Takes(input string) bool { return slices.Contains(s.inputs, input) }
+
+// Close frees the session; it must not be used by then.
+func (s *Session) Close() error { return s.session.Destroy() }
+
+// Run evaluates the graph. Each of its inputs must be there by name; others are
+// passed over.
+func (s *Session) Run(inputs map[string]Value) (map[string]Value, error) {
+	in := make([]runtime.Value, len(s.inputs))
+	defer func() { destroy(in) }()
+	for i, name := range s.inputs {
+		v, ok := inputs[name]
+		if !ok {
+			return nil, fmt.Errorf("no value for input %q", name)
+		}
+		var err error
+		if in[i], err = v.upload(); err != nil {
+			return nil, fmt.Errorf("input %s: %w", name, err)
+		}
+	}
+	out := make([]runtime.Value, len(s.outputs))
+	if err := s.session.Run(in, out); err != nil {
+		return nil, fmt.Errorf("run model: %w", err)
+	}
+	defer destroy(out)
+	results := make(map[string]Value, len(out))
+	for i, v := range out {
+		var err error
+		if results[s.outputs[i]], err = download(v); err != nil {
+			return nil, fmt.Errorf("output %s: %w", s.outputs[i], err)
+		}
+	}
+	return results, nil
+}
+
+func destroy(values []runtime.Value) {
+	for _, v := range values {
+		if v != nil {
+			v.Destroy()
+		}
+	}
+}

@@ -1,0 +1,74 @@
+package testmodel
+
+import (
+	"math"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// Random exports a network with random weights that scores by the given method
+// with its published settings.
+func Random(tb testing.TB, spec models.Spec, pre preprocess.Config, method artifact.Method) (*onnx.ModelProto, *artifact.Metadata) {
+	tb.Helper()
+	graph, err := models.New(spec)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	score, err := artifact.DefaultScore(method)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	model, err := export.Build(graph, RandomWeights(graph), pre, score)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	meta := &artifact.Metadata{Name: spec.Arch, Arch: spec.Arch, Preprocess: pre, Score: score}
+	for i := range spec.Classes {
+		meta.Classes = append(meta.Classes, strconv.Itoa(i))
+	}
+	return model, meta
+}
+
+// RandomWeights draws weights that keep activations at a like scale throughout.
+func RandomWeights(g *models.Graph) export.Weights {
+	rng := rand.New(rand.NewPCG(1, 2))
+	weights := export.Weights{}
+	for _, p := range g.Params() {
+		n := 1
+		for _, d := range p.Shape {
+			n *= d
+		}
+		values := make([]float32, n)
+		for i := range values {
+			if len(p.Shape) > 1 {
+				values[i] = float32(rng.NormFloat64() * math.Sqrt(2/float64(n/p.Shape[0])))
+			} else { // biases, normalisations and sigma
+				values[i] = 0.5 + rng.Float32()
+			}
+		}
+		weights[p.Name] = values
+	}
+	return weights
+}
+
+// RandomCrop draws the pixels of an image of size x size, as a model takes it.
+func RandomCrop(size int) []uint8 {
+	crop := make([]uint8, size*size*3)
+	for i := range crop {
+		crop[i] = uint8(rand.IntN(256))
+	}
+	return crop
+}
+
+// Square is preprocessing to size x size pixels between -1 and 1.
+func Square(size int) preprocess.Config {
+	half := [3]float64{.5, .5, .5}
+	return preprocess.Config{PreSize: size, ImageSize: size, Mean: half, Std: half}
+}
