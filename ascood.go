@@ -10,3 +10,6 @@
 // with models (networks as data) under train and export, and gotorch (libtorch)
 // under train alone.
 package ascood
+
+// Version is that of the module; CHANGELOG.md says what each brought.
+const Version = "0.1.0"

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 )
 
 // DeviceType is a kind of device, numbered as in libtorch.
@@ -25,7 +24,7 @@ type Device struct {
 // CPU is the main processor.
 var CPU = Device{}
 
-// CUDA is the GPU of the given index. OpenDevice tells whether it can be had.
+// CUDA is the GPU of the given index. Available tells whether it can be had.
 func CUDA(index int) Device { return Device{DeviceCUDA, index} }
 
 // String returns PyTorch's name: "cpu", "cuda:0".
@@ -39,43 +38,30 @@ func (d Device) String() string {
 	return fmt.Sprintf("device(%d):%d", d.Type, d.Index)
 }
 
-// OpenDevice returns the device named "cpu", "cuda" (the first GPU) or "cuda:N",
-// having made sure that it works. The error for one that does not wraps
-// ErrUnavailable and names what is missing: CUDA in libtorch, the driver, or
+// Available makes sure that the device works. The error for one that does not
+// wraps ErrUnavailable and names what is missing: CUDA in libtorch, the driver, or
 // that GPU.
-func OpenDevice(name string) (Device, error) {
-	if name == "cpu" {
-		return CPU, nil
-	}
-	kind, number, numbered := strings.Cut(name, ":")
-	index := 0
-	if numbered {
-		n, err := strconv.ParseUint(number, 10, 7)
-		if err != nil {
-			return CPU, fmt.Errorf("gotorch: device %q: %q is not the number of a GPU", name, number)
-		}
-		index = int(n)
-	}
-	if kind != "cuda" {
-		return CPU, fmt.Errorf("gotorch: unknown device %q; known are cpu, cuda, cuda:N", name)
+func (d Device) Available() error {
+	if d == CPU {
+		return nil
 	}
 	build, err := Build()
 	if err != nil {
-		return CPU, err
+		return err
 	}
 	if !build.CUDA {
-		return CPU, fmt.Errorf("gotorch: %s: %w: libtorch %s was built without CUDA; build against one that has it (LIBTORCH=/path)", name, ErrUnavailable, build.Version)
+		return fmt.Errorf("gotorch: %s: %w: libtorch %s was built without CUDA; build against one that has it (LIBTORCH=/path)", d, ErrUnavailable, build.Version)
 	}
-	if build.GPUs > 0 && index >= build.GPUs {
-		return CPU, fmt.Errorf("gotorch: %s: %w: GPUs are numbered from 0, and there are %d", name, ErrUnavailable, build.GPUs)
+	if build.GPUs > 0 && d.Index >= build.GPUs {
+		return fmt.Errorf("gotorch: %s: %w: GPUs are numbered from 0, and there are %d", d, ErrUnavailable, build.GPUs)
 	}
 	s := NewScope()
 	defer s.Close()
-	Zeros(s, []int{1}, CUDA(index))
+	Zeros(s, []int{1}, d)
 	if failure, ok := errors.AsType[*OpError](s.Err()); ok {
-		return CPU, fmt.Errorf("gotorch: %s: %w: %w", name, ErrUnavailable, failure.Err)
+		return fmt.Errorf("gotorch: %s: %w: %w", d, ErrUnavailable, failure.Err)
 	}
-	return CUDA(index), nil
+	return nil
 }
 
 // BuildInfo describes libtorch and what it finds on this machine.

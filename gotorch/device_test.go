@@ -8,44 +8,33 @@ import (
 	"github.com/ascood/ascood/gotorch"
 )
 
-func TestOpenDevice(t *testing.T) {
-	if d, err := gotorch.OpenDevice("cpu"); d != gotorch.CPU || err != nil {
-		t.Errorf("cpu: %v, %v", d, err)
-	}
-	for name, want := range map[string]string{
-		"gpu":     `unknown device "gpu"; known are cpu, cuda, cuda:N`,
-		"cuda:x":  `device "cuda:x": "x" is not the number of a GPU`,
-		"cuda:-1": `device "cuda:-1": "-1" is not the number of a GPU`,
-		"":        `unknown device ""; known are cpu, cuda, cuda:N`,
-	} {
-		_, err := gotorch.OpenDevice(name)
-		if err == nil || !strings.Contains(err.Error(), want) || errors.Is(err, gotorch.ErrUnavailable) {
-			t.Errorf("%q: error %v, want %s", name, err, want)
-		}
+func TestCPUIsAvailable(t *testing.T) {
+	if err := gotorch.CPU.Available(); err != nil {
+		t.Error(err)
 	}
 }
 
 // CUDA either works or is refused with the reason that applies to this machine.
-func TestOpenCUDA(t *testing.T) {
+func TestCUDAIsAvailable(t *testing.T) {
 	build, err := gotorch.Build()
 	if err != nil {
 		t.Fatal(err)
 	}
-	refused := func(name, want string) {
+	refused := func(index int, want string) {
 		t.Helper()
-		_, err := gotorch.OpenDevice(name)
+		err := gotorch.CUDA(index).Available()
 		if !errors.Is(err, gotorch.ErrUnavailable) || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v, want %s", name, err, want)
+			t.Errorf("GPU %d: error %v, want %s", index, err, want)
 		}
 	}
 	switch {
 	case !build.CUDA:
-		refused("cuda", "was built without CUDA; build against one that has it (LIBTORCH=/path)")
+		refused(0, "was built without CUDA; build against one that has it (LIBTORCH=/path)")
 	case build.GPUs == 0:
-		refused("cuda", "cuda: device unavailable: ")
+		refused(0, "cuda:0: device unavailable: ")
 	default:
-		d, err := gotorch.OpenDevice("cuda")
-		if err != nil {
+		d := gotorch.CUDA(0)
+		if err := d.Available(); err != nil {
 			t.Fatal(err)
 		}
 		s := newScope(t)
@@ -54,7 +43,7 @@ func TestOpenCUDA(t *testing.T) {
 			t.Errorf("made %v, want %s", x, want)
 		}
 		wantTensor(t, "x", x, dims(2), 2, 2)
-		refused("cuda:99", "GPUs are numbered from 0, and there are ")
+		refused(99, "GPUs are numbered from 0, and there are ")
 	}
 }
 

@@ -8,24 +8,25 @@ import (
 	"github.com/ascood/ascood/gotorch"
 )
 
-// openDevice returns the device of the given name. Only "auto" may choose, and
-// logs what it chose.
-func openDevice(name string, log *slog.Logger) (gotorch.Device, error) {
-	if name == "auto" {
-		device, err := gotorch.OpenDevice("cuda")
-		if err != nil {
+// openDevice makes sure that libtorch can compute on a device. Only "auto" may
+// choose, and logs what it chose.
+func openDevice(d ascood.Device, log *slog.Logger) (gotorch.Device, error) {
+	if d.IsAuto() {
+		gpu := gotorch.CUDA(0)
+		if err := gpu.Available(); err != nil {
 			log.Info("device auto: cpu", "no_cuda_because", err)
 			return gotorch.CPU, nil
 		}
-		log.Info("device auto: " + device.String())
-		return device, nil
+		log.Info("device auto: " + gpu.String())
+		return gpu, nil
 	}
-	device, err := gotorch.OpenDevice(name)
-	switch {
-	case errors.Is(err, gotorch.ErrUnavailable):
-		return device, ascood.Errorf(ascood.Unavailable, "--device %s: %w", name, err)
-	case err != nil:
-		return device, ascood.Errorf(ascood.Invalid, "--device %s: %w; or auto", name, err)
+	device := gotorch.CPU
+	if d.IsCUDA() {
+		device = gotorch.CUDA(d.Index())
 	}
-	return device, nil
+	err := device.Available()
+	if errors.Is(err, gotorch.ErrUnavailable) {
+		err = ascood.Errorf(ascood.Unavailable, "--device %s: %w", d, err)
+	}
+	return device, err
 }

@@ -15,10 +15,6 @@ import (
 
 // train makes the epochs that are left.
 func (r *run) train(ctx context.Context) error {
-	images := r.images.train.Len()
-	done := r.at.Epochs*images + r.at.Tally.Images
-	r.shown = newProgress(r.options.Progress, r.options.Bar, r.config.Epochs, r.config.Epochs*images-done)
-	defer r.shown.stop()
 	for r.at.Epochs < r.config.Epochs {
 		err := r.epoch(ctx)
 		if ctx.Err() != nil && (err == nil && r.at.Epochs < r.config.Epochs || errors.Is(err, context.Cause(ctx))) {
@@ -49,7 +45,7 @@ func (r *run) epoch(ctx context.Context) error {
 		now := time.Now()
 		r.at.Tally.Seconds += now.Sub(started).Seconds()
 		started = now
-		r.shown.step(images, r.load.Epoch, r.at.Tally)
+		r.report(images, nil)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
@@ -154,8 +150,18 @@ func (r *run) finishEpoch(accuracy, validation float64) error {
 	if err := r.save(LastFile); err != nil {
 		return err
 	}
-	r.shown.epoch(row)
+	r.report(0, &row)
 	return nil
+}
+
+// report tells of a step on so many images, or of an epoch's end.
+func (r *run) report(images int, row *Row) {
+	total := r.images.train.Len()
+	r.options.Report(Event{
+		Epoch: r.load.Epoch, Epochs: r.config.Epochs,
+		Images: images, Left: (r.config.Epochs-r.at.Epochs)*total - r.at.Tally.Images,
+		Loss: r.at.Tally.LossEMA, Accuracy: r.at.Tally.accuracy(), Row: row,
+	})
 }
 
 // interrupted saves the state.

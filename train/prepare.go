@@ -20,7 +20,6 @@ type run struct {
 	load    preprocess.LoadOptions
 	at      position
 	metrics *metrics
-	shown   *progress
 }
 
 // prepare opens all that a run needs; the network belongs to scope.

@@ -3,7 +3,6 @@ package train
 import (
 	"context"
 	"errors"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -15,27 +14,23 @@ import (
 
 // Options say where and how a run takes place, not what comes out of it.
 type Options struct {
-	Output   string       // folder for ConfigFile, BestFile, LastFile and MetricsFile
-	Device   string       // "cpu", "cuda", "cuda:N", or "auto" for CUDA where it can be had
-	Threads  int          // that libtorch may use; 0 is one a processor
-	Workers  int          // goroutines that load images; 0 is one a processor
-	Log      *slog.Logger // nil logs nothing
-	Progress io.Writer    // gets a line an epoch; nil shows nothing
-	Bar      bool         // Progress is a terminal, and shows a bar as well
+	Output  string // folder for ConfigFile, BestFile, LastFile and MetricsFile
+	Device  ascood.Device
+	Threads int          // that libtorch may use; 0 is one a processor
+	Workers int          // goroutines that load images; 0 is one a processor
+	Log     *slog.Logger // nil logs nothing
+	Report  func(Event)  // called after each step and each epoch; may be nil
 }
 
-// mostThreads is beyond any use: a larger number is a slip.
-const mostThreads = 1024
-
-// Validate reports a number of threads or workers that cannot be meant, by its
-// flag. What the device and the output folder are worth shows in Run.
+// Validate reports a negative number of threads or workers. What the device and
+// the output folder are worth shows in Run.
 func (o Options) Validate() error {
 	for _, n := range []struct {
 		flag  string
 		value int
 	}{{"threads", o.Threads}, {"workers", o.Workers}} {
-		if n.value < 0 || n.value > mostThreads {
-			return ascood.Errorf(ascood.Invalid, "--%s %d: must be from 1 to %d, or 0 for one a core", n.flag, n.value, mostThreads)
+		if n.value < 0 {
+			return ascood.Errorf(ascood.Invalid, "--%s %d: must be at least 1, or 0 for one a core", n.flag, n.value)
 		}
 	}
 	return nil
@@ -103,8 +98,8 @@ func (o Options) withDefaults() Options {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	if o.Progress == nil {
-		o.Progress = io.Discard
+	if o.Report == nil {
+		o.Report = func(Event) {}
 	}
 	if o.Threads == 0 {
 		o.Threads = runtime.NumCPU()

@@ -7,7 +7,7 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/internal/atomicfile"
-	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/ioodin"
 )
 
@@ -21,7 +21,7 @@ func (f *flags) calibrate(ctx context.Context, opt ioodin.Options, stdout, stder
 	if err := atomicfile.Check(f.recalibrate); err != nil {
 		return fmt.Errorf("--calibrate: %w", err)
 	}
-	c, err := cli.Calibration{Flag: "id", Images: f.id, Root: f.root, TPR: f.tpr}.Calibrate(ctx, model, meta, opt, stderr)
+	c, err := modelflags.Calibration{Flag: "id", Images: f.id, Root: f.root, TPR: f.tpr}.Calibrate(ctx, model, meta, opt, stderr)
 	if err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/presets"
 )
 
@@ -24,12 +25,12 @@ type flags struct {
 	near, far                []string
 	methods, settings        []string
 	train, validID, validOOD string
-	bank, batch, threads     int
+	bank, batch              int
 	search, save, keep       bool
 	output, report, plots    string
 	recalibrate              string
 	tpr                      float64
-	device                   *string
+	compute                  *modelflags.Compute
 }
 
 func newFlags(stdout io.Writer) *flags {
@@ -57,8 +58,7 @@ func newFlags(stdout io.Writer) *flags {
 	fs.StringVar(&f.plots, "plots", "", "`folder` for PNG plots: ROC curves and histograms")
 	fs.StringVar(&f.recalibrate, "calibrate", "", "write a new calibration into this artifact `file`, from the --id images, and do nothing else")
 	fs.Float64Var(&f.tpr, "tpr", 0.95, "share of the --id images that --calibrate's threshold keeps")
-	f.device = cli.AddDevice(fs, "cpu")
-	fs.IntVar(&f.threads, "threads", 0, "processor threads to use; 0 is one a core")
+	f.compute = modelflags.AddCompute(fs, "cpu")
 	fs.IntVar(&f.batch, "batch-size", 0, "images in the network at once; 0 is what suits their size and the device")
 	return f
 }

@@ -39,12 +39,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	opt, err := cli.ModelOptions(*f.device, f.threads, cli.Logger(stderr))
-	if err != nil {
-		return err
-	}
-	if f.threads > 0 {
-		runtime.GOMAXPROCS(f.threads) // for all that is not the network
+	opt := f.compute.Options
+	opt.Logger = cli.Logger(stderr)
+	if opt.Threads > 0 { // for all that is not the network
+		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(opt.Threads))
 	}
 	if f.recalibrate != "" {
 		return f.calibrate(ctx, opt, stdout, stderr)

@@ -16,6 +16,9 @@ import (
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/internal/cli/imageflags"
+	"github.com/ascood/ascood/internal/cli/modelflags"
+	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
 )
@@ -47,12 +50,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs.StringVar(&r.calibrate, "calibrate", "", "in-distribution images that the training has not seen: list, folder or IDX `file`")
 	fs.StringVar(&r.dataDir, "data-dir", "", "`folder` that the paths of an image list start from (default: the list's own)")
 	fs.Float64Var(&r.tpr, "tpr", 0.95, "share of the calibration images that the threshold keeps, between 0 and 1")
-	score := cli.AddScore(fs, "iodin")
+	score := modelflags.AddScore(fs, "iodin")
 	fs.StringVar(&r.name, "name", "", "`name` of the model (default: the output's, without .onnx)")
 	fs.StringVar(&r.arch, "arch", "", "architecture of a bare state dict")
-	pre := cli.AddPreprocess(fs)
+	pre := imageflags.Add(fs)
 	fs.StringVar(&r.classes, "classes", "", "`file` with one class name a line, in the order of the logits")
-	fs.IntVar(&r.threads, "threads", 0, "threads to calibrate with; 0 is one a core")
+	cli.AddThreads(fs, &r.threads, "threads", "threads to calibrate with")
 	if err := cli.Parse(fs, args, false); err != nil {
 		return err
 	}
@@ -73,7 +76,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // options gathers what the flags say of the network.
-func (r *request) options(score *cli.ScoreFlags, pre *cli.PreprocessFlags) (export.Options, error) {
+func (r *request) options(score *modelflags.Score, pre *imageflags.Preprocess) (export.Options, error) {
 	opt := export.Options{Name: r.name, Arch: r.arch}
 	if opt.Name == "" {
 		opt.Name = strings.TrimSuffix(filepath.Base(r.output), ".onnx")
@@ -136,11 +139,8 @@ func source(path string, c *checkpoint.Checkpoint) (artifact.Source, error) {
 
 // calibration runs the new model on the images to calibrate with.
 func (r *request) calibration(ctx context.Context, model *onnx.ModelProto, meta *artifact.Metadata, stderr io.Writer) (*artifact.Calibration, error) {
-	opt, err := cli.ModelOptions("cpu", r.threads, cli.Logger(stderr))
-	if err != nil {
-		return nil, err
-	}
-	return cli.Calibration{Flag: "calibrate", Images: r.calibrate, Root: r.dataDir, TPR: r.tpr}.Calibrate(ctx, model, meta, opt, stderr)
+	images := modelflags.Calibration{Flag: "calibrate", Images: r.calibrate, Root: r.dataDir, TPR: r.tpr}
+	return images.Calibrate(ctx, model, meta, ioodin.Options{Threads: r.threads}, stderr)
 }
 
 func describe(w io.Writer, path string, d *artifact.Metadata) {

@@ -13,6 +13,7 @@ import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/preprocess"
 )
@@ -34,9 +35,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	output := fs.StringP("output", "o", "", "`file` for the CSV (default: standard output)")
 	imglist := fs.String("imglist", "", "images to score: list, folder or IDX `file`, in place of files named one by one")
 	dataDir := fs.String("data-dir", "", "`folder` that the paths of an image list start from (default: the list's own)")
-	score := cli.AddScore(fs, "the artifact's")
-	device := cli.AddDevice(fs, "cpu")
-	threads := fs.Int("threads", 0, "threads to compute with; 0 is one a core")
+	score := modelflags.AddScore(fs, "the artifact's")
+	compute := modelflags.AddCompute(fs, "cpu")
 	batch := fs.Int("batch-size", 0, "images scored at once; 0 is what suits their size and the device")
 	if err := cli.Parse(fs, args, true); err != nil {
 		return err
@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	m, err := cli.OpenModel(*model, score, *device, *threads, cli.Logger(stderr))
+	m, err := compute.Open(*model, score, cli.Logger(stderr))
 	if err != nil {
 		return err
 	}

@@ -108,7 +108,7 @@ func TestWrongInput(t *testing.T) {
 		"not ours":            {[]string{"--model", testmodel.Path("go.mod"), file}, "not an ONNX file"},
 		"model as output":     {[]string{"--model", model, "-o", model, file}, "read from"},
 		"folder as output":    {[]string{"--model", model, "-o", dir, file}, "is a folder"},
-		"threads":             {[]string{"--model", model, "--threads", "9999999", file}, "from 1 to 1024"},
+		"threads":             {[]string{"--model", model, "--threads", "9999999", file}, "from 0 to 1024"},
 		"temperature inf":     {[]string{"--model", model, "--temperature", "inf", file}, "must be a number"},
 		"data-dir alone":      {[]string{"--model", model, "--data-dir", dir, file}, "no meaning without --imglist"},
 		"no images":           {[]string{"--model", model}, "no images"},

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/serve"
 )
 
@@ -35,9 +36,8 @@ const (
 
 type options struct {
 	model, addr string
-	device      *string
-	threads     int
-	score       *cli.ScoreFlags
+	compute     *modelflags.Compute
+	score       *modelflags.Score
 	limits      serve.Config
 }
 
@@ -47,20 +47,19 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	fs := cli.NewFlags("ascood-serve", usage, stdout)
 	fs.StringVar(&o.model, "model", "", "artifact `file` that ascood-export wrote with --calibrate")
 	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 picks a free one")
-	o.device = cli.AddDevice(fs, "auto")
-	fs.IntVar(&o.threads, "threads", 0, "threads to compute with; 0 is one a core")
-	o.score = cli.AddScore(fs, "the artifact's")
+	o.compute = modelflags.AddCompute(fs, "auto")
+	o.score = modelflags.AddScore(fs, "the artifact's")
 
 	c := &o.limits
 	mib, megapixels := int(c.MaxBody>>20), float64(c.MaxPixels)/1e6
-	fs.Var(count(&mib, mostMiB), "max-body", "largest request, `MiB`")
-	fs.Var(number(&megapixels, leastMegapixel, mostMegapixels), "max-megapixels", "largest image, `millions` of pixels by its header")
-	fs.Var(count(&c.MaxImages, mostImages), "max-images", "most images in a request")
-	fs.Var(count(&c.MaxRequests, mostRequests), "max-requests", "most requests in work at once; others are told to retry")
-	fs.Var(count(&c.MaxBatch, mostBatch), "max-batch", "most images that share a run of the network")
-	fs.Var(duration(&c.Timeout, leastTime, mostTime), "timeout", "longest time for a request, its upload included")
-	fs.Var(duration(&c.DrainDelay, 0, mostTime), "drain-delay", "at shutdown, time to go on serving while /readyz fails")
-	fs.Var(duration(&c.DrainTimeout, leastTime, mostTime), "drain-timeout", "at shutdown, longest time for requests to finish")
+	fs.Var(cli.Int(&mib, 1, mostMiB), "max-body", "largest request, `MiB`")
+	fs.Var(cli.Float(&megapixels, leastMegapixel, mostMegapixels), "max-megapixels", "largest image, `millions` of pixels by its header")
+	fs.Var(cli.Int(&c.MaxImages, 1, mostImages), "max-images", "most images in a request")
+	fs.Var(cli.Int(&c.MaxRequests, 1, mostRequests), "max-requests", "most requests in work at once; others are told to retry")
+	fs.Var(cli.Int(&c.MaxBatch, 1, mostBatch), "max-batch", "most images that share a run of the network")
+	fs.Var(cli.Duration(&c.Timeout, leastTime, mostTime), "timeout", "longest time for a request, its upload included")
+	fs.Var(cli.Duration(&c.DrainDelay, 0, mostTime), "drain-delay", "at shutdown, time to go on serving while /readyz fails")
+	fs.Var(cli.Duration(&c.DrainTimeout, leastTime, mostTime), "drain-timeout", "at shutdown, longest time for requests to finish")
 	format := fs.String("log-format", "text", "`format` of the log: text or json")
 
 	if err := cli.Parse(fs, args, false); err != nil {

@@ -27,7 +27,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer l.Close()
 
-	model, err := cli.OpenModel(o.model, o.score, *o.device, o.threads, o.limits.Logger)
+	model, err := o.compute.Open(o.model, o.score, o.limits.Logger)
 	if err != nil {
 		return err
 	}

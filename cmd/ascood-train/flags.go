@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/internal/cli/imageflags"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/presets"
 	"github.com/ascood/ascood/train"
@@ -18,7 +19,7 @@ type flags struct {
 	base     base         // what they change
 	config   train.Config // what comes out
 	options  train.Options
-	pre      *cli.PreprocessFlags
+	pre      *imageflags.Preprocess
 	dataRoot string
 	seeds    seedList
 	resume   bool
@@ -50,9 +51,9 @@ func newFlags(defaults train.Config, stdout io.Writer) *flags {
 	f.experiment()
 	f.data()
 	f.hyperparameters()
-	f.StringVar(&f.options.Device, "device", "cpu", "cpu, cuda, cuda:N, or auto for CUDA where it can be had")
-	f.IntVar(&f.options.Threads, "threads", 0, "processor threads of the network; 0 is one a core")
-	f.IntVar(&f.options.Workers, "workers", 0, "images that are loaded at the same time; 0 is one a core")
+	cli.AddDevice(f.FlagSet, &f.options.Device, "cpu")
+	cli.AddThreads(f.FlagSet, &f.options.Threads, "threads", "processor threads of the network")
+	cli.AddThreads(f.FlagSet, &f.options.Workers, "workers", "images that are loaded at the same time")
 	return f
 }
 
@@ -78,7 +79,7 @@ func (f *flags) data() {
 	f.IntVar(&c.TrainLimit, "train-limit", c.TrainLimit, "train on so many random images only; 0 is all")
 	f.IntVar(&c.ValLimit, "val-limit", c.ValLimit, "validate on so many random images only; 0 is all")
 	f.BoolVar(&c.SkipBroken, "skip-broken", c.SkipBroken, "go on past training images that cannot be loaded, and count them")
-	f.pre = cli.AddPreprocess(f.FlagSet)
+	f.pre = imageflags.Add(f.FlagSet)
 	f.StringVar(&c.Augment, "augment", c.Augment, "augmentation of training images: none, classic (flip, shift by up to 4 pixels), largescale (random resized crop, flip)")
 }
 

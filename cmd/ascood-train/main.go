@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"io"
-	"log/slog"
 
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/internal/cli"
@@ -59,8 +58,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	f.print(stderr)
-	f.options.Log = slog.New(slog.NewTextHandler(stderr, nil))
-	f.options.Progress, f.options.Bar = stderr, cli.IsTerminal(stderr)
+	shown := newProgress(stderr)
+	defer shown.clear()
+	f.options.Log, f.options.Report = cli.Logger(stderr), shown.report
 	if f.resume {
 		return train.Resume(ctx, f.options)
 	}

@@ -112,11 +112,11 @@ func TestFlags(t *testing.T) {
 		{"nothing", nil, "missing:\n  --train: training images: "},
 		{"all that is missing", []string{"--val", images, "--augment", "none"}, "\n  --arch: architecture: lenet, "},
 		{"preprocessing is missing", []string{"--arch", "lenet"}, "; or --pre-size, --image-size, --mean and --std\n  --augment: "},
-		{"seed twice", args(images, "run", "--seeds", "0,0"), `invalid argument "0,0" for "--seeds" flag: 0 is there twice`},
-		{"negative seed", args(images, "run", "--seeds", "-1"), `flag: want numbers from 0, such as 0,1,2`},
-		{"workers", args(images, "run", "--workers", "-1"), "--workers -1: must be from 1 to 1024, or 0 for one a core"},
-		{"threads", args(images, "run", "--threads", "-1"), "--threads -1: must be from 1 to 1024, or 0 for one a core"},
-		{"too many threads", args(images, "run", "--threads", "1025"), "--threads 1025: must be from 1 to 1024"},
+		{"seed twice", args(images, "run", "--seeds", "0,0"), `--seeds 0,0: 0 is there twice`},
+		{"negative seed", args(images, "run", "--seeds", "-1"), `--seeds -1: want numbers from 0, such as 0,1,2`},
+		{"workers", args(images, "run", "--workers", "-1"), "--workers -1: must be from 0 to 1024"},
+		{"threads", args(images, "run", "--threads", "-1"), "--threads -1: must be from 0 to 1024"},
+		{"too many threads", args(images, "run", "--threads", "1025"), "--threads 1025: must be from 0 to 1024"},
 		{"strengths", args(images, "run", "--alpha-min", "400"), "--alpha-min 400 is larger than --alpha-max 300"},
 		{"flag of another method", args(images, "run", "--method", "ce", "--sigma", "3"), "--sigma has no meaning with --method ce"},
 		{"resume what", []string{"--resume"}, "--output is missing"},
@@ -126,7 +126,7 @@ func TestFlags(t *testing.T) {
 		{"outliers", args(images, t.TempDir(), "--ood-type", "x"), "known are gradient, shuffle, gaussian"},
 		{"both ways to say it", args(images, t.TempDir(), "--preprocess", "cifar10"), "give one or the other"},
 		{"augmentation", args(images, t.TempDir(), "--augment", "x"), "known are none, classic, largescale"},
-		{"device", args(images, t.TempDir(), "--device", "x"), "known are cpu, cuda, cuda:N; or auto"},
+		{"device", args(images, t.TempDir(), "--device", "x"), "known are cpu, cuda, cuda:N and auto"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if _, stderr, status := command(t, t.Context(), test.args...); status == 0 || !strings.Contains(stderr, test.want) {

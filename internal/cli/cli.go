@@ -1,5 +1,6 @@
-// Package cli holds what the commands have in common: how they start and end,
-// and the flags that mean the same in several of them.
+// Package cli holds what the commands have in common: how they start and end, and
+// how flags are read. It knows nothing of models and images; the flags that do are
+// in the folders below it.
 package cli
 
 import (
@@ -7,14 +8,13 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/pflag"
-
-	"github.com/ascood/ascood"
 )
 
 // Exit statuses of all commands.
@@ -42,7 +42,7 @@ func Main(run Run) {
 func Report(stderr io.Writer, name string, err error) int {
 	var usage *usageError
 	switch {
-	case err == nil, errors.Is(err, pflag.ErrHelp):
+	case err == nil, errors.Is(err, pflag.ErrHelp), errors.Is(err, errVersion):
 		return 0
 	case errors.As(err, &usage):
 		fmt.Fprintf(stderr, "%s: %v\nSee %s --help.\n", name, err, name)
@@ -55,63 +55,5 @@ func Report(stderr io.Writer, name string, err error) int {
 	return StatusFailed
 }
 
-// usageError marks a command line that cannot be meant.
-type usageError struct{ err error }
-
-func (e *usageError) Error() string { return e.err.Error() }
-func (e *usageError) Unwrap() error { return e.err }
-
-// Usagef returns an error that names a fault of the command line.
-func Usagef(format string, args ...any) error {
-	return &usageError{ascood.Errorf(ascood.Invalid, format, args...)}
-}
-
-// NewFlags returns an empty flag set. Help prints usage, which says what the
-// command is for and shows examples, above the flags.
-func NewFlags(name, usage string, stdout io.Writer) *pflag.FlagSet {
-	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
-	fs.SortFlags = false
-	fs.SetOutput(io.Discard)
-	fs.Usage = func() { fmt.Fprintf(stdout, "%s\nFlags:\n%s", usage, fs.FlagUsages()) }
-	return fs
-}
-
-// Parse reads the arguments. Words that are no flags are an error unless the
-// command takes some.
-func Parse(fs *pflag.FlagSet, args []string, takesWords bool) error {
-	if err := fs.Parse(args); err != nil {
-		if errors.Is(err, pflag.ErrHelp) {
-			return err
-		}
-		return &usageError{err}
-	}
-	if !takesWords && fs.NArg() > 0 {
-		return Usagef("unexpected argument %q", fs.Arg(0))
-	}
-	return nil
-}
-
-// Require reports the first of the named flags that was not given.
-func Require(fs *pflag.FlagSet, names ...string) error {
-	for _, name := range names {
-		if !fs.Changed(name) {
-			_, usage := pflag.UnquoteUsage(fs.Lookup(name))
-			return Usagef("--%s is missing: %s", name, usage)
-		}
-	}
-	return nil
-}
-
-// OnlyWith reports the first of the named flags that was given without the flag
-// that gives it a meaning.
-func OnlyWith(fs *pflag.FlagSet, owner string, names ...string) error {
-	if fs.Changed(owner) {
-		return nil
-	}
-	for _, name := range names {
-		if fs.Changed(name) {
-			return Usagef("--%s has no meaning without --%s", name, owner)
-		}
-	}
-	return nil
-}
+// Logger writes log lines for a person to read.
+func Logger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }

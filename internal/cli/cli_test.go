@@ -13,8 +13,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/preprocess"
 )
 
 func TestReport(t *testing.T) {
@@ -85,56 +83,44 @@ func TestProgressLines(t *testing.T) {
 	}
 }
 
-func TestPreprocessFlags(t *testing.T) {
-	long := "--pre-size 40 --image-size 32 --mean .1,.2,.3 --std .4,.5,.6"
-	want := preprocess.Config{PreSize: 40, ImageSize: 32, Mean: [3]float64{.1, .2, .3}, Std: [3]float64{.4, .5, .6}}
-	for line, fault := range map[string]string{
-		"":                                  "",
-		long:                                "",
-		"--preprocess cifar10":              "",
-		"--preprocess nope":                 "cifar10",
-		"--preprocess cifar10 --pre-size 3": "one or the other",
-		"--pre-size 40":                     "belong together",
-		strings.Replace(long, ".1,.2,.3", ".1,.2", 1): "three numbers",
-		strings.Replace(long, "40", "0", 1):           "pre",
+func TestValues(t *testing.T) {
+	for line, says := range map[string]string{
+		"--count 0":    "--count 0: must be from 1 to 9",
+		"--count 10":   "--count 10: must be from 1 to 9",
+		"--count many": "--count many: must be from 1 to 9",
+		"--share NaN":  "--share NaN: must be from 0 to 1",
+		"--wait 1h":    "--wait 1h: must be from 0s to 1m0s",
+		"--threads -1": "--threads -1: must be from 0 to 1024",
+		"--device gpu": `--device gpu: unknown device "gpu"`,
+		"--plain x":    "--plain x: must be an integer",
+		"--count 9 --share 0.5 --wait 2s --threads 0 --device cuda:1 --plain 3": "",
 	} {
 		fs := NewFlags("prog", "", io.Discard)
-		p := AddPreprocess(fs)
-		if err := Parse(fs, strings.Fields(line), false); err != nil {
-			t.Fatal(err)
-		}
-		c, err := p.Config()
+		count, share, wait, threads := 1, 0., time.Second, 0
+		var device ascood.Device
+		fs.Var(Int(&count, 1, 9), "count", "")
+		fs.Var(Float(&share, 0, 1), "share", "")
+		fs.Var(Duration(&wait, 0, time.Minute), "wait", "")
+		fs.Int("plain", 0, "")
+		AddThreads(fs, &threads, "threads", "")
+		AddDevice(fs, &device, "cpu")
+		err := Parse(fs, strings.Fields(line), false)
 		switch {
-		case fault != "":
-			if err == nil || !strings.Contains(err.Error(), fault) {
-				t.Errorf("%q: error %v, want one that says %q", line, err, fault)
+		case says != "":
+			if err == nil || !strings.Contains(err.Error(), says) || Report(io.Discard, "prog", err) != StatusUsage {
+				t.Errorf("%s: %v, want %q and the status of a wrong command line", line, err, says)
 			}
-		case err != nil:
-			t.Errorf("%q: %v", line, err)
-		case (line == "") != (c == nil):
-			t.Errorf("%q gives %v", line, c)
-		case line == long && *c != want:
-			t.Errorf("%q gives %+v", line, *c)
+		case err != nil || count != 9 || share != 0.5 || wait != 2*time.Second || device != ascood.CUDA(1):
+			t.Errorf("%s: %v, %v %v %v %v", line, err, count, share, wait, device)
 		}
 	}
 }
 
-func TestScoreFlags(t *testing.T) {
-	own := artifact.Score{Method: artifact.MethodIODIN, Temperature: 10, Noise: 0.5}
-	for line, want := range map[string]artifact.Score{
-		"":                            own,
-		"--score iodin":               own,
-		"--noise 0":                   {Method: artifact.MethodIODIN, Temperature: 10, Noise: 0},
-		"--score odin":                {Method: artifact.MethodODIN, Temperature: 1000, Noise: 0.0014},
-		"--score msp --temperature 2": {Method: artifact.MethodMSP, Temperature: 2},
-	} {
-		fs := NewFlags("prog", "", io.Discard)
-		s := AddScore(fs, "")
-		if err := Parse(fs, strings.Fields(line), false); err != nil {
-			t.Fatal(err)
-		}
-		if got, err := s.Apply(own); err != nil || got != want {
-			t.Errorf("%q gives %+v, %v; want %+v", line, got, err, want)
-		}
+func TestVersion(t *testing.T) {
+	var out bytes.Buffer
+	fs := NewFlags("prog", "", &out)
+	err := Parse(fs, []string{"--version"}, false)
+	if Report(io.Discard, "prog", err) != 0 || err == nil || !strings.HasPrefix(out.String(), "prog "+ascood.Version+" (go") {
+		t.Errorf("printed %q, %v", out.String(), err)
 	}
 }

@@ -1,4 +1,4 @@
-package cli
+package modelflags
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
@@ -48,7 +49,7 @@ func (c Calibration) Calibrate(ctx context.Context, m *onnx.ModelProto, d *artif
 		return nil, err
 	}
 	defer model.Close()
-	add, finish := Progress(stderr, data.Len(), "calibrating")
+	add, finish := cli.Progress(stderr, data.Len(), "calibrating")
 	result, err := model.Calibrate(ctx, data, c.Images, c.TPR, add)
 	finish()
 	if err != nil {

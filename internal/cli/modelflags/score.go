@@ -1,4 +1,4 @@
-package cli
+package modelflags
 
 import (
 	"fmt"
@@ -6,18 +6,19 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/internal/cli"
 )
 
-// ScoreFlags chooses a score and its settings.
-type ScoreFlags struct {
+// Score is the choice of a score and its settings.
+type Score struct {
 	fs                 *pflag.FlagSet
 	method             string
 	temperature, noise float64
 }
 
 // AddScore defines --score, --temperature and --noise.
-func AddScore(fs *pflag.FlagSet, otherwise string) *ScoreFlags {
-	s := &ScoreFlags{fs: fs}
+func AddScore(fs *pflag.FlagSet, otherwise string) *Score {
+	s := &Score{fs: fs}
 	fs.StringVar(&s.method, "score", "", fmt.Sprintf("score `method`: %s (default: %s)", artifact.MethodNames(), otherwise))
 	fs.Float64Var(&s.temperature, "temperature", 0, "divides the logits, greater than 0 (default: the method's own, or the artifact's)")
 	fs.Float64Var(&s.noise, "noise", 0, "size of the step against the gradient, not negative (default: likewise)")
@@ -26,12 +27,12 @@ func AddScore(fs *pflag.FlagSet, otherwise string) *ScoreFlags {
 
 // Apply returns own with what the flags change: a method other than own's brings
 // its published settings along.
-func (s *ScoreFlags) Apply(own artifact.Score) (artifact.Score, error) {
+func (s *Score) Apply(own artifact.Score) (artifact.Score, error) {
 	score := own
 	if m := artifact.Method(s.method); s.fs.Changed("score") && m != own.Method {
 		var err error
 		if score, err = artifact.DefaultScore(m); err != nil {
-			return score, Usagef("--score: %w", err)
+			return score, cli.Usagef("--score: %w", err)
 		}
 	}
 	if s.fs.Changed("temperature") {
@@ -39,12 +40,12 @@ func (s *ScoreFlags) Apply(own artifact.Score) (artifact.Score, error) {
 	}
 	if s.fs.Changed("noise") {
 		if score.Method == artifact.MethodMSP {
-			return score, Usagef("--noise has no meaning for the score msp, which takes no gradient step")
+			return score, cli.Usagef("--noise has no meaning for the score msp, which takes no gradient step")
 		}
 		score.Noise = s.noise
 	}
 	if err := score.Validate(); err != nil {
-		return score, &usageError{err}
+		return score, cli.Usagef("%w", err)
 	}
 	return score, nil
 }

@@ -1,25 +1,27 @@
-package cli
+// Package imageflags reads the flags that say what of an image a network sees.
+package imageflags
 
 import (
 	"strings"
 
 	"github.com/spf13/pflag"
 
+	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/preprocess"
 )
 
-// PreprocessFlags says how images become a network's input: a preset's name, or
+// Preprocess says how images become a network's input: a preset's name, or
 // sizes and normalisation.
-type PreprocessFlags struct {
+type Preprocess struct {
 	fs        *pflag.FlagSet
 	preset    string
 	pre, size int
 	mean, std []float64
 }
 
-// AddPreprocess defines --preprocess and its long form.
-func AddPreprocess(fs *pflag.FlagSet) *PreprocessFlags {
-	p := &PreprocessFlags{fs: fs}
+// Add defines --preprocess and its long form.
+func Add(fs *pflag.FlagSet) *Preprocess {
+	p := &Preprocess{fs: fs}
 	fs.StringVar(&p.preset, "preprocess", "", "preprocessing preset: "+strings.Join(preprocess.Presets(), ", "))
 	fs.IntVar(&p.pre, "pre-size", 0, "shorter side of the resized image, `pixels`")
 	fs.IntVar(&p.size, "image-size", 0, "side of the square crop that the network sees, `pixels`")
@@ -31,7 +33,7 @@ func AddPreprocess(fs *pflag.FlagSet) *PreprocessFlags {
 
 // Config returns what the flags say, nil if they say nothing. A part of the long
 // form, or both forms at once, is an error.
-func (p *PreprocessFlags) Config() (*preprocess.Config, error) {
+func (p *Preprocess) Config() (*preprocess.Config, error) {
 	long := []string{"pre-size", "image-size", "mean", "std"}
 	given := 0
 	for _, name := range long {
@@ -41,27 +43,27 @@ func (p *PreprocessFlags) Config() (*preprocess.Config, error) {
 	}
 	switch {
 	case p.preset != "" && given > 0:
-		return nil, Usagef("--preprocess %s already says what --%s say: give one or the other", p.preset, strings.Join(long, ", --"))
+		return nil, cli.Usagef("--preprocess %s already says what --%s say: give one or the other", p.preset, strings.Join(long, ", --"))
 	case p.preset != "":
 		c, err := preprocess.Preset(p.preset)
 		if err != nil {
-			return nil, Usagef("--preprocess: %w", err)
+			return nil, cli.Usagef("--preprocess: %w", err)
 		}
 		return &c, nil
 	case given == 0:
 		return nil, nil
 	case given < len(long):
-		return nil, Usagef("--%s belong together: give all four, or --preprocess", strings.Join(long, ", --"))
+		return nil, cli.Usagef("--%s belong together: give all four, or --preprocess", strings.Join(long, ", --"))
 	case len(p.mean) != 3 || len(p.std) != 3:
-		return nil, Usagef("--mean and --std take three numbers each, such as .5,.5,.5")
+		return nil, cli.Usagef("--mean and --std take three numbers each, such as .5,.5,.5")
 	}
 	c := preprocess.Config{PreSize: p.pre, ImageSize: p.size, Mean: [3]float64(p.mean), Std: [3]float64(p.std)}
-	return &c, c.Validate()
+	return &c, usage(c.Validate())
 }
 
 // Over returns base with what the flags change of it. Where base is zero there
 // is nothing to change: they must say all or nothing.
-func (p *PreprocessFlags) Over(base preprocess.Config) (preprocess.Config, error) {
+func (p *Preprocess) Over(base preprocess.Config) (preprocess.Config, error) {
 	if base == (preprocess.Config{}) || p.preset != "" {
 		c, err := p.Config()
 		if c == nil {
@@ -80,10 +82,18 @@ func (p *PreprocessFlags) Over(base preprocess.Config) (preprocess.Config, error
 		switch {
 		case !p.fs.Changed(flag):
 		case err != nil || len(values) != 3:
-			return base, Usagef("--%s takes three numbers, such as .5,.5,.5", flag)
+			return base, cli.Usagef("--%s takes three numbers, such as .5,.5,.5", flag)
 		default:
 			*channels = [3]float64(values)
 		}
 	}
-	return base, base.Validate()
+	return base, usage(base.Validate())
+}
+
+// usage marks an error as one of the command line.
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return cli.Usagef("%w", err)
 }

@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/spf13/pflag"
+
+	"github.com/ascood/ascood"
+)
+
+// usageError marks a command line that cannot be meant.
+type usageError struct{ err error }
+
+func (e *usageError) Error() string { return e.err.Error() }
+func (e *usageError) Unwrap() error { return e.err }
+
+// Usagef returns an error that names a fault of the command line.
+func Usagef(format string, args ...any) error {
+	return &usageError{ascood.Errorf(ascood.Invalid, format, args...)}
+}
+
+// NewFlags returns a flag set that has only --version. Help prints usage, which
+// says what the command is for and shows examples, above the flags.
+func NewFlags(name, usage string, stdout io.Writer) *pflag.FlagSet {
+	fs := pflag.NewFlagSet(name, pflag.ContinueOnError)
+	fs.SortFlags = false
+	fs.SetOutput(stdout)
+	fs.Usage = func() { fmt.Fprintf(stdout, "%s\nFlags:\n%s", usage, fs.FlagUsages()) }
+	fs.Bool(versionFlag, false, "print the version and end")
+	return fs
+}
+
+// Parse reads the arguments. Words that are no flags are an error unless the
+// command takes some.
+func Parse(fs *pflag.FlagSet, args []string, takesWords bool) error {
+	err := fs.Parse(args)
+	if value, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
+		return Usagef("--%s %s: %w", value.GetFlag().Name, value.GetValue(), errors.Unwrap(value))
+	}
+	switch {
+	case errors.Is(err, pflag.ErrHelp):
+		return err
+	case err != nil:
+		return &usageError{err}
+	case fs.Changed(versionFlag):
+		fmt.Fprintf(fs.Output(), "%s %s\n", fs.Name(), version())
+		return errVersion
+	case !takesWords && fs.NArg() > 0:
+		return Usagef("unexpected argument %q", fs.Arg(0))
+	}
+	return nil
+}
+
+// Require reports the first of the named flags that was not given.
+func Require(fs *pflag.FlagSet, names ...string) error {
+	for _, name := range names {
+		if !fs.Changed(name) {
+			_, usage := pflag.UnquoteUsage(fs.Lookup(name))
+			return Usagef("--%s is missing: %s", name, usage)
+		}
+	}
+	return nil
+}
+
+// OnlyWith reports the first of the named flags that was given without the flag
+// that gives it a meaning.
+func OnlyWith(fs *pflag.FlagSet, owner string, names ...string) error {
+	if fs.Changed(owner) {
+		return nil
+	}
+	for _, name := range names {
+		if fs.Changed(name) {
+			return Usagef("--%s has no meaning without --%s", name, owner)
+		}
+	}
+	return nil
+}
