@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/ioodin"
@@ -35,7 +36,7 @@ func BenchmarkImages(b *testing.B) {
 		{"resnet18_224x224", "imagenet200", 500, 375, 64},
 	} {
 		dir := jpegs(b, net.width, net.height, net.images)
-		d, err := preprocess.Open(dir, "")
+		d, err := dataset.Open(dir, "")
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -46,7 +47,7 @@ func BenchmarkImages(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				one := preprocess.Subset(d, []int{0}) // opens the graph
+				one := dataset.Subset(d, []int{0}) // opens the graph
 				if _, err := n.Score(b.Context(), one, []Method{{name, m}}, ScanOptions{}); err != nil {
 					b.Fatal(err)
 				}

@@ -6,8 +6,8 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval/posthoc"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // Check finds what the evaluation lacks, before any image is looked at.
@@ -34,7 +34,7 @@ func (e *Evaluation) Check() error {
 			return err
 		}
 	}
-	for _, d := range []preprocess.Dataset{e.ID.Images, e.Train.Images, e.ValidID.Images} {
+	for _, d := range []dataset.Dataset{e.ID.Images, e.Train.Images, e.ValidID.Images} {
 		if d == nil {
 			continue
 		}

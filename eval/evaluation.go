@@ -5,14 +5,14 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/dataset"
 )
 
 // Set is a dataset with its name in tables and files.
 type Set struct {
 	Name   string
-	Images preprocess.Dataset // nil where there is none
-	Digest string             // as preprocess.Digest gives it; for a Store
+	Images dataset.Dataset // nil where there is none
+	Digest string          // as dataset.Digest gives it; for a Store
 }
 
 // Choice is a method to evaluate.

@@ -8,14 +8,13 @@ import (
 	"slices"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/onnx"
-	"github.com/ascood/ascood/preprocess"
+	"google.golang.org/protobuf/proto"
 )
 
 // Network is an artifact as the methods see it: a source of logits, features and
@@ -137,10 +136,10 @@ func (n *Network) has(value string) bool {
 
 // CheckID reports the first image without a label that the network has a class
 // for.
-func (n *Network) CheckID(d preprocess.Dataset) error {
+func (n *Network) CheckID(d dataset.Dataset) error {
 	for i := range d.Len() {
 		switch label := d.Label(i); {
-		case label == preprocess.Unlabelled:
+		case label == dataset.Unlabelled:
 			return ascood.Errorf(ascood.Invalid, "%s has no label: in-distribution images need one", d.Name(i))
 		case label < 0 || label >= len(n.meta.Classes):
 			return ascood.Errorf(ascood.Invalid, "%s has label %d, but the model has the classes 0 to %d", d.Name(i), label, len(n.meta.Classes)-1)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval/features"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/export"
@@ -112,9 +113,9 @@ func export32(t *testing.T, c *checkpoint.Checkpoint) *Network {
 	return n
 }
 
-func openImages(t *testing.T, set string) preprocess.Dataset {
+func openImages(t *testing.T, set string) dataset.Dataset {
 	t.Helper()
-	d, err := preprocess.Open("testdata/images/"+set+"-images-idx3-ubyte.gz", "")
+	d, err := dataset.Open("testdata/images/"+set+"-images-idx3-ubyte.gz", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +127,7 @@ func collect(t *testing.T, n *Network, set string) *posthoc.Set {
 	return collectFrom(t, n, openImages(t, set))
 }
 
-func collectFrom(t *testing.T, n *Network, d preprocess.Dataset) *posthoc.Set {
+func collectFrom(t *testing.T, n *Network, d dataset.Dataset) *posthoc.Set {
 	t.Helper()
 	to, err := features.Create("", "", d.Len())
 	if err != nil {
@@ -161,7 +162,7 @@ func TestASCOODHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := export32(t, c)
-	s := collectFrom(t, n, preprocess.Subset(openImages(t, "test_id"), []int{3, 1, 4}))
+	s := collectFrom(t, n, dataset.Subset(openImages(t, "test_id"), []int{3, 1, 4}))
 	d, err := n.Data(t.Context(), s, s)
 	if err != nil {
 		t.Fatal(err)

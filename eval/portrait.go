@@ -4,8 +4,8 @@ import (
 	"context"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/ioodin"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // Portrait is an image as the network sees it, with its saliency.
@@ -17,15 +17,15 @@ type Portrait struct {
 }
 
 // Portraits returns those of the images of a dataset at the given indices.
-func (n *Network) Portraits(ctx context.Context, d preprocess.Dataset, indices []int) ([]Portrait, error) {
+func (n *Network) Portraits(ctx context.Context, d dataset.Dataset, indices []int) ([]Portrait, error) {
 	g, err := n.graph("", []string{artifact.Gradient})
 	if err != nil {
 		return nil, err
 	}
-	load := preprocess.LoadOptions{Config: n.meta.Preprocess, BatchSize: n.batchSize()}
+	load := dataset.LoadOptions{Config: n.meta.Preprocess, BatchSize: n.batchSize()}
 	each := n.meta.Preprocess.CropLen()
 	var all []Portrait
-	for b, err := range preprocess.Batches(ctx, d, indices, load) {
+	for b, err := range dataset.Batches(ctx, d, indices, load) {
 		if err != nil {
 			return nil, err
 		}

@@ -10,10 +10,10 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval/features"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/ioodin"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // Method is a post-hoc method with its name.
@@ -43,8 +43,8 @@ func (n *Network) batchSize() int {
 // scan takes a dataset through the network, every run for each batch of images:
 // they are decoded once, in parallel with the runs. Logits and features that are
 // not finite are an error.
-func (n *Network) scan(ctx context.Context, d preprocess.Dataset, runs []run, opt ScanOptions) iter.Seq2[batch, error] {
-	load := preprocess.LoadOptions{Config: n.meta.Preprocess, BatchSize: opt.BatchSize}
+func (n *Network) scan(ctx context.Context, d dataset.Dataset, runs []run, opt ScanOptions) iter.Seq2[batch, error] {
+	load := dataset.LoadOptions{Config: n.meta.Preprocess, BatchSize: opt.BatchSize}
 	if load.BatchSize == 0 {
 		load.BatchSize = n.batchSize()
 	}
@@ -57,7 +57,7 @@ func (n *Network) scan(ctx context.Context, d preprocess.Dataset, runs []run, op
 			yield(batch{}, ascood.Errorf(ascood.Invalid, "there are no images"))
 			return
 		}
-		for images, err := range preprocess.Batches(ctx, d, order, load) {
+		for images, err := range dataset.Batches(ctx, d, order, load) {
 			var b batch
 			if err == nil {
 				b, err = n.evaluate(ctx, d, images, runs)
@@ -72,7 +72,7 @@ func (n *Network) scan(ctx context.Context, d preprocess.Dataset, runs []run, op
 	}
 }
 
-func (n *Network) evaluate(ctx context.Context, d preprocess.Dataset, images preprocess.Batch, runs []run) (batch, error) {
+func (n *Network) evaluate(ctx context.Context, d dataset.Dataset, images dataset.Batch, runs []run) (batch, error) {
 	b := batch{indices: slices.Clone(images.Indices)}
 	for k, r := range runs {
 		in, from := ioodin.Inputs{Pixels: images.Pixels, Temperature: r.temperature, Noise: r.noise}, ""
@@ -111,7 +111,7 @@ func finite(v []float32) bool {
 
 // Collect writes the logits and features of a dataset's images, with their
 // labels, and returns the file that holds them.
-func (n *Network) Collect(ctx context.Context, d preprocess.Dataset, to *features.Writer, opt ScanOptions) (*features.File, error) {
+func (n *Network) Collect(ctx context.Context, d dataset.Dataset, to *features.Writer, opt ScanOptions) (*features.File, error) {
 	defer to.Discard()
 	for b, err := range n.scan(ctx, d, plan(nil), opt) {
 		if err != nil {
@@ -141,7 +141,7 @@ const together = 4096
 // Score scores the images of a dataset with fitted methods, in one pass over
 // them. Memory does not grow with their number, but for the scores. A method that
 // fails does not hold up the others: its scores are empty, and the error says why.
-func (n *Network) Score(ctx context.Context, d preprocess.Dataset, methods []Method, opt ScanOptions) ([]Scores, error) {
+func (n *Network) Score(ctx context.Context, d dataset.Dataset, methods []Method, opt ScanOptions) ([]Scores, error) {
 	runs := plan(methods)
 	p := newPass(methods, d)
 	for b, err := range n.scan(ctx, d, runs, opt) {
@@ -165,7 +165,7 @@ func (n *Network) Score(ctx context.Context, d preprocess.Dataset, methods []Met
 
 // ScoreSet scores images whose logits and features have been collected, as Score
 // does. The methods must need nothing else.
-func ScoreSet(s *posthoc.Set, d preprocess.Dataset, methods []Method, opt ScanOptions) ([]Scores, error) {
+func ScoreSet(s *posthoc.Set, d dataset.Dataset, methods []Method, opt ScanOptions) ([]Scores, error) {
 	p := newPass(methods, d)
 	for from := 0; from < s.Logits.Rows(); from += together {
 		to := min(from+together, s.Logits.Rows())
@@ -190,11 +190,11 @@ type pass struct {
 	scores      [][]float64 // of each method
 	failed      []error     // of each method
 	predictions []int
-	data        preprocess.Dataset
+	data        dataset.Dataset
 	waiting     posthoc.Batch // logits and features not yet scored
 }
 
-func newPass(methods []Method, d preprocess.Dataset) *pass {
+func newPass(methods []Method, d dataset.Dataset) *pass {
 	return &pass{methods: methods, scores: make([][]float64, len(methods)), failed: make([]error, len(methods)), data: d}
 }
 

@@ -16,9 +16,9 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/internal/atomicfile"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // Store keeps what an evaluation finds in files under a folder, so that another
@@ -196,11 +196,11 @@ func writeStored(path string, content []byte) error {
 
 // WriteScores writes a line for each image. Whatever labels images have that are
 // out of distribution, they are not the network's: theirs is -1.
-func WriteScores(w io.Writer, d preprocess.Dataset, inDistribution bool, s Scores) error {
+func WriteScores(w io.Writer, d dataset.Dataset, inDistribution bool, s Scores) error {
 	c := csv.NewWriter(w)
 	c.Write([]string{"image", "label", "prediction", "score"})
 	for i, v := range s.Values {
-		label := preprocess.Unlabelled
+		label := dataset.Unlabelled
 		if inDistribution {
 			label = d.Label(i)
 		}

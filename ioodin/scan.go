@@ -6,7 +6,7 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/dataset"
 )
 
 // ScanOptions says how a dataset is gone through.
@@ -37,8 +37,8 @@ type Scanned struct {
 
 // Scan scores the images of a dataset in order. Decoding runs in parallel with
 // scoring. The first error ends it.
-func (m *Model) Scan(ctx context.Context, d preprocess.Dataset, opt ScanOptions) iter.Seq2[Scanned, error] {
-	load := preprocess.LoadOptions{Config: m.info.Preprocess, BatchSize: opt.BatchSize, KeepGoing: opt.KeepGoing}
+func (m *Model) Scan(ctx context.Context, d dataset.Dataset, opt ScanOptions) iter.Seq2[Scanned, error] {
+	load := dataset.LoadOptions{Config: m.info.Preprocess, BatchSize: opt.BatchSize, KeepGoing: opt.KeepGoing}
 	if load.BatchSize == 0 {
 		load.BatchSize = DefaultBatchSize(m.Device(), m.info.Preprocess.ImageSize)
 	}
@@ -47,7 +47,7 @@ func (m *Model) Scan(ctx context.Context, d preprocess.Dataset, opt ScanOptions)
 		order[i] = i
 	}
 	return func(yield func(Scanned, error) bool) {
-		for batch, err := range preprocess.Batches(ctx, d, order, load) {
+		for batch, err := range dataset.Batches(ctx, d, order, load) {
 			if err != nil {
 				yield(Scanned{}, err)
 				return
@@ -67,7 +67,7 @@ func (m *Model) Scan(ctx context.Context, d preprocess.Dataset, opt ScanOptions)
 }
 
 // scanBatch scores the images of a batch that could be read.
-func (m *Model) scanBatch(ctx context.Context, b preprocess.Batch) ([]Scanned, error) {
+func (m *Model) scanBatch(ctx context.Context, b dataset.Batch) ([]Scanned, error) {
 	size := m.info.Preprocess.CropLen()
 	images := make([]Scanned, len(b.Indices))
 	var crops [][]uint8
@@ -93,7 +93,7 @@ func (m *Model) scanBatch(ctx context.Context, b preprocess.Batch) ([]Scanned, e
 // has not seen, and returns where the threshold and the quantiles lie. data is
 // how the user named the images; done, if not nil, is called with the number of
 // images just scored. An image that cannot be read ends it with an error.
-func (m *Model) Calibrate(ctx context.Context, d preprocess.Dataset, data string, tpr float64, done func(n int)) (*artifact.Calibration, error) {
+func (m *Model) Calibrate(ctx context.Context, d dataset.Dataset, data string, tpr float64, done func(n int)) (*artifact.Calibration, error) {
 	if err := artifact.CheckCalibration(d.Len(), tpr); err != nil {
 		return nil, err
 	}

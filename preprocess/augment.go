@@ -28,7 +28,7 @@ func (c Config) Augmentation(name string) (Augment, error) {
 	}
 	switch name {
 	case "none":
-		return func(dst []uint8, img image.Image, _ *rand.Rand) { c.cropInto(dst, img) }, nil
+		return func(dst []uint8, img image.Image, _ *rand.Rand) { c.CropInto(dst, img) }, nil
 	case "classic":
 		return c.classic(), nil
 	case "largescale":
@@ -46,7 +46,7 @@ func (c Config) classic() Augment {
 	return func(dst []uint8, img image.Image, rng *rand.Rand) {
 		crop := scratch.Get().(*[]uint8)
 		defer scratch.Put(crop)
-		c.cropInto(*crop, img)
+		c.CropInto(*crop, img)
 		if rng.IntN(2) == 1 {
 			mirror(*crop, c.ImageSize)
 		}

@@ -5,7 +5,10 @@ import (
 	"image"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
+
+	"github.com/ascood/ascood"
 )
 
 func TestAugmentationNames(t *testing.T) {
@@ -190,5 +193,13 @@ func TestAugmentAllocatesNoPixels(t *testing.T) {
 				t.Errorf("%s of %s: %.0f allocations", name, file, n)
 			}
 		}
+	}
+}
+
+// wantInvalid checks that err is ascood.Invalid and contains the text.
+func wantInvalid(t *testing.T, err error, text string) {
+	t.Helper()
+	if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), text) {
+		t.Errorf("got %v, want an error of code %s that says %q", err, ascood.Invalid, text)
 	}
 }

@@ -14,11 +14,12 @@ import (
 // shows.
 func (c Config) Crop(img image.Image) []uint8 {
 	dst := make([]uint8, c.CropLen())
-	c.cropInto(dst, img)
+	c.CropInto(dst, img)
 	return dst
 }
 
-func (c Config) cropInto(dst []uint8, img image.Image) {
+// CropInto writes what Crop returns to dst [ImageSize,ImageSize,3].
+func (c Config) CropInto(dst []uint8, img image.Image) {
 	bounds := img.Bounds()
 	size := c.resized(bounds.Dx(), bounds.Dy())
 	x, y := centre(size.X, c.ImageSize), centre(size.Y, c.ImageSize)

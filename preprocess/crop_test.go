@@ -12,7 +12,7 @@ import (
 // TestCropReference compares with the crops of PIL and torchvision. From the
 // same pixels they are the same, bit for bit; JPEG decoders differ by rounding.
 func TestCropReference(t *testing.T) {
-	expected, err := safetensors.Deserialize(read(t, "testdata/crops/expected.safetensors"))
+	expected, err := safetensors.Deserialize(readFile(t, "testdata/crops/expected.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,6 +130,6 @@ func BenchmarkCropWaterbirds400x300(b *testing.B) {
 	dst := make([]uint8, c.CropLen())
 	b.ReportAllocs()
 	for b.Loop() {
-		c.cropInto(dst, img)
+		c.CropInto(dst, img)
 	}
 }

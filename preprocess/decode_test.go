@@ -127,7 +127,7 @@ func TestDecodeKeepsStraightColour(t *testing.T) {
 }
 
 func TestDecodeWrongInput(t *testing.T) {
-	photo := read(t, "testdata/formats/420.jpg")
+	photo := readFile(t, "testdata/formats/420.jpg")
 	tests := map[string]struct {
 		data []byte
 		code ascood.Code
@@ -137,11 +137,11 @@ func TestDecodeWrongInput(t *testing.T) {
 		"no image":         {[]byte("relative/path 3\n"), ascood.Invalid, "not an image in a known format"},
 		"truncated JPEG":   {photo[:len(photo)/2], ascood.Invalid, "truncated image"},
 		"JPEG header only": {photo[:20], ascood.Invalid, "truncated image"},
-		"truncated PNG":    {read(t, "testdata/formats/rgb.png")[:900], ascood.Invalid, "not enough pixel data"},
-		"truncated GIF":    {read(t, "testdata/formats/still.gif")[:400], ascood.Invalid, "damaged image"},
+		"truncated PNG":    {readFile(t, "testdata/formats/rgb.png")[:900], ascood.Invalid, "not enough pixel data"},
+		"truncated GIF":    {readFile(t, "testdata/formats/still.gif")[:400], ascood.Invalid, "damaged image"},
 		"huge PNG":         {pngHeader(50_000, 50_000), ascood.TooLarge, "50000x50000 pixels: the limit is 67108864"},
 		"empty PNG":        {pngHeader(0, 5), ascood.Invalid, "damaged image"},
-		"animated WebP":    {read(t, "testdata/formats/animated.webp"), ascood.Unsupported, "animated WebP"},
+		"animated WebP":    {readFile(t, "testdata/formats/animated.webp"), ascood.Unsupported, "animated WebP"},
 		"bad palette":      {badPalette(), ascood.Invalid, "palette"},
 	}
 	for name, test := range tests {
@@ -172,7 +172,7 @@ func TestDecodeHugeHeaderTakesNoMemory(t *testing.T) {
 }
 
 func TestDecodePixelLimit(t *testing.T) {
-	data := read(t, "testdata/formats/rgb.png") // 41 x 30
+	data := readFile(t, "testdata/formats/rgb.png") // 41 x 30
 	if _, err := Decode(bytes.NewReader(data), 41*30); err != nil {
 		t.Errorf("at the limit: %v", err)
 	}
@@ -184,7 +184,7 @@ func TestDecodePixelLimit(t *testing.T) {
 // TestDecodePassesReadErrors: a server must tell its own limits from bad images.
 func TestDecodePassesReadErrors(t *testing.T) {
 	cause := errors.New("body too large")
-	photo := read(t, "testdata/formats/420.jpg")
+	photo := readFile(t, "testdata/formats/420.jpg")
 	for _, n := range []int{0, 3, 500} {
 		r := io.MultiReader(bytes.NewReader(photo[:n]), iotest.ErrReader(cause))
 		if _, err := Decode(r, DefaultMaxPixels); !errors.Is(err, cause) {
@@ -254,7 +254,7 @@ func FuzzDecode(f *testing.F) {
 }
 
 func BenchmarkDecodeJPEG400x300(b *testing.B) {
-	data := read(b, "testdata/crops/photo-420-400x300.jpg")
+	data := readFile(b, "testdata/crops/photo-420-400x300.jpg")
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Decode(bytes.NewReader(data), DefaultMaxPixels); err != nil {
@@ -263,7 +263,7 @@ func BenchmarkDecodeJPEG400x300(b *testing.B) {
 	}
 }
 
-func read(t testing.TB, path string) []byte {
+func readFile(t testing.TB, path string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {

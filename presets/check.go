@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/dataset"
 )
 
 // Report says which of a preset's lists and images are where they belong.
@@ -21,7 +21,7 @@ type Report struct {
 type SetReport struct {
 	Set
 	Problem string // why the list could not be checked, "" if it could
-	preprocess.ListCheck
+	dataset.ListCheck
 }
 
 // CheckData looks for every list of the preset under a data root, and for every
@@ -56,7 +56,7 @@ func (s Set) check(root string, classes int) SetReport {
 		r.Problem = "missing: the folder of the images"
 	default:
 		var err error
-		if r.ListCheck, err = preprocess.CheckImglist(list, images, classes); err != nil {
+		if r.ListCheck, err = dataset.CheckImglist(list, images, classes); err != nil {
 			r.Problem = err.Error()
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/dataset"
 )
 
 // Role says what an image list is for.
@@ -54,8 +54,8 @@ func (s Set) Under(root string) (list, images string) {
 func (s Set) path() string { return path.Join(listFolder, s.List) }
 
 // Open opens the images.
-func (s Set) Open(root string) (preprocess.Dataset, error) {
-	return preprocess.OpenImglist(s.Under(root))
+func (s Set) Open(root string) (dataset.Dataset, error) {
+	return dataset.OpenImglist(s.Under(root))
 }
 
 // Select returns the sets of the given roles in the preset's order.

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/preprocess"
@@ -96,7 +97,7 @@ func BenchmarkStep(b *testing.B) {
 // the published augmentation, beside steps of ResNet-18 on them.
 func BenchmarkResNet18At224(b *testing.B) {
 	b.Run("load", func(b *testing.B) {
-		photos, err := preprocess.OpenImglist(filepath.Join("..", "preprocess", "testdata", "crops", "photo.txt"), filepath.Join("..", "preprocess", "testdata", "crops"))
+		photos, err := dataset.OpenImglist(filepath.Join("..", "preprocess", "testdata", "crops", "photo.txt"), filepath.Join("..", "preprocess", "testdata", "crops"))
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -110,7 +111,7 @@ func BenchmarkResNet18At224(b *testing.B) {
 		}
 		order := make([]int, b.N)
 		b.ResetTimer()
-		for _, err := range preprocess.Batches(b.Context(), photos, order, preprocess.LoadOptions{Config: pre, Augment: augment, BatchSize: 64}) {
+		for _, err := range dataset.Batches(b.Context(), photos, order, dataset.LoadOptions{Config: pre, Augment: augment, BatchSize: 64}) {
 			if err != nil {
 				b.Fatal(err)
 			}

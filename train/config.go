@@ -40,7 +40,7 @@ type Config struct {
 	Seed        uint64  `json:"seed"`         // 0: decides initial weights, order, augmentation, outliers and subsets
 
 	// Data. Subsets are random, drawn with the seed, as lists are often sorted by class.
-	Train      string `json:"train"`       // imglist, class folder or IDX images, as preprocess.Open takes it
+	Train      string `json:"train"`       // imglist, class folder or IDX images, as dataset.Open takes it
 	Val        string `json:"val"`         // likewise
 	DataDir    string `json:"data_dir"`    // root of the paths in imglists
 	Classes    string `json:"classes"`     // file with one class name a line; class folders bring their own, other data count as "0", "1", …

@@ -7,23 +7,23 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/dataset"
 )
 
 // images are the labelled images of a run.
 type images struct {
-	train, val preprocess.Dataset
+	train, val dataset.Dataset
 	classes    []string
 }
 
 // openImages opens the training and validation images, draws the subsets and
 // checks every label against the classes.
 func openImages(c Config) (*images, error) {
-	train, err := preprocess.Open(c.Train, c.DataDir)
+	train, err := dataset.Open(c.Train, c.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("--train: %w", err)
 	}
-	val, err := preprocess.Open(c.Val, c.DataDir)
+	val, err := dataset.Open(c.Val, c.DataDir)
 	if err != nil {
 		return nil, fmt.Errorf("--val: %w", err)
 	}
@@ -45,20 +45,20 @@ func openImages(c Config) (*images, error) {
 }
 
 // subset draws limit images, or keeps all where limit is 0 or reaches them.
-func subset(d preprocess.Dataset, limit int, seed uint64, n int) preprocess.Dataset {
+func subset(d dataset.Dataset, limit int, seed uint64, n int) dataset.Dataset {
 	if limit == 0 || limit >= d.Len() {
 		return d
 	}
-	return preprocess.Subset(d, random(seed, forSubset, n).Perm(d.Len())[:limit])
+	return dataset.Subset(d, random(seed, forSubset, n).Perm(d.Len())[:limit])
 }
 
 // classesOf returns the classes' names: those of the file or the data or,
 // failing both, numbers.
-func classesOf(c Config, d preprocess.Dataset) ([]string, error) {
-	names, where := preprocess.Classes(d), "--train"
+func classesOf(c Config, d dataset.Dataset) ([]string, error) {
+	names, where := dataset.Classes(d), "--train"
 	if c.Classes != "" {
 		var err error
-		if names, err = preprocess.ReadClasses(c.Classes); err != nil {
+		if names, err = dataset.ReadClasses(c.Classes); err != nil {
 			return nil, err
 		}
 		where = "--classes"
@@ -73,7 +73,7 @@ func classesOf(c Config, d preprocess.Dataset) ([]string, error) {
 }
 
 // numbers names so many classes "0", "1", …; for 0 as many as there are labels.
-func numbers(count int, d preprocess.Dataset) []string {
+func numbers(count int, d dataset.Dataset) []string {
 	if count == 0 {
 		for i := range d.Len() {
 			count = max(count, d.Label(i)+1)
@@ -88,8 +88,8 @@ func numbers(count int, d preprocess.Dataset) []string {
 
 // sameClasses reports class folders that differ: the same label would stand for
 // another class.
-func sameClasses(train, val preprocess.Dataset) error {
-	t, v := preprocess.Classes(train), preprocess.Classes(val)
+func sameClasses(train, val dataset.Dataset) error {
+	t, v := dataset.Classes(train), dataset.Classes(val)
 	if t == nil || v == nil || slices.Equal(t, v) {
 		return nil
 	}
@@ -97,7 +97,7 @@ func sameClasses(train, val preprocess.Dataset) error {
 		strings.Join(t, ", "), strings.Join(v, ", "))
 }
 
-func checkLabels(d preprocess.Dataset, classes []string) error {
+func checkLabels(d dataset.Dataset, classes []string) error {
 	for i := range d.Len() {
 		switch label := d.Label(i); {
 		case label < 0:

@@ -7,10 +7,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/dataset"
 )
 
-func names(d preprocess.Dataset) []string {
+func names(d dataset.Dataset) []string {
 	list := make([]string, d.Len())
 	for i := range list {
 		list[i] = d.Name(i)

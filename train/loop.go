@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/gotorch"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // train makes the epochs that are left.
@@ -34,7 +34,7 @@ func (r *run) epoch(ctx context.Context) error {
 	r.load.Epoch = r.at.Epochs + 1
 	order := random(r.config.Seed, forOrder, r.load.Epoch).Perm(r.images.train.Len())
 	started := time.Now()
-	for batch, err := range preprocess.Batches(ctx, r.images.train, order[r.at.Tally.Images:], r.load) {
+	for batch, err := range dataset.Batches(ctx, r.images.train, order[r.at.Tally.Images:], r.load) {
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,7 @@ func (r *run) epoch(ctx context.Context) error {
 }
 
 // withoutBroken reports the images that could not be loaded, and counts them.
-func (r *run) withoutBroken(b preprocess.Batch) preprocess.Batch {
+func (r *run) withoutBroken(b dataset.Batch) dataset.Batch {
 	broken := 0
 	for k, err := range b.Errs {
 		if err != nil {
@@ -75,7 +75,7 @@ func (r *run) withoutBroken(b preprocess.Batch) preprocess.Batch {
 
 // step makes one optimiser step, in a scope of its own so that memory stays flat.
 // It makes none of a batch without images, but counts it.
-func (r *run) step(b preprocess.Batch) error {
+func (r *run) step(b dataset.Batch) error {
 	if len(b.Labels) == 0 {
 		r.at.Steps++
 		return nil
@@ -102,7 +102,7 @@ func (r *run) validate(ctx context.Context) (float64, error) {
 	load := r.load
 	load.Augment, load.KeepGoing = nil, false
 	correct := 0.0
-	for b, err := range preprocess.Batches(ctx, r.images.val, sequence(r.images.val.Len()), load) {
+	for b, err := range dataset.Batches(ctx, r.images.val, sequence(r.images.val.Len()), load) {
 		if err != nil {
 			return 0, err
 		}

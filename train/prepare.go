@@ -5,9 +5,9 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/models"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // run is a training in progress.
@@ -17,7 +17,7 @@ type run struct {
 	images  *images
 	input   input
 	learner *learner
-	load    preprocess.LoadOptions
+	load    dataset.LoadOptions
 	at      position
 	metrics *metrics
 }
@@ -33,7 +33,7 @@ func prepare(scope *gotorch.Scope, c Config, o Options, saved *saved) (*run, err
 	if err != nil {
 		return nil, err
 	}
-	r.load = preprocess.LoadOptions{Config: c.Preprocess, Augment: augment, BatchSize: c.BatchSize, Workers: o.Workers, Seed: c.Seed, KeepGoing: c.SkipBroken}
+	r.load = dataset.LoadOptions{Config: c.Preprocess, Augment: augment, BatchSize: c.BatchSize, Workers: o.Workers, Seed: c.Seed, KeepGoing: c.SkipBroken}
 	device, err := openDevice(o.Device, o.Log)
 	if err != nil {
 		return nil, err

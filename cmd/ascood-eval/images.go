@@ -6,15 +6,15 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/internal/cli"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // source is a set of images that the command line names.
 type source struct {
 	name       string   // of the set
-	path, root string   // as preprocess.Open takes them
+	path, root string   // as dataset.Open takes them
 	classes    []string // of the model, which the images are of; nil for OOD images
 	bank       int      // how many of the images to pick, at random; 0 is all
 }
@@ -23,11 +23,11 @@ type source struct {
 func (f *flags) open(from source) (eval.Set, error) {
 	s := eval.Set{Name: from.name}
 	var err error
-	if s.Images, err = preprocess.Open(from.path, from.root); err != nil {
+	if s.Images, err = dataset.Open(from.path, from.root); err != nil {
 		return s, err
 	}
 	if from.classes != nil {
-		if s.Images, err = preprocess.Relabel(s.Images, from.classes); err != nil {
+		if s.Images, err = dataset.Relabel(s.Images, from.classes); err != nil {
 			return s, err
 		}
 	}
@@ -35,7 +35,7 @@ func (f *flags) open(from source) (eval.Set, error) {
 		s.Images = sample(s.Images, from.bank)
 	}
 	if f.keep {
-		s.Digest, err = preprocess.Digest(s.Images)
+		s.Digest, err = dataset.Digest(s.Images)
 	}
 	return s, err
 }
@@ -49,7 +49,7 @@ func (f *flags) openNamed(flag string, from source) (eval.Set, error) {
 	from.root = f.root
 	s, err := f.open(from)
 	if err == nil {
-		err = preprocess.CheckFiles(s.Images)
+		err = dataset.CheckFiles(s.Images)
 	}
 	if err != nil {
 		return s, ascood.Errorf(ascood.Invalid, "--%s: %w", flag, err)
@@ -78,11 +78,11 @@ func (f *flags) openSets(flag string, specs []string) ([]eval.Set, error) {
 }
 
 // sample picks n images, the same ones each time.
-func sample(d preprocess.Dataset, n int) preprocess.Dataset {
+func sample(d dataset.Dataset, n int) dataset.Dataset {
 	if n >= d.Len() {
 		return d
 	}
 	picked := rand.New(rand.NewPCG(1, 1)).Perm(d.Len())[:n]
 	slices.Sort(picked)
-	return preprocess.Subset(d, picked)
+	return dataset.Subset(d, picked)
 }

@@ -14,11 +14,11 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/eval/report"
 	"github.com/ascood/ascood/internal/atomicfile"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // Files of a method in the output folder are its name and one of these.
@@ -115,11 +115,11 @@ func (to folders) files(e *eval.Evaluation) []string {
 func (f *flags) inputs() []string {
 	paths := []string{f.model}
 	for _, images := range []string{f.id, f.train, f.validID, f.validOOD} {
-		paths = append(paths, preprocess.WithoutRange(images))
+		paths = append(paths, dataset.WithoutRange(images))
 	}
 	for _, spec := range slices.Concat(f.near, f.far) {
 		_, images, _ := strings.Cut(spec, "=")
-		paths = append(paths, preprocess.WithoutRange(images))
+		paths = append(paths, dataset.WithoutRange(images))
 	}
 	return paths
 }

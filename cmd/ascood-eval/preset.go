@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/preprocess"
@@ -106,11 +107,11 @@ func fullSpectrum(id eval.Set, shifted []eval.Set) eval.Set {
 	if len(shifted) > 0 {
 		all.Name = "fsid"
 	}
-	images := []preprocess.Dataset{id.Images}
+	images := []dataset.Dataset{id.Images}
 	for _, s := range shifted {
 		images = append(images, s.Images)
 		all.Digest += " " + s.Digest
 	}
-	all.Images = eval.Concat(images...)
+	all.Images = dataset.Concat(images...)
 	return all
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
@@ -20,7 +21,6 @@ import (
 	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/onnx"
-	"github.com/ascood/ascood/preprocess"
 )
 
 const usage = `ascood-export writes a trained network as one ONNX file that holds the forward
@@ -92,7 +92,7 @@ func (r *request) options(score *modelflags.Score, pre *imageflags.Preprocess) (
 		return opt, err
 	}
 	if r.classes != "" {
-		opt.Classes, err = preprocess.ReadClasses(r.classes)
+		opt.Classes, err = dataset.ReadClasses(r.classes)
 	}
 	return opt, err
 }

@@ -8,14 +8,13 @@ import (
 	"io"
 	"strconv"
 
-	"github.com/spf13/pflag"
-
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/ioodin"
-	"github.com/ascood/ascood/preprocess"
+	"github.com/spf13/pflag"
 )
 
 const usage = `ascood-score says of each image what class it is, how in-distribution it looks,
@@ -86,16 +85,16 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // openImages returns the images that the words or --imglist name.
-func openImages(fs *pflag.FlagSet, imglist, dataDir string) (preprocess.Dataset, error) {
+func openImages(fs *pflag.FlagSet, imglist, dataDir string) (dataset.Dataset, error) {
 	switch {
 	case imglist != "" && fs.NArg() > 0:
 		return nil, cli.Usagef("give image files or --imglist, not both")
 	case imglist != "":
-		return preprocess.Open(imglist, dataDir)
+		return dataset.Open(imglist, dataDir)
 	case fs.NArg() == 0:
 		return nil, cli.Usagef("no images: give image files or --imglist")
 	}
-	return preprocess.OpenFiles(fs.Args()), nil
+	return dataset.OpenFiles(fs.Args()), nil
 }
 
 // output is where the CSV goes: a file that appears when it is complete, or a
@@ -122,7 +121,7 @@ func create(path string, stdout io.Writer) (output, error) {
 var columns = []string{"image", "label", "prediction", "class", "score", "p_value", "verdict", "error"}
 
 // scoreAll writes a row an image and returns how many could not be scored.
-func scoreAll(ctx context.Context, m *ioodin.Model, data preprocess.Dataset, batch int, out, stderr io.Writer) (failed int, err error) {
+func scoreAll(ctx context.Context, m *ioodin.Model, data dataset.Dataset, batch int, out, stderr io.Writer) (failed int, err error) {
 	w := csv.NewWriter(out)
 	w.Write(columns)
 	add, finish := cli.Progress(stderr, data.Len(), "scoring")
@@ -143,9 +142,9 @@ func scoreAll(ctx context.Context, m *ioodin.Model, data preprocess.Dataset, bat
 }
 
 // row is an image's line of the CSV.
-func row(m *ioodin.Model, data preprocess.Dataset, image ioodin.Scanned) []string {
+func row(m *ioodin.Model, data dataset.Dataset, image ioodin.Scanned) []string {
 	label := ""
-	if l := data.Label(image.Index); l != preprocess.Unlabelled {
+	if l := data.Label(image.Index); l != dataset.Unlabelled {
 		label = strconv.Itoa(l)
 	}
 	fields := []string{data.Name(image.Index), label, "", "", "", "", "", ""}

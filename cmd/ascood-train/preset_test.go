@@ -15,11 +15,11 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/ioodin"
-	"github.com/ascood/ascood/preprocess"
 	"github.com/ascood/ascood/presets"
 	"github.com/ascood/ascood/train"
 )
@@ -41,12 +41,12 @@ func absolute(elements ...string) string {
 }
 
 // sets are the real images that miniature data roots are made of.
-var sets = sync.OnceValues(func() (ofID, ofOOD preprocess.Dataset) {
-	ofID, err := preprocess.Open(clothes, "")
+var sets = sync.OnceValues(func() (ofID, ofOOD dataset.Dataset) {
+	ofID, err := dataset.Open(clothes, "")
 	if err != nil {
 		panic(err)
 	}
-	if ofOOD, err = preprocess.Open(digits, ""); err != nil {
+	if ofOOD, err = dataset.Open(digits, ""); err != nil {
 		panic(err)
 	}
 	return ofID, ofOOD
@@ -77,7 +77,7 @@ func miniature(t *testing.T, p *presets.Preset) (root string) {
 		for i := range count(set.Role) {
 			d, label := ofID, ofID.Label(100*n+i)%p.Classes
 			if ood {
-				d, label = ofOOD, preprocess.Unlabelled
+				d, label = ofOOD, dataset.Unlabelled
 			}
 			img, err := d.Load(100*n + i)
 			if err != nil {

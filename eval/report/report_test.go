@@ -10,13 +10,12 @@ import (
 	"strings"
 	"testing"
 
-	"golang.org/x/net/html"
-
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/ioodin"
-	"github.com/ascood/ascood/preprocess"
+	"golang.org/x/net/html"
 )
 
 // TestWrite reads the page as a browser would.
@@ -128,7 +127,7 @@ func evaluate(t *testing.T) (*eval.Evaluation, []eval.Result) {
 	}
 	t.Cleanup(func() { n.Close() })
 	set := func(name, run string) eval.Set {
-		d, err := preprocess.Open(testmodel.FashionMNIST+"/t10k-images-idx3-ubyte.gz"+run, "")
+		d, err := dataset.Open(testmodel.FashionMNIST+"/t10k-images-idx3-ubyte.gz"+run, "")
 		if err != nil {
 			t.Fatal(err)
 		}

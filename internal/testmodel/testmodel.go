@@ -8,9 +8,9 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/ioodin"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // FashionMNIST is where Debian's package dataset-fashion-mnist puts its files.
@@ -44,7 +44,7 @@ func writeLeNet(path string, tb testing.TB) error {
 	if err != nil {
 		return err
 	}
-	data, err := preprocess.Open(filepath.Join(FashionMNIST, "t10k-images-idx3-ubyte.gz[:200]"), "")
+	data, err := dataset.Open(filepath.Join(FashionMNIST, "t10k-images-idx3-ubyte.gz[:200]"), "")
 	if err != nil {
 		return err
 	}

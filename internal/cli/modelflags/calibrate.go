@@ -6,27 +6,27 @@ import (
 	"io"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/onnx"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // Calibration says on what images an artifact is to be calibrated.
 type Calibration struct {
 	Flag         string // that names the images
-	Images, Root string // as preprocess.Open takes them
+	Images, Root string // as dataset.Open takes them
 	TPR          float64
 }
 
 // open opens the images, which must all be there and of the model's classes.
-func (c Calibration) open(d *artifact.Metadata) (preprocess.Dataset, error) {
-	data, err := preprocess.Open(c.Images, c.Root)
+func (c Calibration) open(d *artifact.Metadata) (dataset.Dataset, error) {
+	data, err := dataset.Open(c.Images, c.Root)
 	if err == nil {
-		data, err = preprocess.Relabel(data, d.Classes)
+		data, err = dataset.Relabel(data, d.Classes)
 	}
 	if err == nil {
-		err = preprocess.CheckFiles(data)
+		err = dataset.CheckFiles(data)
 	}
 	if err == nil {
 		err = artifact.CheckCalibration(data.Len(), c.TPR)

@@ -12,9 +12,9 @@ import (
 	"io"
 	"strconv"
 
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
-	"github.com/ascood/ascood/preprocess"
 )
 
 func main() { cli.Main(run) }
@@ -27,7 +27,7 @@ func run(_ context.Context, args []string, stdout, _ io.Writer) error {
 	if err != nil {
 		return cli.Usagef("class %q: want a number", args[1])
 	}
-	data, err := preprocess.Open(args[0], "")
+	data, err := dataset.Open(args[0], "")
 	if err != nil {
 		return err
 	}

@@ -1,9 +1,11 @@
-package preprocess
+package dataset
 
 import (
 	"bytes"
 	"compress/gzip"
 	"encoding/binary"
+	"image"
+	"image/draw"
 	"os"
 	"path/filepath"
 	"slices"
@@ -24,6 +26,21 @@ func write(t *testing.T, dir, name string, data []byte) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func readFile(t testing.TB, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+func pixelsOf(img image.Image) *image.NRGBA {
+	pixels := image.NewNRGBA(img.Bounds())
+	draw.Draw(pixels, pixels.Rect, img, pixels.Rect.Min, draw.Src)
+	return pixels
 }
 
 // wantInvalid checks that err is ascood.Invalid and contains all of the texts.
@@ -61,7 +78,7 @@ func wantEntries(t *testing.T, d Dataset, want ...entry) {
 
 func TestImglist(t *testing.T) {
 	dir := t.TempDir()
-	photo := read(t, "testdata/formats/rgb.png")
+	photo := readFile(t, "../preprocess/testdata/formats/rgb.png")
 	write(t, dir, "root/a b/c 1.png", photo)
 	list := write(t, dir, "lists/test.txt", []byte("a b/c 1.png 3\r\n\nx/../a.png\t-1\n  y.png 0  "))
 	d, err := OpenImglist(list, filepath.Join(dir, "root"))
@@ -121,7 +138,7 @@ func FuzzImglist(f *testing.F) {
 
 func TestFolderOfClasses(t *testing.T) {
 	dir := t.TempDir()
-	photo := read(t, "testdata/formats/rgb.png")
+	photo := readFile(t, "../preprocess/testdata/formats/rgb.png")
 	for _, name := range []string{"dog/1.PNG", "cat/b.png", "cat/a.png", "cat/deep/er/c.png", "dog/notes.txt", "dog/.hidden.png", ".git/x.png", "README"} {
 		write(t, dir, name, photo)
 	}
@@ -296,7 +313,7 @@ func FuzzIDX(f *testing.F) {
 
 func TestOpen(t *testing.T) {
 	dir := t.TempDir()
-	photo := read(t, "testdata/formats/rgb.png")
+	photo := readFile(t, "../preprocess/testdata/formats/rgb.png")
 	write(t, dir, "data/cat/a.png", photo)
 	list := write(t, dir, "data/list.txt", []byte("cat/a.png 4\n"))
 	for _, test := range []struct {

@@ -1,8 +1,9 @@
-package preprocess
+package dataset
 
 import (
 	"errors"
 	"fmt"
+	"hash"
 	"image"
 	"io/fs"
 	"os"
@@ -104,6 +105,15 @@ func (d *cifar) Load(i int) (image.Image, error) {
 		p[0], p[1], p[2], p[3] = red[k], green[k], blue[k], 0xff
 	}
 	return img, nil
+}
+
+func (d *cifar) Digest(h hash.Hash, picked []int) error {
+	fmt.Fprintf(h, "%s ", d.format.name)
+	for _, i := range picked {
+		fmt.Fprintf(h, "%q ", d.Name(i))
+		h.Write(d.records[i].data)
+	}
+	return nil
 }
 
 // read adds the images of a file.

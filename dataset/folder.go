@@ -1,4 +1,4 @@
-package preprocess
+package dataset
 
 import (
 	"io/fs"
@@ -20,6 +20,9 @@ type Folder struct {
 // Classes returns the names of the subfolders, sorted; the index of a name is
 // the label of its images. It is nil for a folder without subfolders.
 func (f *Folder) Classes() []string { return f.classes }
+
+// ClassFolders returns the same.
+func (f *Folder) ClassFolders() []string { return f.classes }
 
 var extensions = []string{".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp"}
 

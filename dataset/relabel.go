@@ -1,6 +1,8 @@
-package preprocess
+package dataset
 
 import (
+	"fmt"
+	"hash"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,7 +17,7 @@ import (
 // order, as torchvision does. Other folders are ascood.Invalid, and other datasets
 // say what the labels of their images are.
 func Relabel(d Dataset, classes []string) (Dataset, error) {
-	folders := folderNames(d)
+	folders := classFolders(d)
 	if folders == nil {
 		return d, nil
 	}
@@ -24,7 +26,7 @@ func Relabel(d Dataset, classes []string) (Dataset, error) {
 		numbers[i] = strconv.Itoa(i)
 	}
 	for _, names := range [][]string{classes, numbers} {
-		if labels := places(folders, names); labels != nil {
+		if labels := indicesIn(folders, names); labels != nil {
 			return relabelled{d, labels}, nil
 		}
 	}
@@ -39,19 +41,8 @@ func Relabel(d Dataset, classes []string) (Dataset, error) {
 		folders[odd], someOf(classes), len(classes)-1)
 }
 
-// folderNames returns the names of a dataset's class folders, nil if it has none.
-func folderNames(d Dataset) []string {
-	switch d := d.(type) {
-	case *Folder:
-		return d.classes
-	case subset:
-		return folderNames(d.Dataset)
-	}
-	return nil
-}
-
-// places returns the index in names of each of some, nil if one is not there.
-func places(some, names []string) []int {
+// indicesIn returns the index in names of each of some, nil if one is not there.
+func indicesIn(some, names []string) []int {
 	var all []int
 	for _, name := range some {
 		at := slices.Index(names, name)
@@ -79,3 +70,10 @@ type relabelled struct {
 }
 
 func (r relabelled) Label(i int) int { return r.labels[r.Dataset.Label(i)] }
+
+func (r relabelled) File(i int) string { return fileOf(r.Dataset, i) }
+
+func (r relabelled) Digest(h hash.Hash, picked []int) error {
+	fmt.Fprintf(h, "labelled %v ", r.labels)
+	return digest(h, r.Dataset, picked)
+}

@@ -1,4 +1,4 @@
-package preprocess
+package dataset
 
 import (
 	"bufio"
@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"image"
 	"io"
 	"os"
@@ -64,6 +65,16 @@ func (d *idx) Label(i int) int {
 func (d *idx) Load(i int) (image.Image, error) {
 	size := d.width * d.height
 	return &image.Gray{Pix: d.pixels[i*size:][:size:size], Stride: d.width, Rect: image.Rect(0, 0, d.width, d.height)}, nil
+}
+
+func (d *idx) Digest(h hash.Hash, picked []int) error {
+	fmt.Fprintf(h, "IDX %dx%d ", d.width, d.height)
+	size := d.width * d.height
+	for _, i := range picked {
+		fmt.Fprintf(h, "%q %d ", d.Name(i), d.Label(i))
+		h.Write(d.pixels[i*size:][:size])
+	}
+	return nil
 }
 
 func readIDXFile(path string, dims int) (shape []int, data []uint8, err error) {

@@ -1,4 +1,4 @@
-package preprocess
+package dataset
 
 import (
 	"os"
@@ -10,7 +10,7 @@ import (
 // TestDigestTellsDatasetsApart makes datasets that differ in one thing each.
 func TestDigestTellsDatasetsApart(t *testing.T) {
 	dir := t.TempDir()
-	png, err := os.ReadFile("testdata/formats/bilevel.png")
+	png, err := os.ReadFile("../preprocess/testdata/formats/bilevel.png")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +50,8 @@ func TestDigestTellsDatasetsApart(t *testing.T) {
 		"other part":      Subset(list("1.txt", lines, "a"), []int{1}),
 		"other order":     Subset(list("1.txt", lines, "a"), []int{1, 0}),
 		"other folder":    Subset(folder("b"), []int{1}),
+		"one by one":      Concat(Subset(folder("b"), []int{0}), list("1.txt", lines, "a")),
+		"other way round": Concat(list("1.txt", lines, "a"), Subset(folder("b"), []int{0})),
 		"IDX":             gray([]uint8{1, 2, 3, 4}, []uint8{0, 1}),
 		"IDX's pixels":    gray([]uint8{1, 2, 3, 5}, []uint8{0, 1}),
 		"IDX's labels":    gray([]uint8{1, 2, 3, 4}, []uint8{0, 2}),

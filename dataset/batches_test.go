@@ -1,4 +1,4 @@
-package preprocess
+package dataset
 
 import (
 	"bytes"
@@ -16,6 +16,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/ascood/ascood/preprocess"
 )
 
 // plain is a dataset of n images of 1x1 pixel; image i has the value i and the
@@ -43,7 +45,7 @@ func (d *plain) Load(i int) (image.Image, error) {
 	return img, nil
 }
 
-var onePixel = Config{PreSize: 1, ImageSize: 1, Std: [3]float64{1, 1, 1}}
+var onePixel = preprocess.Config{PreSize: 1, ImageSize: 1, Std: [3]float64{1, 1, 1}}
 
 func TestBatches(t *testing.T) {
 	d := &plain{n: 10, delay: time.Millisecond}
@@ -207,11 +209,11 @@ func TestBatchesWrongOptions(t *testing.T) {
 // TestBatchesAreReproducible: the randomness of an image depends on seed, epoch
 // and index, not on its neighbours nor on who makes it.
 func TestBatchesAreReproducible(t *testing.T) {
-	d, err := OpenImglist(write(t, t.TempDir(), "list", []byte("rgb.png 0\nrgba.png 0\n444.jpg 0\nstill.gif 0\n")), "testdata/formats")
+	d, err := OpenImglist(write(t, t.TempDir(), "list", []byte("rgb.png 0\nrgba.png 0\n444.jpg 0\nstill.gif 0\n")), "../preprocess/testdata/formats")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := Config{PreSize: 20, ImageSize: 16, Std: [3]float64{1, 1, 1}}
+	c := preprocess.Config{PreSize: 20, ImageSize: 16, Std: [3]float64{1, 1, 1}}
 	augment, err := c.Augmentation("largescale")
 	if err != nil {
 		t.Fatal(err)
@@ -244,13 +246,17 @@ func TestBatchesAreReproducible(t *testing.T) {
 }
 
 func BenchmarkBatchesJPEG400x300(b *testing.B) {
+	waterbirds, err := preprocess.Preset("waterbirds")
+	if err != nil {
+		b.Fatal(err)
+	}
 	for _, name := range []string{"none", "largescale"} {
 		b.Run(name, func(b *testing.B) {
-			d, err := OpenImglist("testdata/crops/photo.txt", "testdata/crops")
+			d, err := OpenImglist("../preprocess/testdata/crops/photo.txt", "../preprocess/testdata/crops")
 			if err != nil {
 				b.Fatal(err)
 			}
-			benchmarkBatches(b, d, presets["waterbirds"], name)
+			benchmarkBatches(b, d, waterbirds, name)
 		})
 	}
 }
@@ -263,7 +269,7 @@ func BenchmarkPIL400x300(b *testing.B) {
 	if exec.Command(python, "-c", "import numpy, PIL").Run() != nil {
 		b.Skip("PIL is not installed (Debian's python3-pil, python3-numpy)")
 	}
-	out, err := exec.Command(python, "testdata/pil.py", "testdata/crops/photo-420-400x300.jpg", strconv.Itoa(b.N)).Output()
+	out, err := exec.Command(python, "testdata/pil.py", "../preprocess/testdata/crops/photo-420-400x300.jpg", strconv.Itoa(b.N)).Output()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -283,12 +289,12 @@ func BenchmarkBatchesIDX28x28(b *testing.B) {
 		pixels[i] = uint8(rand.IntN(256))
 	}
 	d := &idx{name: "random", width: 28, height: 28, pixels: pixels}
-	benchmarkBatches(b, d, Config{PreSize: 32, ImageSize: 32, Std: [3]float64{1, 1, 1}}, "classic")
+	benchmarkBatches(b, d, preprocess.Config{PreSize: 32, ImageSize: 32, Std: [3]float64{1, 1, 1}}, "classic")
 }
 
 // benchmarkBatches reports images per second on all processors, and the
 // processors' time for an image, which other programs disturb less.
-func benchmarkBatches(b *testing.B, d Dataset, c Config, augmentation string) {
+func benchmarkBatches(b *testing.B, d Dataset, c preprocess.Config, augmentation string) {
 	augment, err := c.Augmentation(augmentation)
 	if err != nil {
 		b.Fatal(err)

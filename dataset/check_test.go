@@ -1,4 +1,4 @@
-package preprocess
+package dataset
 
 import (
 	"path/filepath"
@@ -53,6 +53,8 @@ func TestCheckFiles(t *testing.T) {
 	if err := CheckFiles(Subset(d, []int{2, 0})); err != nil {
 		t.Errorf("error %v where no file is missing", err)
 	}
+	wantInvalid(t, CheckFiles(Concat(Subset(d, []int{0}), d)), "image 3 of 4")
+	wantInvalid(t, CheckFiles(relabelled{d, []int{1, 0}}), "image 2 of 3")
 	if err := CheckFiles(&idx{pixels: make([]uint8, 4), width: 1, height: 1}); err != nil {
 		t.Errorf("error %v on images in memory", err)
 	}

@@ -1,4 +1,4 @@
-package preprocess
+package dataset
 
 import (
 	"errors"
@@ -92,17 +92,6 @@ func missing(d Dataset, i int, err error) error {
 		return ascood.Errorf(ascood.Invalid, "%s is missing, image %d of %d", fileOf(d, i), i+1, d.Len())
 	}
 	return ascood.Errorf(ascood.Invalid, "%w", err)
-}
-
-// fileOf returns the file of an image, "" if it has none of its own.
-func fileOf(d Dataset, i int) string {
-	switch d := d.(type) {
-	case *files:
-		return d.path(i)
-	case subset:
-		return fileOf(d.Dataset, d.indices[i])
-	}
-	return ""
 }
 
 // folders holds the names in the folders that were looked into. A list of a

@@ -1,4 +1,4 @@
-package preprocess
+package dataset
 
 import (
 	"context"
@@ -12,15 +12,16 @@ import (
 	"sync/atomic"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/preprocess"
 )
 
 // LoadOptions says what Batches makes of the images.
 type LoadOptions struct {
-	Config    Config
-	Augment   Augment // nil: the deterministic Crop
-	BatchSize int     // images; the last batch may have fewer
-	Workers   int     // goroutines that decode; 0: GOMAXPROCS
-	Seed      uint64  // of the augmentation, with Epoch and an image's index
+	Config    preprocess.Config
+	Augment   preprocess.Augment // nil: the deterministic Crop
+	BatchSize int                // images; the last batch may have fewer
+	Workers   int                // goroutines that decode; 0: GOMAXPROCS
+	Seed      uint64             // of the augmentation, with Epoch and an image's index
 	Epoch     int
 	KeepGoing bool // an image that cannot be loaded is reported in Batch.Errs and does not end the sequence
 }
@@ -128,7 +129,7 @@ func newLoader(d Dataset, order []int, opt LoadOptions) (*loader, error) {
 		opt.Workers = runtime.GOMAXPROCS(0)
 	}
 	if opt.Augment == nil {
-		opt.Augment = func(dst []uint8, img image.Image, _ *rand.Rand) { opt.Config.cropInto(dst, img) }
+		opt.Augment = func(dst []uint8, img image.Image, _ *rand.Rand) { opt.Config.CropInto(dst, img) }
 	}
 	return &loader{data: d, order: order, opt: opt}, nil
 }
@@ -176,9 +177,9 @@ func (l *loader) produce(ctx context.Context) {
 func (s *slot) reset(order []int, cropLen int) {
 	n := len(order)
 	s.Indices = order
-	s.Pixels = grow(s.Pixels, n*cropLen)
-	s.Labels = grow(s.Labels, n)
-	s.Errs = grow(s.Errs, n)
+	s.Pixels = slices.Grow(s.Pixels[:0], n*cropLen)[:n*cropLen]
+	s.Labels = slices.Grow(s.Labels[:0], n)[:n]
+	s.Errs = slices.Grow(s.Errs[:0], n)[:n]
 	s.left.Store(int64(n))
 	s.done = make(chan struct{})
 }

@@ -1,0 +1,32 @@
+package dataset
+
+import (
+	"hash"
+	"image"
+)
+
+type subset struct {
+	Dataset
+	indices []int
+}
+
+// Subset returns the images of d at the given indices, in that order.
+func Subset(d Dataset, indices []int) Dataset { return subset{d, indices} }
+
+func (s subset) Len() int          { return len(s.indices) }
+func (s subset) Name(i int) string { return s.Dataset.Name(s.indices[i]) }
+func (s subset) Label(i int) int   { return s.Dataset.Label(s.indices[i]) }
+
+func (s subset) Load(i int) (image.Image, error) { return s.Dataset.Load(s.indices[i]) }
+
+func (s subset) Classes() []string      { return Classes(s.Dataset) }
+func (s subset) ClassFolders() []string { return classFolders(s.Dataset) }
+func (s subset) File(i int) string      { return fileOf(s.Dataset, s.indices[i]) }
+
+func (s subset) Digest(h hash.Hash, picked []int) error {
+	inner := make([]int, len(picked))
+	for k, i := range picked {
+		inner[k] = s.indices[i]
+	}
+	return digest(h, s.Dataset, inner)
+}
