@@ -1,11 +1,11 @@
 package artifact
 
 import (
-	"fmt"
 	"math"
 	"slices"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/metrics"
 )
 
 // Calibration places a score among those of in-distribution images that the
@@ -35,10 +35,8 @@ func Calibrate(scores []float64, tpr float64, score Score, data string) (*Calibr
 		return nil, ascood.Errorf(ascood.Invalid, "a calibration score is not a number: the network's output is broken")
 	}
 	sorted := slices.Sorted(slices.Values(scores))
-	// A product such as 0.05·100 falls just short of a whole number.
-	rejected := int(math.Floor((1-tpr)*float64(n) + 1e-9))
 	return &Calibration{
-		Samples: n, TPR: tpr, Threshold: sorted[rejected],
+		Samples: n, TPR: tpr, Threshold: sorted[metrics.Rank(n, tpr)],
 		Quantiles: thin(sorted, maxQuantiles), Score: score, Data: data,
 	}, nil
 }
@@ -52,20 +50,6 @@ func CheckCalibration(n int, tpr float64) error {
 		return ascood.Errorf(ascood.Invalid, "%d in-distribution images give no threshold for a TPR of %v: at least %d are needed", n, tpr, least)
 	}
 	return nil
-}
-
-// Confidence of the intervals that are given of thresholds.
-const Confidence = 0.95
-
-// TooFew says that n in-distribution images leave the threshold of a TPR without a
-// lower bound at Confidence: it may be far below the lowest of their scores. It is
-// "" if they are enough.
-func TooFew(n int, tpr float64) string {
-	need := int(math.Ceil(math.Log((1-Confidence)/2) / math.Log(tpr)))
-	if n >= need {
-		return ""
-	}
-	return fmt.Sprintf("%d in-distribution images cannot support a TPR of %.4g%%: at least %d are needed", n, 100*tpr, need)
 }
 
 // PValue is the conformal p-value of a score: the share of in-distribution

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood/eval/features"
-	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // BenchmarkBank fits methods to 50,000 training images in a file, with features

@@ -16,10 +16,10 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/dataset"
-	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/posthoc"
 	"github.com/ascood/ascood/preprocess"
 )
 

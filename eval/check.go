@@ -7,7 +7,8 @@ import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/dataset"
-	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/metrics"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // Check finds what the evaluation lacks, before any image is looked at.
@@ -51,7 +52,7 @@ func (e *Evaluation) checkNames() error {
 	seen := map[string]bool{}
 	for _, s := range e.Sets()[1:] {
 		switch {
-		case s.Name == e.ID.Name || s.Name == nearMean || s.Name == farMean:
+		case s.Name == e.ID.Name || s.Name == metrics.NearMean || s.Name == metrics.FarMean:
 			return ascood.Errorf(ascood.Invalid, "a set of OOD images cannot be named %s: that is something else in the results", s.Name)
 		case seen[s.Name]:
 			return ascood.Errorf(ascood.Invalid, "two sets are named %s", s.Name)

@@ -1,3 +1,6 @@
+// Package eval evaluates post-hoc methods on an exported model: it lets them learn,
+// searches their settings, and scores sets of images in one pass over each. What is
+// computed can be kept, and an interrupted evaluation goes on with it.
 package eval
 
 import (
@@ -6,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/ascood/ascood/dataset"
+	"github.com/ascood/ascood/metrics"
 )
 
 // Set is a dataset with its name in tables and files.
@@ -45,7 +49,7 @@ type Result struct {
 	Notes    []string // on what it has learnt from
 	Trials   []Trial  // of the search; nil without one
 	Scores   []Scores // of each of Sets
-	Table    []Row
+	Table    []metrics.Row
 }
 
 // Tried returns how many settings were compared, 0 without a search.
@@ -140,14 +144,25 @@ func (e *Evaluation) compare(r *Result) error {
 			correct++
 		}
 	}
-	var rows []Row
+	var rows []metrics.Row
 	for k, s := range e.Sets()[1:] {
-		m, err := Compute(r.Scores[0].Values, r.Scores[k+1].Values, correct)
+		m, err := metrics.Compute(r.Scores[0].Values, r.Scores[k+1].Values, correct)
 		if err != nil {
 			return fmt.Errorf("%s of %s: %w", r.Method, s.Name, err)
 		}
-		rows = append(rows, Row{s.Name, m})
+		rows = append(rows, metrics.Row{Name: s.Name, Metrics: m})
 	}
-	r.Table = Table(rows[:len(e.Near)], rows[len(e.Near):])
+	r.Table = metrics.Table(rows[:len(e.Near)], rows[len(e.Near):])
 	return nil
+}
+
+// Thresholds returns the thresholds of a result, with the names of the OOD sets.
+func (e *Evaluation) Thresholds(r Result) ([]metrics.Threshold, []string, error) {
+	var sets []string
+	var ood [][]float64
+	for k, s := range e.Sets()[1:] {
+		sets, ood = append(sets, s.Name), append(ood, r.Scores[k+1].Values)
+	}
+	all, err := metrics.Thresholds(r.Scores[0].Values, ood...)
+	return all, sets, err
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood/dataset"
-	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // TestStoreIsReused evaluates again, with this and that changed, and checks what

@@ -9,7 +9,7 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/eval/features"
-	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // Names of the sets that methods learn from, in files and to the user.

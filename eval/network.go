@@ -11,9 +11,9 @@ import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/dataset"
-	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/posthoc"
 	"google.golang.org/protobuf/proto"
 )
 

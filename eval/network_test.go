@@ -10,9 +10,9 @@ import (
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval/features"
-	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/posthoc"
 	"github.com/ascood/ascood/preprocess"
 )
 
@@ -44,7 +44,7 @@ func TestReferenceFromImages(t *testing.T) {
 		}
 		methods = append(methods, m)
 	}
-	want, err := checkpoint.Load("testdata/posthoc.safetensors")
+	want, err := checkpoint.Load("../posthoc/testdata/posthoc.safetensors")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,7 @@ import (
 	"slices"
 
 	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // run is an evaluation of the graph at one temperature and noise.

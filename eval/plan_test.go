@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"testing"
 
-	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/posthoc"
 )
 
 func TestPlan(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval/features"
-	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // Method is a post-hoc method with its name.

@@ -6,7 +6,8 @@ import (
 	"fmt"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/metrics"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // Trial is one of the settings that a search has tried.
@@ -68,7 +69,7 @@ func noSettings(name, why string) error {
 func (s *sweep) choose(id, ood [][]float64) error {
 	highest := 0.0
 	for k, c := range s.fitted {
-		m, err := Compute(id[k], ood[k], 0)
+		m, err := metrics.Compute(id[k], ood[k], 0)
 		if err != nil {
 			return fmt.Errorf("search for settings of %s: %w", s.Name, err)
 		}

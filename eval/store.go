@@ -17,8 +17,9 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/dataset"
-	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/internal/atomicfile"
+	"github.com/ascood/ascood/metrics"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // Store keeps what an evaluation finds in files under a folder, so that another
@@ -204,7 +205,7 @@ func WriteScores(w io.Writer, d dataset.Dataset, inDistribution bool, s Scores) 
 		if inDistribution {
 			label = d.Label(i)
 		}
-		c.Write([]string{d.Name(i), strconv.Itoa(label), strconv.Itoa(s.Predictions[i]), number(v)})
+		c.Write([]string{d.Name(i), strconv.Itoa(label), strconv.Itoa(s.Predictions[i]), metrics.Number(v)})
 	}
 	c.Flush()
 	return c.Error()

@@ -10,8 +10,8 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/eval"
-	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // methodsHelp lists the methods, and what images they need.

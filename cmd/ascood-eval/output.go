@@ -16,9 +16,10 @@ import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
-	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/eval/report"
 	"github.com/ascood/ascood/internal/atomicfile"
+	"github.com/ascood/ascood/metrics"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // Files of a method in the output folder are its name and one of these.
@@ -42,7 +43,7 @@ func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 			name += fmt.Sprintf(", the best of %d settings", n)
 		}
 		fmt.Fprintf(w, "%s on %s, %d ID images\n", name, e.Network.Info().Name, e.ID.Images.Len())
-		if err := eval.WriteTable(w, eval.Lines(r.Table)); err != nil {
+		if err := metrics.WriteTable(w, metrics.Lines(r.Table)); err != nil {
 			return err
 		}
 		for _, note := range r.Notes {
@@ -55,7 +56,7 @@ func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 		if err != nil {
 			return err
 		}
-		if err := eval.WriteThresholds(w, all, sets, e.ID.Images.Len()); err != nil {
+		if err := metrics.WriteThresholds(w, all, sets, e.ID.Images.Len()); err != nil {
 			return err
 		}
 	}
@@ -147,7 +148,7 @@ func (f *flags) write(ctx context.Context, output string, e *eval.Evaluation, re
 func save(dir string, e *eval.Evaluation, results []eval.Result) error {
 	for _, r := range results {
 		var table bytes.Buffer
-		if err := eval.WriteCSV(&table, eval.Lines(r.Table)); err != nil {
+		if err := metrics.WriteCSV(&table, metrics.Lines(r.Table)); err != nil {
 			return err
 		}
 		if err := writeFile(dir, r.Method+tableSuffix, table.Bytes()); err != nil {
@@ -180,7 +181,7 @@ func saveThresholds(dir string, e *eval.Evaluation, r eval.Result) error {
 		return err
 	}
 	var lines bytes.Buffer
-	if err := eval.WriteThresholdsCSV(&lines, all, sets); err != nil {
+	if err := metrics.WriteThresholdsCSV(&lines, all, sets); err != nil {
 		return err
 	}
 	return writeFile(dir, name, lines.Bytes())

@@ -17,6 +17,7 @@ import (
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/metrics"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
 	"github.com/ascood/ascood/presets"
@@ -191,20 +192,20 @@ func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, erro
 // folder, if there is one.
 func summarise(stdout io.Writer, output string, runs [][]eval.Result) error {
 	for i, r := range runs[0] {
-		var tables [][]eval.Row
+		var tables [][]metrics.Row
 		for _, results := range runs {
 			tables = append(tables, results[i].Table)
 		}
-		lines := eval.SpreadLines(tables)
+		lines := metrics.SpreadLines(tables)
 		fmt.Fprintf(stdout, "%s, mean ± standard deviation of %s\n", r.Method, count(len(runs), "run"))
-		if err := eval.WriteTable(stdout, lines); err != nil {
+		if err := metrics.WriteTable(stdout, lines); err != nil {
 			return err
 		}
 		if output == "" {
 			continue
 		}
 		var table bytes.Buffer
-		if err := eval.WriteCSV(&table, lines); err != nil {
+		if err := metrics.WriteCSV(&table, lines); err != nil {
 			return err
 		}
 		if err := writeFile(output, r.Method+tableSuffix, table.Bytes()); err != nil {

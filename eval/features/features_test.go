@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood/checkpoint"
-	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // images make features of n images, of other values each.

@@ -10,7 +10,7 @@ import (
 	"os"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // File is a posthoc.Bank in a file. It may be used from several goroutines.

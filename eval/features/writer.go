@@ -5,8 +5,8 @@ import (
 	"os"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/internal/atomicfile"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // Writer writes a File as the images come.

@@ -8,16 +8,16 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/eval"
+	"github.com/ascood/ascood/internal/atomicfile"
+	"github.com/ascood/ascood/metrics"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
-
-	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/eval"
-	"github.com/ascood/ascood/internal/atomicfile"
 )
 
 // Plot writes PNG files into a folder: roc-SET.png with the curves of all
@@ -85,11 +85,11 @@ var (
 // plotHistogram draws a method's scores of the ID images and of OOD set k.
 func plotHistogram(r eval.Result, k int, set string) (*plot.Plot, error) {
 	id, ood := slices.Sorted(slices.Values(r.Scores[0].Values)), slices.Sorted(slices.Values(r.Scores[k].Values))
-	all, err := eval.Thresholds(id)
+	all, err := metrics.Thresholds(id)
 	if err != nil {
 		return nil, err
 	}
-	operating := slices.IndexFunc(all, func(t eval.Threshold) bool { return t.TPR == operatingTPR })
+	operating := slices.IndexFunc(all, func(t metrics.Threshold) bool { return t.TPR == operatingTPR })
 	threshold := all[operating].Score.Value
 	low, high := limits(id, ood, threshold)
 

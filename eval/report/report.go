@@ -4,15 +4,17 @@ package report
 
 import (
 	"context"
+
+	"github.com/ascood/ascood/metrics"
+
 	_ "embed"
 	"fmt"
 	"html/template"
 	"io"
 	"slices"
 
-	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/eval"
-	"github.com/ascood/ascood/eval/posthoc"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // operatingTPR is the share of ID images that the threshold in the charts keeps.
@@ -32,9 +34,9 @@ type method struct {
 	Name, Settings string
 	Notes          []string
 	Trials         int
-	Rows           []eval.Row
+	Rows           []metrics.Row
 	Sets           []string
-	Thresholds     []eval.Threshold
+	Thresholds     []metrics.Threshold
 	TooFew         []string
 	Charts         []chart
 }
@@ -78,7 +80,7 @@ func newMethod(e *eval.Evaluation, r eval.Result) (method, error) {
 	}
 	id := r.Scores[0].Values
 	for _, t := range m.Thresholds {
-		if warning := artifact.TooFew(len(id), t.TPR); warning != "" {
+		if warning := metrics.TooFew(len(id), t.TPR); warning != "" {
 			m.TooFew = append(m.TooFew, warning)
 		}
 		if t.TPR != operatingTPR {
@@ -87,7 +89,7 @@ func newMethod(e *eval.Evaluation, r eval.Result) (method, error) {
 		for k, set := range m.Sets {
 			c := newChart(id, r.Scores[k+1].Values, t.Score.Value)
 			c.Set = set
-			row := r.Table[slices.IndexFunc(r.Table, func(row eval.Row) bool { return row.Name == set })]
+			row := r.Table[slices.IndexFunc(r.Table, func(row metrics.Row) bool { return row.Name == set })]
 			c.AUROC, c.FPR95 = row.AUROC, row.FPR95
 			m.Charts = append(m.Charts, c)
 		}

@@ -12,9 +12,9 @@ import (
 
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
-	"github.com/ascood/ascood/eval/posthoc"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/posthoc"
 	"golang.org/x/net/html"
 )
 

@@ -9,6 +9,7 @@ import (
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/metrics"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -55,7 +56,7 @@ func (c Calibration) Calibrate(ctx context.Context, m *onnx.ModelProto, d *artif
 	if err != nil {
 		return nil, err
 	}
-	if warning := artifact.TooFew(result.Samples, c.TPR); warning != "" {
+	if warning := metrics.TooFew(result.Samples, c.TPR); warning != "" {
 		fmt.Fprintf(stderr, "Warning: %s.\n", warning)
 	}
 	return result, nil

@@ -1,6 +1,7 @@
-// Package eval measures how well scores tell in-distribution images from others,
-// in the terms of OpenOOD.
-package eval
+// Package metrics measures how well scores tell in-distribution images from others,
+// in the terms of OpenOOD, and what thresholds are worth. It knows scores alone:
+// numbers, where higher means more in-distribution.
+package metrics
 
 import (
 	"math"
@@ -43,9 +44,9 @@ func Compute(id, ood []float64, correct int) (Metrics, error) {
 		m.AUROC += (s.id - last.id) / nID * (s.ood + last.ood) / 2 / nOOD
 		last = s
 	}
-	m.AUPROut = areaPR(steps, func(s step) (hit, false float64) { return s.ood, s.id })
+	m.AUPROut = areaPR(steps, func(s step) (hit, wrong float64) { return s.ood, s.id })
 	slices.Reverse(steps)
-	m.AUPRIn = areaPR(steps, func(s step) (hit, false float64) { return nID - s.idBelow, nOOD - s.oodBelow })
+	m.AUPRIn = areaPR(steps, func(s step) (hit, wrong float64) { return nID - s.idBelow, nOOD - s.oodBelow })
 	return m, nil
 }
 
@@ -100,7 +101,7 @@ func fprAt(tpr float64, steps []step, nID, nOOD float64) float64 {
 
 // areaPR is the area under the curve of precision over recall; counts gives the
 // true and false positives at each step, in the order in which they grow.
-func areaPR(steps []step, counts func(step) (hit, false float64)) float64 {
+func areaPR(steps []step, counts func(step) (hit, wrong float64)) float64 {
 	total, _ := counts(steps[len(steps)-1])
 	area, recall, precision := 0.0, 0.0, 1.0
 	for _, s := range steps {

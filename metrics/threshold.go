@@ -1,4 +1,4 @@
-package eval
+package metrics
 
 import (
 	"encoding/csv"
@@ -13,15 +13,32 @@ import (
 	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/artifact"
 )
 
 // TPRs are the shares of in-distribution images to keep that thresholds are given
 // for.
 var TPRs = []float64{0.90, 0.95, 0.99}
 
-// confidence of all intervals.
-const confidence = artifact.Confidence
+// Confidence of all intervals.
+const Confidence = 0.95
+
+// Rank returns which of n rising in-distribution scores, counted from 0, is the
+// largest threshold that keeps at least the share tpr of them.
+func Rank(n int, tpr float64) int {
+	// A product such as 0.05·100 falls just short of a whole number.
+	return int((1-tpr)*float64(n) + 1e-9)
+}
+
+// TooFew says that n in-distribution images leave the threshold of a TPR without a
+// lower bound at Confidence: it may be far below the lowest of their scores. It is
+// "" if they are enough.
+func TooFew(n int, tpr float64) string {
+	need := int(math.Ceil(math.Log((1-Confidence)/2) / math.Log(tpr)))
+	if n >= need {
+		return ""
+	}
+	return fmt.Sprintf("%d in-distribution images cannot support a TPR of %.4g%%: at least %d are needed", n, 100*tpr, need)
+}
 
 // Interval is an estimate with the bounds between which the truth lies with 95%
 // confidence.
@@ -45,7 +62,7 @@ func Thresholds(id []float64, ood ...[]float64) ([]Threshold, error) {
 	sorted := slices.Sorted(slices.Values(id))
 	var all []Threshold
 	for _, tpr := range TPRs {
-		t := Threshold{TPR: tpr, Score: quantile(sorted, 1-tpr)}
+		t := Threshold{TPR: tpr, Score: threshold(sorted, tpr)}
 		for _, scores := range ood {
 			caught := 0
 			for _, s := range scores {
@@ -60,15 +77,14 @@ func Thresholds(id []float64, ood ...[]float64) ([]Threshold, error) {
 	return all, nil
 }
 
-// quantile returns the largest of the sorted values with at most the share q
-// below it. The number of values below the true quantile is binomial, which gives
-// the ranks between which it lies.
-func quantile(sorted []float64, q float64) Interval {
+// threshold returns the largest of the sorted values that keeps the share tpr. The
+// number of values below the true quantile is binomial, which gives the ranks
+// between which it lies.
+func threshold(sorted []float64, tpr float64) Interval {
 	n := len(sorted)
-	// A product such as 0.05·100 falls just short of a whole number.
-	v := Interval{Value: sorted[int(q*float64(n)+1e-9)], Low: math.Inf(-1), High: math.Inf(1)}
-	below := distuv.Binomial{N: float64(n), P: q}
-	tail := (1 - confidence) / 2
+	v := Interval{Value: sorted[Rank(n, tpr)], Low: math.Inf(-1), High: math.Inf(1)}
+	below := distuv.Binomial{N: float64(n), P: 1 - tpr}
+	tail := (1 - Confidence) / 2
 	low := sort.Search(n, func(k int) bool { return below.CDF(float64(k)) > tail })
 	high := sort.Search(n, func(k int) bool { return below.CDF(float64(k)) >= 1-tail })
 	if low > 0 {
@@ -82,7 +98,7 @@ func quantile(sorted []float64, q float64) Interval {
 
 // wilson is Wilson's score interval for a share of k in n.
 func wilson(k, n int) Interval {
-	z := distuv.UnitNormal.Quantile(1 - (1-confidence)/2)
+	z := distuv.UnitNormal.Quantile(1 - (1-Confidence)/2)
 	p, N := float64(k)/float64(n), float64(n)
 	middle := (p + z*z/(2*N)) / (1 + z*z/N)
 	half := z / (1 + z*z/N) * math.Sqrt(p*(1-p)/N+z*z/(4*N*N))
@@ -95,17 +111,6 @@ func wilson(k, n int) Interval {
 		i.High = 1
 	}
 	return i
-}
-
-// Thresholds returns the thresholds of a result, with the names of the OOD sets.
-func (e *Evaluation) Thresholds(r Result) ([]Threshold, []string, error) {
-	var sets []string
-	var ood [][]float64
-	for k, s := range e.Sets()[1:] {
-		sets, ood = append(sets, s.Name), append(ood, r.Scores[k+1].Values)
-	}
-	all, err := Thresholds(r.Scores[0].Values, ood...)
-	return all, sets, err
 }
 
 // WriteThresholds prints thresholds, aligned for reading, with a warning where
@@ -128,7 +133,7 @@ func WriteThresholds(w io.Writer, all []Threshold, sets []string, n int) error {
 		return err
 	}
 	for _, h := range all {
-		if warning := artifact.TooFew(n, h.TPR); warning != "" {
+		if warning := TooFew(n, h.TPR); warning != "" {
 			fmt.Fprintf(w, "%s.\n", warning)
 		}
 	}
@@ -141,8 +146,8 @@ func WriteThresholdsCSV(w io.Writer, all []Threshold, sets []string) error {
 	c.Write([]string{"tpr", "threshold", "threshold_low", "threshold_high", "set", "caught", "caught_low", "caught_high"})
 	for _, h := range all {
 		for k, set := range sets {
-			record := []string{number(h.TPR), number(h.Score.Value), number(h.Score.Low), number(h.Score.High), set}
-			c.Write(append(record, number(h.Caught[k].Value), number(h.Caught[k].Low), number(h.Caught[k].High)))
+			record := []string{Number(h.TPR), Number(h.Score.Value), Number(h.Score.Low), Number(h.Score.High), set}
+			c.Write(append(record, Number(h.Caught[k].Value), Number(h.Caught[k].Low), Number(h.Caught[k].High)))
 		}
 	}
 	c.Flush()
@@ -150,4 +155,4 @@ func WriteThresholdsCSV(w io.Writer, all []Threshold, sets []string) error {
 }
 
 // number is a value in the digits that give it back.
-func number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
+func Number(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }

@@ -1,4 +1,4 @@
-package eval
+package metrics
 
 import (
 	"encoding/json"
@@ -21,6 +21,9 @@ func TestReferenceMetrics(t *testing.T) {
 	}
 	if err := json.Unmarshal(text, &cases); err != nil {
 		t.Fatal(err)
+	}
+	if len(cases) == 0 {
+		t.Fatal("testdata/metrics.json has no cases")
 	}
 	for i, c := range cases {
 		var id, ood []float64

@@ -1,4 +1,4 @@
-package eval
+package metrics
 
 import (
 	"encoding/csv"
@@ -16,10 +16,10 @@ type Row struct {
 	Metrics
 }
 
-// Names of the means over near and over far sets.
+// Names of the means over near and over far sets, which no set can have.
 const (
-	nearMean = "nearood"
-	farMean  = "farood"
+	NearMean = "nearood"
+	FarMean  = "farood"
 )
 
 // Table lists the near sets, their mean as "nearood", the far sets and their
@@ -29,7 +29,7 @@ func Table(near, far []Row) []Row {
 	for _, group := range []struct {
 		name string
 		rows []Row
-	}{{nearMean, near}, {farMean, far}} {
+	}{{NearMean, near}, {FarMean, far}} {
 		rows = append(rows, group.rows...)
 		if len(group.rows) > 0 {
 			rows = append(rows, Row{group.name, mean(group.rows)})

@@ -57,7 +57,7 @@ type reference checkpoint.StateDict
 
 func loadReference(t *testing.T) reference {
 	t.Helper()
-	c, err := checkpoint.Load("../testdata/posthoc.safetensors")
+	c, err := checkpoint.Load("testdata/posthoc.safetensors")
 	if err != nil {
 		t.Fatal(err)
 	}
