@@ -22,6 +22,9 @@ type Error struct {
 	Code    Code
 	Message string
 	Err     error // the cause, if any; already part of Message
+
+	format string // of Message, for Describe
+	args   []any
 }
 
 // Error returns the message without the code.
@@ -31,10 +34,10 @@ func (e *Error) Error() string { return e.Message }
 func (e *Error) Unwrap() error { return e.Err }
 
 // Errorf returns an *Error with the given code. As in fmt.Errorf, an operand of
-// a %w verb becomes the cause.
+// a %w verb becomes the cause. Settings are named by operands of type Field.
 func Errorf(code Code, format string, args ...any) error {
 	err := fmt.Errorf(format, args...)
-	return &Error{Code: code, Message: err.Error(), Err: errors.Unwrap(err)}
+	return &Error{code, err.Error(), errors.Unwrap(err), format, args}
 }
 
 // CodeOf returns the code of the first *Error in err's chain, and Internal if

@@ -1,7 +1,6 @@
 package eval
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/ascood/ascood"
@@ -78,19 +77,22 @@ func (e *Evaluation) checkSets() error {
 		}
 	}
 	var faults []string
+	var args []any
+	fault := func(format string, with ...any) { faults, args = append(faults, format), append(args, with...) }
 	if train != nil {
-		faults = append(faults, learners(train)+" from training images: give --id-train")
+		fault("%s from training images: give %s", learners(train), ascood.Field("id_train"))
 	}
 	if validID != nil {
-		faults = append(faults, learners(validID)+" from in-distribution validation images: give --id-val")
+		fault("%s from in-distribution validation images: give %s", learners(validID), ascood.Field("id_val"))
 	}
 	if searched != nil {
-		faults = append(faults, "the settings of "+enumeration(searched)+" are searched on validation images: give --id-val and --ood-val, settings with --set, or --aps=false for the published ones")
+		fault("the settings of %s are searched on validation images: give %s and %s, settings with %s, or %s=false for the published ones",
+			enumeration(searched), ascood.Field("id_val"), ascood.Field("ood_val"), ascood.Field("set"), ascood.Field("aps"))
 	}
 	if faults == nil {
 		return nil
 	}
-	return ascood.Errorf(ascood.Invalid, "%s", strings.Join(faults, "; "))
+	return ascood.Errorf(ascood.Invalid, strings.Join(faults, "; "), args...)
 }
 
 // learners is the beginning of a sentence on methods that learn.
@@ -122,7 +124,7 @@ func (e *Evaluation) checkChoice(c Choice, sizes posthoc.Sizes) error {
 		return checkSweep(c.Name, sizes)
 	}
 	if err := posthoc.Check(c.Method.Method, sizes); err != nil {
-		return fmt.Errorf("%s: %w: choose with --set %s.NAME=VALUE", c.Name, err, c.Name)
+		return ascood.Errorf(ascood.CodeOf(err), "%s: %w: choose with %s %s.NAME=VALUE", c.Name, err, ascood.Field("set"), c.Name)
 	}
 	return nil
 }

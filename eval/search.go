@@ -61,7 +61,7 @@ func newSweep(w work, d *posthoc.Data) (*sweep, error) {
 // noSettings says that none of a method's published settings can be, and why the
 // first cannot.
 func noSettings(name, why string) error {
-	return ascood.Errorf(ascood.Invalid, "none of the published settings of %s can be (%s): choose its settings with --set %s.NAME=VALUE", name, why, name)
+	return ascood.Errorf(ascood.Invalid, "none of the published settings of %s can be (%s): choose its settings with %s %s.NAME=VALUE", name, why, ascood.Field("set"), name)
 }
 
 // choose finds the candidate of the best AUROC, the first of equal ones, given each

@@ -62,11 +62,11 @@ func FromCheckpoint(c *checkpoint.Checkpoint, opt Options) (*onnx.ModelProto, *a
 func chooseArch(inCheckpoint, given string) (string, error) {
 	switch known := strings.Join(models.Archs(), ", "); {
 	case given != "" && !slices.Contains(models.Archs(), given):
-		return "", ascood.Errorf(ascood.Invalid, "--arch: unknown architecture %q; known are %s", given, known)
+		return "", ascood.Errorf(ascood.Invalid, "%s: unknown architecture %q; known are %s", ascood.Field("arch"), given, known)
 	case inCheckpoint == "" && given == "":
-		return "", ascood.Errorf(ascood.Invalid, "the checkpoint is a bare state dict: --arch must say what it is; known are %s", known)
+		return "", ascood.Errorf(ascood.Invalid, "the checkpoint is a bare state dict: %s must say what it is; known are %s", ascood.Field("arch"), known)
 	case inCheckpoint != "" && given != "" && inCheckpoint != given:
-		return "", ascood.Errorf(ascood.Invalid, "--arch is %s, but the checkpoint says %s", given, inCheckpoint)
+		return "", ascood.Errorf(ascood.Invalid, "%s is %s, but the checkpoint says %s", ascood.Field("arch"), given, inCheckpoint)
 	case given == "":
 		return inCheckpoint, nil
 	}
@@ -76,9 +76,7 @@ func chooseArch(inCheckpoint, given string) (string, error) {
 func choosePreprocess(inCheckpoint, given *preprocess.Config) (preprocess.Config, error) {
 	switch {
 	case inCheckpoint == nil && given == nil:
-		return preprocess.Config{}, ascood.Errorf(ascood.Invalid,
-			"the checkpoint does not say how images become its input: give --preprocess with one of %s, or --pre-size, --image-size, --mean and --std",
-			strings.Join(preprocess.Presets(), ", "))
+		return preprocess.Config{}, ascood.Errorf(ascood.Invalid, "the checkpoint does not say how images become its input: give %w", preprocess.Missing())
 	case given == nil:
 		return *inCheckpoint, nil
 	case inCheckpoint != nil && *inCheckpoint != *given:
@@ -90,7 +88,7 @@ func choosePreprocess(inCheckpoint, given *preprocess.Config) (preprocess.Config
 // chooseClasses returns the class names; given ones replace the checkpoint's,
 // which may be mere numbers.
 func chooseClasses(inCheckpoint, given []string, count int) ([]string, error) {
-	classes, where := given, "--classes"
+	classes, where := given, any(ascood.Field("classes"))
 	if given == nil {
 		classes, where = inCheckpoint, "the checkpoint"
 	}

@@ -22,7 +22,7 @@ type Decision struct {
 func (m *Model) Calibrated() error {
 	c := m.info.Calibration
 	if c == nil {
-		return ascood.Errorf(ascood.Unavailable, "model %s has no calibration, so it has scores but no verdicts: export it with --calibrate", m.info.Name)
+		return ascood.Errorf(ascood.Unavailable, "model %s was exported without a calibration: it has scores but no verdicts", m.info.Name)
 	}
 	if c.Score != m.score {
 		return ascood.Errorf(ascood.Unavailable, "model %s is calibrated for %s, not for %s", m.info.Name, c.Score, m.score)

@@ -3,6 +3,7 @@ package preprocess
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"github.com/ascood/ascood"
 )
@@ -24,17 +25,17 @@ const maxSide = 1 << 14
 // cannot be.
 func (c Config) Validate() error {
 	if c.PreSize < 1 || c.PreSize > maxSide {
-		return ascood.Errorf(ascood.Invalid, "pre_size %d: must be 1 to %d pixels", c.PreSize, maxSide)
+		return ascood.Errorf(ascood.Invalid, "%s %d: must be 1 to %d pixels", ascood.Field("pre_size"), c.PreSize, maxSide)
 	}
 	if c.ImageSize < 1 || c.ImageSize > maxSide {
-		return ascood.Errorf(ascood.Invalid, "image_size %d: must be 1 to %d pixels", c.ImageSize, maxSide)
+		return ascood.Errorf(ascood.Invalid, "%s %d: must be 1 to %d pixels", ascood.Field("image_size"), c.ImageSize, maxSide)
 	}
 	for i, channel := range []string{"red", "green", "blue"} {
 		if math.IsNaN(c.Mean[i]) || math.IsInf(c.Mean[i], 0) {
-			return ascood.Errorf(ascood.Invalid, "mean of %s is %v: must be finite", channel, c.Mean[i])
+			return ascood.Errorf(ascood.Invalid, "%s of %s is %v: must be finite", ascood.Field("mean"), channel, c.Mean[i])
 		}
 		if !(c.Std[i] > 0) || math.IsInf(c.Std[i], 0) {
-			return ascood.Errorf(ascood.Invalid, "std of %s is %v: must be finite and above 0", channel, c.Std[i])
+			return ascood.Errorf(ascood.Invalid, "%s of %s is %v: must be finite and above 0", ascood.Field("std"), channel, c.Std[i])
 		}
 	}
 	return nil
@@ -48,4 +49,10 @@ func (c Config) CropLen() int { return c.ImageSize * c.ImageSize * 3 }
 func (c Config) String() string {
 	list := func(v [3]float64) string { return fmt.Sprintf("%v,%v,%v", v[0], v[1], v[2]) }
 	return fmt.Sprintf("resize %d, crop %d, mean %s, std %s", c.PreSize, c.ImageSize, list(c.Mean), list(c.Std))
+}
+
+// Missing says how preprocessing can be given where it must be.
+func Missing() error {
+	return ascood.Errorf(ascood.Invalid, "%s with one of %s, or %s, %s, %s and %s", ascood.Field("preprocess"), strings.Join(Presets(), ", "),
+		ascood.Field("pre_size"), ascood.Field("image_size"), ascood.Field("mean"), ascood.Field("std"))
 }

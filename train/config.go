@@ -81,13 +81,13 @@ func Default(oodType string) Config {
 	return c
 }
 
-// Validate reports the first field that is missing or impossible, by its flag.
+// Validate reports the first field that is missing or impossible.
 func (c Config) Validate() error {
 	if c.Method != MethodASCOOD && c.Method != MethodCE {
-		return ascood.Errorf(ascood.Invalid, "unknown --method %q; known are %s, %s", c.Method, MethodASCOOD, MethodCE)
+		return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s, %s", ascood.Field("method"), c.Method, MethodASCOOD, MethodCE)
 	}
 	if c.Arch == "" {
-		return ascood.Errorf(ascood.Invalid, "--arch is missing; known are %s", strings.Join(models.Archs(), ", "))
+		return ascood.Errorf(ascood.Invalid, "%s is missing; known are %s", ascood.Field("arch"), strings.Join(models.Archs(), ", "))
 	}
 	if _, err := models.New(c.spec(2)); err != nil {
 		return err
@@ -100,32 +100,32 @@ func (c Config) Validate() error {
 
 func (c Config) validateNumbers() error {
 	for _, n := range []struct {
-		flag     string
+		field    ascood.Field
 		value    float64
 		ok       bool
 		expected string
 	}{
 		{"sigma", c.Sigma, c.Sigma > 0, "greater than 0"},
-		{"p-inv", c.PInv, c.PInv > 0 && c.PInv <= 1, "in (0, 1]"},
+		{"p_inv", c.PInv, c.PInv > 0 && c.PInv <= 1, "in (0, 1]"},
 		{"w", c.W, c.W >= 0, "at least 0"},
-		{"alpha-min", c.AlphaMin, c.AlphaMin >= 0, "at least 0"},
-		{"alpha-max", c.AlphaMax, c.AlphaMax >= 0, "at least 0"},
+		{"alpha_min", c.AlphaMin, c.AlphaMin >= 0, "at least 0"},
+		{"alpha_max", c.AlphaMax, c.AlphaMax >= 0, "at least 0"},
 		{"epochs", float64(c.Epochs), c.Epochs >= 1, "at least 1"},
-		{"batch-size", float64(c.BatchSize), c.BatchSize >= 1, "at least 1"},
+		{"batch_size", float64(c.BatchSize), c.BatchSize >= 1, "at least 1"},
 		{"lr", c.LR, c.LR >= minLR, "at least 1e-6, where the schedule ends"},
-		{"fc-lr-factor", c.FCLRFactor, c.FCLRFactor >= 0, "at least 0"},
+		{"fc_lr_factor", c.FCLRFactor, c.FCLRFactor >= 0, "at least 0"},
 		{"momentum", c.Momentum, c.Momentum > 0 && c.Momentum < 1, "between 0 and 1"},
-		{"weight-decay", c.WeightDecay, c.WeightDecay >= 0, "at least 0"},
-		{"class-count", float64(c.ClassCount), c.ClassCount == 0 || c.ClassCount >= 2, "at least 2"},
-		{"train-limit", float64(c.TrainLimit), c.TrainLimit >= 0, "at least 0"},
-		{"val-limit", float64(c.ValLimit), c.ValLimit >= 0, "at least 0"},
+		{"weight_decay", c.WeightDecay, c.WeightDecay >= 0, "at least 0"},
+		{"class_count", float64(c.ClassCount), c.ClassCount == 0 || c.ClassCount >= 2, "at least 2"},
+		{"train_limit", float64(c.TrainLimit), c.TrainLimit >= 0, "at least 0"},
+		{"val_limit", float64(c.ValLimit), c.ValLimit >= 0, "at least 0"},
 	} {
 		if !n.ok || math.IsInf(n.value, 0) {
-			return ascood.Errorf(ascood.Invalid, "--%s %g: must be %s", n.flag, n.value, n.expected)
+			return ascood.Errorf(ascood.Invalid, "%s %g: must be %s", n.field, n.value, n.expected)
 		}
 	}
 	if c.AlphaMin > c.AlphaMax {
-		return ascood.Errorf(ascood.Invalid, "--alpha-min %g is larger than --alpha-max %g", c.AlphaMin, c.AlphaMax)
+		return ascood.Errorf(ascood.Invalid, "%s %g is larger than %s %g", ascood.Field("alpha_min"), c.AlphaMin, ascood.Field("alpha_max"), c.AlphaMax)
 	}
 	return nil
 }
@@ -133,21 +133,20 @@ func (c Config) validateNumbers() error {
 // validateInput checks what is said about the images.
 func (c Config) validateInput() error {
 	if c.Train == "" || c.Val == "" {
-		return ascood.Errorf(ascood.Invalid, "--train and --val are to name images: a list, a folder with a folder for each class, or an IDX file")
+		return ascood.Errorf(ascood.Invalid, "%s and %s must name images: a list, a folder with a folder for each class, or an IDX file", ascood.Field("train"), ascood.Field("val"))
 	}
 	if c.Preprocess == (preprocess.Config{}) {
-		return ascood.Errorf(ascood.Invalid, "preprocessing is missing: give --preprocess with one of %s, or --pre-size, --image-size, --mean and --std",
-			strings.Join(preprocess.Presets(), ", "))
+		return ascood.Errorf(ascood.Invalid, "preprocessing is missing: give %w", preprocess.Missing())
 	}
 	if err := c.Preprocess.Validate(); err != nil {
 		return err
 	}
 	if p := c.Preprocess; p.PreSize < p.ImageSize {
-		return ascood.Errorf(ascood.Invalid, "--image-size %d: images are resized to %d pixels, less than the crop: raise --pre-size to at least %d, or lower --image-size",
-			p.ImageSize, p.PreSize, p.ImageSize)
+		return ascood.Errorf(ascood.Invalid, "%s %d: images are resized to %d pixels, less than the crop: raise %s to at least %d, or lower %s",
+			ascood.Field("image_size"), p.ImageSize, p.PreSize, ascood.Field("pre_size"), p.ImageSize, ascood.Field("image_size"))
 	}
 	if c.Augment == "" {
-		return ascood.Errorf(ascood.Invalid, "--augment is missing: %s", strings.Join(preprocess.Augmentations(), ", "))
+		return ascood.Errorf(ascood.Invalid, "%s is missing: %s", ascood.Field("augment"), strings.Join(preprocess.Augmentations(), ", "))
 	}
 	if _, err := c.Preprocess.Augmentation(c.Augment); err != nil {
 		return err

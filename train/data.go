@@ -1,7 +1,6 @@
 package train
 
 import (
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,11 +20,11 @@ type images struct {
 func openImages(c Config) (*images, error) {
 	train, err := dataset.Open(c.Train, c.DataDir)
 	if err != nil {
-		return nil, fmt.Errorf("--train: %w", err)
+		return nil, ascood.In("train", err)
 	}
 	val, err := dataset.Open(c.Val, c.DataDir)
 	if err != nil {
-		return nil, fmt.Errorf("--val: %w", err)
+		return nil, ascood.In("val", err)
 	}
 	if err := sameClasses(train, val); err != nil {
 		return nil, err
@@ -36,10 +35,10 @@ func openImages(c Config) (*images, error) {
 	}
 	d := &images{train: subset(train, c.TrainLimit, c.Seed, 0), val: subset(val, c.ValLimit, c.Seed, 1), classes: classes}
 	if err := checkLabels(d.train, classes); err != nil {
-		return nil, fmt.Errorf("--train: %w", err)
+		return nil, ascood.In("train", err)
 	}
 	if err := checkLabels(d.val, classes); err != nil {
-		return nil, fmt.Errorf("--val: %w", err)
+		return nil, ascood.In("val", err)
 	}
 	return d, nil
 }
@@ -55,19 +54,19 @@ func subset(d dataset.Dataset, limit int, seed uint64, n int) dataset.Dataset {
 // classesOf returns the classes' names: those of the file or the data or,
 // failing both, numbers.
 func classesOf(c Config, d dataset.Dataset) ([]string, error) {
-	names, where := dataset.Classes(d), "--train"
+	names, where := dataset.Classes(d), ascood.Field("train")
 	if c.Classes != "" {
 		var err error
 		if names, err = dataset.ReadClasses(c.Classes); err != nil {
 			return nil, err
 		}
-		where = "--classes"
+		where = "classes"
 	}
 	if names == nil {
 		return numbers(c.ClassCount, d), nil
 	}
 	if c.ClassCount != 0 && c.ClassCount != len(names) {
-		return nil, ascood.Errorf(ascood.Invalid, "--class-count %d: %s names %d classes", c.ClassCount, where, len(names))
+		return nil, ascood.Errorf(ascood.Invalid, "%s %d: %s names %d classes", ascood.Field("class_count"), c.ClassCount, where, len(names))
 	}
 	return names, nil
 }
@@ -93,8 +92,8 @@ func sameClasses(train, val dataset.Dataset) error {
 	if t == nil || v == nil || slices.Equal(t, v) {
 		return nil
 	}
-	return ascood.Errorf(ascood.Invalid, "the class folders of --train and --val differ: %s against %s",
-		strings.Join(t, ", "), strings.Join(v, ", "))
+	return ascood.Errorf(ascood.Invalid, "the class folders of %s and %s differ: %s against %s",
+		ascood.Field("train"), ascood.Field("val"), strings.Join(t, ", "), strings.Join(v, ", "))
 }
 
 func checkLabels(d dataset.Dataset, classes []string) error {

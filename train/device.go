@@ -26,7 +26,7 @@ func openDevice(d ascood.Device, log *slog.Logger) (gotorch.Device, error) {
 	}
 	err := device.Available()
 	if errors.Is(err, gotorch.ErrUnavailable) {
-		err = ascood.Errorf(ascood.Unavailable, "--device %s: %w", d, err)
+		err = ascood.Errorf(ascood.Unavailable, "%s %s: %w", ascood.Field("device"), d, err)
 	}
 	return device, err
 }

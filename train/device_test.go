@@ -17,7 +17,7 @@ func TestDevice(t *testing.T) {
 	}
 	// A GPU of this number is missing on any machine, for one reason or another.
 	_, err := openDevice(ascood.CUDA(99), logger)
-	if ascood.CodeOf(err) != ascood.Unavailable || !strings.Contains(err.Error(), "--device cuda:99: ") {
+	if ascood.CodeOf(err) != ascood.Unavailable || !strings.Contains(err.Error(), "device cuda:99: ") {
 		t.Errorf("cuda:99: %v", err)
 	}
 	auto, err := ascood.ParseDevice("auto")

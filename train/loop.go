@@ -11,6 +11,7 @@ import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/gotorch"
+	"github.com/ascood/ascood/runs"
 )
 
 // train makes the epochs that are left.
@@ -24,7 +25,7 @@ func (r *run) train(ctx context.Context) error {
 			return err
 		}
 	}
-	r.options.Log.Info("finished", "epochs", r.at.Epochs, "best_val_accuracy", r.at.Best, "checkpoint", filepath.Join(r.options.Output, BestFile))
+	r.options.Log.Info("finished", "epochs", r.at.Epochs, "best_val_accuracy", r.at.Best, "checkpoint", filepath.Join(r.options.Output, runs.BestFile))
 	return nil
 }
 
@@ -143,11 +144,11 @@ func (r *run) finishEpoch(accuracy, validation float64) error {
 		return err
 	}
 	if accuracy == r.at.Best {
-		if err := r.save(BestFile); err != nil {
+		if err := r.save(runs.BestFile); err != nil {
 			return err
 		}
 	}
-	if err := r.save(LastFile); err != nil {
+	if err := r.save(runs.LastFile); err != nil {
 		return err
 	}
 	r.report(0, &row)
@@ -166,27 +167,35 @@ func (r *run) report(images int, row *Row) {
 
 // interrupted saves the state.
 func (r *run) interrupted() error {
-	if err := r.save(LastFile); err != nil {
+	if err := r.save(runs.LastFile); err != nil {
 		return err
 	}
-	return &interruption{fmt.Sprintf("interrupted in epoch %d after %d of %d steps; to go on: ascood-train --resume --output %s",
-		r.at.Epochs+1, r.at.Steps, r.stepsPerEpoch(), r.options.Output)}
+	return &Interruption{Epoch: r.at.Epochs + 1, Steps: r.at.Steps, Of: r.stepsPerEpoch(), Output: r.options.Output}
 }
 
-// interruption is the error of a run that was stopped and can be resumed.
-type interruption struct{ message string }
+// Interruption is the error of a run that was stopped and can be resumed. It wraps
+// context.Canceled.
+type Interruption struct {
+	Epoch     int    // in which it was stopped, from 1
+	Steps, Of int    // made of the epoch's
+	Output    string // the run's folder
+}
 
-func (i *interruption) Error() string { return i.message }
-func (i *interruption) Unwrap() error { return context.Canceled }
+func (i *Interruption) Error() string {
+	return fmt.Sprintf("interrupted in epoch %d after %d of %d steps", i.Epoch, i.Steps, i.Of)
+}
+
+func (i *Interruption) Unwrap() error { return context.Canceled }
 
 // diverged explains a loss that is not finite. The files keep the last epoch.
 func (r *run) diverged(at when, out outcome) error {
 	lr, _ := r.learner.rates(at.step)
-	cause := fmt.Sprintf("the learning rate (%.3g) is likely too high: lower --lr", lr)
+	cause := ascood.Errorf(ascood.Invalid, "the learning rate (%.3g) is likely too high: lower %s", lr, ascood.Field("lr"))
 	if r.learner.outliers != nil {
-		cause += fmt.Sprintf("; or the outliers are too strong (alpha %.3g): lower --alpha-max or --w", r.learner.alpha(at.epoch))
+		cause = ascood.Errorf(ascood.Invalid, "%w; or the outliers are too strong (alpha %.3g): lower %s or %s",
+			cause, r.learner.alpha(at.epoch), ascood.Field("alpha_max"), ascood.Field("w"))
 	}
-	return ascood.Errorf(ascood.Invalid, "the loss is not finite in epoch %d, step %d of %d (images %g, outliers %g): %s",
+	return ascood.Errorf(ascood.Invalid, "the loss is not finite in epoch %d, step %d of %d (images %g, outliers %g): %w",
 		at.epoch, r.at.Steps+1, r.stepsPerEpoch(), out.lossID, out.lossOOD, cause)
 }
 

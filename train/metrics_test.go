@@ -5,10 +5,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/ascood/ascood/runs"
 )
 
 func TestMetrics(t *testing.T) {
-	path := filepath.Join(t.TempDir(), MetricsFile)
+	path := filepath.Join(t.TempDir(), runs.MetricsFile)
 	m, err := openMetrics(path, 0)
 	if err != nil {
 		t.Fatal(err)

@@ -231,7 +231,7 @@ func download(t gotorch.Tensor) (*checkpoint.Tensor, error) {
 	}
 	for _, v := range values {
 		if !finite(float64(v)) {
-			return nil, ascood.Errorf(ascood.Invalid, "the value %g is not finite: training has diverged; lower --lr", v)
+			return nil, ascood.Errorf(ascood.Invalid, "the value %g is not finite: training has diverged; lower %s", v, ascood.Field("lr"))
 		}
 	}
 	return checkpoint.FromFloat32s(values, t.Shape()...), nil

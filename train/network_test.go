@@ -207,7 +207,7 @@ func TestNotFinite(t *testing.T) {
 	net, _ := loadNet(t, scope, "lenet")
 	net.frozen["fc.bias"].FillI(math.Inf(1))
 	_, err := net.stateDict()
-	if want := "fc.bias: the value +Inf is not finite: training has diverged; lower --lr"; message(err) != want {
+	if want := "fc.bias: the value +Inf is not finite: training has diverged; lower lr"; message(err) != want {
 		t.Errorf("error %q, want %q", message(err), want)
 	}
 }

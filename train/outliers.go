@@ -34,7 +34,7 @@ type batch struct {
 func newOutliers(oodType string, share float64, size int) (outliers, error) {
 	pixels, elements := int(float64(size*size)*share), int(float64(3*size*size)*share)
 	if pixels == 0 {
-		return nil, ascood.Errorf(ascood.Invalid, "--p-inv %g: less than one pixel of %dx%d", share, size, size)
+		return nil, ascood.Errorf(ascood.Invalid, "%s %g: less than one pixel of %dx%d", ascood.Field("p_inv"), share, size, size)
 	}
 	switch oodType {
 	case OODGradient:
@@ -47,5 +47,5 @@ func newOutliers(oodType string, share float64, size int) (outliers, error) {
 	case OODGaussian:
 		return func(b batch) gotorch.Tensor { return gaussianOutliers(b.scope, b.x, b.alpha, b.random) }, nil
 	}
-	return nil, ascood.Errorf(ascood.Invalid, "unknown --ood-type %q; known are %s", oodType, strings.Join(OODTypes(), ", "))
+	return nil, ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("ood_type"), oodType, strings.Join(OODTypes(), ", "))
 }

@@ -92,8 +92,8 @@ func TestNewOutliers(t *testing.T) {
 		share   float64
 		want    string
 	}{
-		{"noise", 0.1, `unknown --ood-type "noise"; known are gradient, shuffle, gaussian`},
-		{OODShuffle, 0.001, "--p-inv 0.001: less than one pixel of 28x28"},
+		{"noise", 0.1, `unknown ood_type "noise"; known are gradient, shuffle, gaussian`},
+		{OODShuffle, 0.001, "p_inv 0.001: less than one pixel of 28x28"},
 		{OODShuffle, 0.002, ""},
 	} {
 		_, err := newOutliers(test.oodType, test.share, 28)

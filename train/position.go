@@ -1,6 +1,6 @@
 package train
 
-// position is where a run is; it is saved with LastFile.
+// position is where a run is; it is saved with runs.LastFile.
 type position struct {
 	Epochs   int     `json:"epochs"`   // finished
 	Steps    int     `json:"steps"`    // made of the next epoch

@@ -8,6 +8,7 @@ import (
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/runs"
 )
 
 // run is a training in progress.
@@ -39,12 +40,12 @@ func prepare(scope *gotorch.Scope, c Config, o Options, saved *saved) (*run, err
 		return nil, err
 	}
 	if err := gotorch.SetNumThreads(o.Threads); err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "--threads: %w", err)
+		return nil, ascood.Errorf(ascood.Invalid, "%s: %w", ascood.Field("threads"), err)
 	}
 	if err := r.prepareLearner(scope, device, saved); err != nil {
 		return nil, err
 	}
-	if r.metrics, err = openMetrics(filepath.Join(o.Output, MetricsFile), r.at.Epochs); err != nil {
+	if r.metrics, err = openMetrics(filepath.Join(o.Output, runs.MetricsFile), r.at.Epochs); err != nil {
 		return nil, err
 	}
 	r.input = newInput(scope, c.Preprocess, device)

@@ -31,7 +31,7 @@ type pretrained struct {
 func openPretrained(path string) (*pretrained, error) {
 	c, err := checkpoint.Load(path)
 	if err != nil {
-		return nil, fmt.Errorf("--pretrained: %w", err)
+		return nil, ascood.In("pretrained", err)
 	}
 	p := &pretrained{path, checkpoint.StateDict{}}
 	for name, t := range c.Model {
@@ -55,7 +55,8 @@ func (p *pretrained) width(c Config) (int, error) {
 	}
 	width := stem.Shape[0]
 	if c.Width != 0 && c.Width != width {
-		return 0, ascood.Errorf(ascood.Invalid, "--width %d: the weights of --pretrained %s have width %d; give that or none", c.Width, p.path, width)
+		return 0, ascood.Errorf(ascood.Invalid, "%s %d: the weights of %s %s have width %d; give that or none",
+			ascood.Field("width"), c.Width, ascood.Field("pretrained"), p.path, width)
 	}
 	return width, nil
 }
@@ -106,13 +107,13 @@ func (p *pretrained) into(state checkpoint.StateDict, g *models.Graph) (*loading
 // foreign is the error of weights that do not fit an architecture; it names the
 // one that they do fit.
 func (p *pretrained) foreign(arch, why string) error {
-	hint := ""
+	err := ascood.Errorf(ascood.Invalid, "%s %s: the weights are not those of %s: %s", ascood.Field("pretrained"), p.path, arch, why)
 	for _, other := range models.Archs() {
-		if g, err := models.Infer(other, p.state.Shapes()); err == nil {
-			hint = fmt.Sprintf("; they are those of --arch %s, width %d", other, g.Spec.Width)
+		if g, unlike := models.Infer(other, p.state.Shapes()); unlike == nil {
+			err = ascood.Errorf(ascood.Invalid, "%w; they are those of %s %s, width %d", err, ascood.Field("arch"), other, g.Spec.Width)
 		}
 	}
-	return ascood.Errorf(ascood.Invalid, "--pretrained %s: the weights are not those of %s: %s%s", p.path, arch, why, hint)
+	return err
 }
 
 // log tells of the loading.

@@ -2,19 +2,17 @@ package train
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"runtime"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/gotorch"
+	"github.com/ascood/ascood/runs"
 )
 
 // Options say where and how a run takes place, not what comes out of it.
 type Options struct {
-	Output  string // folder for ConfigFile, BestFile, LastFile and MetricsFile
+	Output  string // folder for the files that package runs names
 	Device  ascood.Device
 	Threads int          // that libtorch may use; 0 is one a processor
 	Workers int          // goroutines that load images; 0 is one a processor
@@ -26,29 +24,20 @@ type Options struct {
 // the output folder are worth shows in Run.
 func (o Options) Validate() error {
 	for _, n := range []struct {
-		flag  string
+		field ascood.Field
 		value int
 	}{{"threads", o.Threads}, {"workers", o.Workers}} {
 		if n.value < 0 {
-			return ascood.Errorf(ascood.Invalid, "--%s %d: must be at least 1, or 0 for one a core", n.flag, n.value)
+			return ascood.Errorf(ascood.Invalid, "%s %d: must be at least 1, or 0 for one a core", n.field, n.value)
 		}
 	}
 	return nil
 }
 
-// The files of a run, in its output folder.
-const (
-	ConfigFile  = "config.json"      // the Config that is in effect, width and all
-	BestFile    = "best.safetensors" // after the epoch with the best validation accuracy; the later one of equals
-	LastFile    = "last.safetensors" // after the last epoch, or where the run was interrupted
-	MetricsFile = "metrics.csv"      // a Row an epoch
-)
-
 // Run trains a network from the start. It returns an error before any work is
 // done if the configuration, the data, the device or the output folder will not
 // do, or if the folder holds a run already. When ctx ends, the step at hand is
-// finished and the state saved; the error then wraps context.Canceled and says
-// how to go on.
+// finished and the state saved; the error is then an *Interruption.
 func Run(ctx context.Context, c Config, o Options) error {
 	if err := c.Validate(); err != nil {
 		return err
@@ -56,8 +45,12 @@ func Run(ctx context.Context, c Config, o Options) error {
 	if err := o.Validate(); err != nil {
 		return err
 	}
-	if err := claim(o.Output); err != nil {
-		return err
+	if name := runs.Holds(o.Output); name != "" {
+		return ascood.Errorf(ascood.Invalid, "%s already holds a run (%s): continue it with %s, or choose another %s",
+			o.Output, name, ascood.Field("resume"), ascood.Field("output"))
+	}
+	if err := runs.Create(o.Output); err != nil {
+		return ascood.In("output", err)
 	}
 	return start(ctx, c, o, nil)
 }
@@ -71,6 +64,9 @@ func Resume(ctx context.Context, o Options) error {
 	saved, err := load(o.Output)
 	if err != nil {
 		return err
+	}
+	if err := runs.CheckWritable(o.Output); err != nil {
+		return ascood.In("output", err)
 	}
 	return start(ctx, saved.config, o, saved)
 }
@@ -105,24 +101,4 @@ func (o Options) withDefaults() Options {
 		o.Threads = runtime.NumCPU()
 	}
 	return o
-}
-
-// claim makes sure that a run can be written to dir, and that none is there.
-func claim(dir string) error {
-	if dir == "" {
-		return ascood.Errorf(ascood.Invalid, "--output is missing: the folder for %s, %s and %s", BestFile, LastFile, MetricsFile)
-	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return ascood.Errorf(ascood.Invalid, "--output: %w", err)
-	}
-	for _, name := range []string{LastFile, BestFile, MetricsFile} {
-		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
-			return ascood.Errorf(ascood.Invalid, "%s already holds a run (%s): continue it with --resume, or choose another --output", dir, name)
-		}
-	}
-	f, err := os.CreateTemp(dir, ".ascood-*")
-	if err != nil {
-		return ascood.Errorf(ascood.Invalid, "--output cannot be written to: %w", err)
-	}
-	return errors.Join(f.Close(), os.Remove(f.Name()))
 }

@@ -22,6 +22,7 @@ import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/runs"
 )
 
 // writeStripes makes an IDX file of n images of 28x28 in four classes that are
@@ -94,7 +95,7 @@ func read(t *testing.T, o Options, name string) *checkpoint.Checkpoint {
 // rows reads metrics.csv without its header.
 func rows(t *testing.T, o Options) [][]string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join(o.Output, MetricsFile))
+	data, err := os.ReadFile(filepath.Join(o.Output, runs.MetricsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -163,7 +164,7 @@ func checkMetrics(t *testing.T, c Config, got [][]string) {
 // checkBest makes sure that best.safetensors has all that an export needs.
 func checkBest(t *testing.T, c Config, o Options) {
 	t.Helper()
-	best := read(t, o, BestFile)
+	best := read(t, o, runs.BestFile)
 	m := best.Meta
 	if m.Arch != c.Arch || !slices.Equal(m.Classes, []string{"0", "1", "2", "3"}) || m.Preprocess == nil || *m.Preprocess != c.Preprocess {
 		t.Errorf("best.safetensors says %+v of itself", m)
@@ -175,9 +176,9 @@ func checkBest(t *testing.T, c Config, o Options) {
 	if err := json.Unmarshal(m.Training, &kept); err != nil || kept != c {
 		t.Errorf("the configuration is kept as %+v, %v, want %+v", kept, err, c)
 	}
-	text, err := os.ReadFile(filepath.Join(o.Output, ConfigFile))
+	text, err := os.ReadFile(filepath.Join(o.Output, runs.ConfigFile))
 	if err != nil || json.Unmarshal(text, &kept) != nil || kept != c {
-		t.Errorf("%s holds %s, %v", ConfigFile, text, err)
+		t.Errorf("%s holds %s, %v", runs.ConfigFile, text, err)
 	}
 	_, zscored := best.Model["sigma"]
 	if zscored != (c.Method == MethodASCOOD) {
@@ -225,16 +226,16 @@ func TestResume(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			o := options(t)
 			err := Run(endAfter(t, test.checks), c, o)
-			if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "to go on: ascood-train --resume --output "+o.Output) {
+			if stopped, ok := errors.AsType[*Interruption](err); !ok || !errors.Is(err, context.Canceled) || stopped.Output != o.Output {
 				t.Fatalf("interrupted run returned %v", err)
 			}
-			if m := read(t, o, LastFile).Meta; m.Epoch != test.epoch || m.Step != test.step {
+			if m := read(t, o, runs.LastFile).Meta; m.Epoch != test.epoch || m.Step != test.step {
 				t.Fatalf("interrupted after %d epochs and %d steps, want %d and %d", m.Epoch, m.Step, test.epoch, test.step)
 			}
 			if err := Resume(t.Context(), o); err != nil {
 				t.Fatal(err)
 			}
-			for _, name := range []string{LastFile, BestFile} {
+			for _, name := range []string{runs.LastFile, runs.BestFile} {
 				want, got := read(t, whole, name), read(t, o, name)
 				if !equalStates(got.Model, want.Model) || !equalStates(got.Training, want.Training) {
 					t.Errorf("%s differs from that of an uninterrupted run", name)
@@ -256,25 +257,25 @@ func TestSeed(t *testing.T) {
 	c.Epochs = 1
 	mustRun(t, c, a)
 	mustRun(t, c, b)
-	if !equalStates(read(t, a, LastFile).Model, read(t, b, LastFile).Model) {
+	if !equalStates(read(t, a, runs.LastFile).Model, read(t, b, runs.LastFile).Model) {
 		t.Error("two runs with one seed differ")
 	}
-	before, err := os.ReadFile(filepath.Join(a.Output, LastFile))
+	before, err := os.ReadFile(filepath.Join(a.Output, runs.LastFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	c.Seed = 1
 	mustRun(t, c, other)
-	if equalStates(read(t, a, LastFile).Model, read(t, other, LastFile).Model) {
+	if equalStates(read(t, a, runs.LastFile).Model, read(t, other, runs.LastFile).Model) {
 		t.Error("two seeds give one result")
 	}
-	if err := Run(t.Context(), c, a); err == nil || !strings.Contains(err.Error(), "already holds a run (last.safetensors): continue it with --resume, or choose another --output") {
+	if err := Run(t.Context(), c, a); err == nil || !strings.Contains(err.Error(), "already holds a run (last.safetensors): continue it with resume, or choose another output") {
 		t.Errorf("a run over another one: %v", err)
 	}
 	if err := Resume(t.Context(), a); err != nil {
 		t.Errorf("resuming a finished run: %v", err)
 	}
-	if after, err := os.ReadFile(filepath.Join(a.Output, LastFile)); err != nil || !bytes.Equal(before, after) {
+	if after, err := os.ReadFile(filepath.Join(a.Output, runs.LastFile)); err != nil || !bytes.Equal(before, after) {
 		t.Error("a finished run was changed")
 	}
 }
@@ -286,13 +287,13 @@ func TestDiverged(t *testing.T) {
 	if err == nil || ascood.CodeOf(err) != ascood.Invalid {
 		t.Fatalf("a diverging run returned %v", err)
 	}
-	for _, part := range []string{"not finite in epoch 1, step ", " of 10 ", "lower --lr", "lower --alpha-max or --w"} {
+	for _, part := range []string{"not finite in epoch 1, step ", " of 10 ", "lower lr", "lower alpha_max or w"} {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %q", err, part)
 		}
 	}
-	if entries, err := os.ReadDir(o.Output); err != nil || len(entries) != 1 || entries[0].Name() != ConfigFile {
-		t.Errorf("%v was written by a run that failed in its first epoch, want %s alone", entries, ConfigFile)
+	if entries, err := os.ReadDir(o.Output); err != nil || len(entries) != 1 || entries[0].Name() != runs.ConfigFile {
+		t.Errorf("%v was written by a run that failed in its first epoch, want %s alone", entries, runs.ConfigFile)
 	}
 }
 
@@ -302,14 +303,14 @@ func TestDivergedLater(t *testing.T) {
 		t.Fatal(err)
 	}
 	poison(t, o)
-	before, err := os.ReadFile(filepath.Join(o.Output, LastFile))
+	before, err := os.ReadFile(filepath.Join(o.Output, runs.LastFile))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := Resume(t.Context(), o); err == nil || !strings.Contains(err.Error(), "not finite in epoch 2, step 1 of 10") {
 		t.Errorf("resumed with huge weights: %v", err)
 	}
-	if after, err := os.ReadFile(filepath.Join(o.Output, LastFile)); err != nil || !bytes.Equal(before, after) {
+	if after, err := os.ReadFile(filepath.Join(o.Output, runs.LastFile)); err != nil || !bytes.Equal(before, after) {
 		t.Error("last.safetensors was overwritten")
 	}
 }
@@ -317,14 +318,14 @@ func TestDivergedLater(t *testing.T) {
 // poison makes the saved network's next loss not finite.
 func poison(t *testing.T, o Options) {
 	t.Helper()
-	c := read(t, o, LastFile)
+	c := read(t, o, runs.LastFile)
 	fc := c.Model["backbone.fc.weight"]
 	values := make([]float32, fc.Len())
 	for i := range values {
 		values[i] = float32(math.MaxFloat32) * float32(1-i%2*2)
 	}
 	c.Model["backbone.fc.weight"] = checkpoint.FromFloat32s(values, fc.Shape...)
-	if err := c.Save(filepath.Join(o.Output, LastFile)); err != nil {
+	if err := c.Save(filepath.Join(o.Output, runs.LastFile)); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -353,46 +354,46 @@ func TestWrongInput(t *testing.T) {
 		change func(c *Config, o *Options)
 		want   string
 	}{
-		{"method", func(c *Config, _ *Options) { c.Method = "sgd" }, `unknown --method "sgd"; known are ascood, ce`},
-		{"no architecture", func(c *Config, _ *Options) { c.Arch = "" }, "--arch is missing; known are lenet, resnet"},
+		{"method", func(c *Config, _ *Options) { c.Method = "sgd" }, `unknown method "sgd"; known are ascood, ce`},
+		{"no architecture", func(c *Config, _ *Options) { c.Arch = "" }, "arch is missing; known are lenet, resnet"},
 		{"architecture", func(c *Config, _ *Options) { c.Arch = "vgg" }, `unknown architecture "vgg"; known are lenet, resnet`},
 		{"outliers", func(c *Config, _ *Options) { c.OODType = "noise" }, "known are gradient, shuffle, gaussian"},
 		{"augmentation", func(c *Config, _ *Options) { c.Augment = "strong" }, `unknown augmentation "strong"; known are none, classic, largescale`},
-		{"no augmentation", func(c *Config, _ *Options) { c.Augment = "" }, "--augment is missing: none, classic, largescale"},
-		{"no preprocessing", func(c *Config, _ *Options) { c.Preprocess = preprocess.Config{} }, "preprocessing is missing: give --preprocess with one of aircraft, "},
-		{"number", func(c *Config, _ *Options) { c.PInv = 1.5 }, "--p-inv 1.5: must be in (0, 1]"},
-		{"not a number", func(c *Config, _ *Options) { c.LR = math.NaN() }, "--lr NaN: must be at least 1e-6"},
-		{"range", func(c *Config, _ *Options) { c.AlphaMin = 400 }, "--alpha-min 400 is larger than --alpha-max 300"},
-		{"no data", func(c *Config, _ *Options) { c.Train = "" }, "--train and --val are to name images"},
-		{"data missing", func(c *Config, _ *Options) { c.Train = "/nowhere/list.txt" }, "--train: stat /nowhere/list.txt: no such file"},
-		{"validation missing", func(c *Config, _ *Options) { c.Val = "/nowhere/list.txt" }, "--val: stat /nowhere/list.txt: no such file"},
-		{"unlabelled", func(c *Config, _ *Options) { c.Val = unlabelled }, "--val: images[0] has no label"},
+		{"no augmentation", func(c *Config, _ *Options) { c.Augment = "" }, "augment is missing: none, classic, largescale"},
+		{"no preprocessing", func(c *Config, _ *Options) { c.Preprocess = preprocess.Config{} }, "preprocessing is missing: give preprocess with one of aircraft, "},
+		{"number", func(c *Config, _ *Options) { c.PInv = 1.5 }, "p_inv 1.5: must be in (0, 1]"},
+		{"not a number", func(c *Config, _ *Options) { c.LR = math.NaN() }, "lr NaN: must be at least 1e-6"},
+		{"range", func(c *Config, _ *Options) { c.AlphaMin = 400 }, "alpha_min 400 is larger than alpha_max 300"},
+		{"no data", func(c *Config, _ *Options) { c.Train = "" }, "train and val must name images"},
+		{"data missing", func(c *Config, _ *Options) { c.Train = "/nowhere/list.txt" }, "train: stat /nowhere/list.txt: no such file"},
+		{"validation missing", func(c *Config, _ *Options) { c.Val = "/nowhere/list.txt" }, "val: stat /nowhere/list.txt: no such file"},
+		{"unlabelled", func(c *Config, _ *Options) { c.Val = unlabelled }, "val: images[0] has no label"},
 		{"too few classes", func(c *Config, _ *Options) {
 			c.Classes = write(t, filepath.Join(t.TempDir(), "classes"), []byte("x\ny\nz\n"))
-		}, "--train: train-images-idx3-ubyte[3] has label 3, but there are 3 classes (0 to 2)"},
+		}, "train: train-images-idx3-ubyte[3] has label 3, but there are 3 classes (0 to 2)"},
 		{"new class in validation", func(c *Config, _ *Options) {
 			c.Train = strings.Replace(c.Train, "[0:150]", "[0:3]", 1)
-		}, "--val: train-images-idx3-ubyte[151] has label 3, but there are 3 classes (0 to 2)"},
+		}, "val: train-images-idx3-ubyte[151] has label 3, but there are 3 classes (0 to 2)"},
 		{"one class", func(c *Config, _ *Options) {
 			c.Train = strings.Replace(c.Train, "[0:150]", "[0:1]", 1)
 			c.Val = c.Train
 		}, "1 classes: a classifier needs at least 2"},
 		{"other folders", func(c *Config, _ *Options) { c.Train, c.Val = folder("cat", "dog"), folder("cat", "fox") },
-			"the class folders of --train and --val differ: cat, dog against cat, fox"},
+			"the class folders of train and val differ: cat, dog against cat, fox"},
 		{"image size", func(c *Config, _ *Options) { c.Preprocess.PreSize, c.Preprocess.ImageSize = 32, 32 }, "lenet cannot take 32x32 images"},
 		{"image smaller than the crop", func(c *Config, _ *Options) { c.Preprocess.ImageSize = 32 },
-			"--image-size 32: images are resized to 28 pixels, less than the crop: raise --pre-size to at least 32, or lower --image-size"},
+			"image_size 32: images are resized to 28 pixels, less than the crop: raise pre_size to at least 32, or lower image_size"},
 		{"class count", func(c *Config, _ *Options) { c.ClassCount = 3 },
-			"--train: train-images-idx3-ubyte[3] has label 3, but there are 3 classes (0 to 2)"},
-		{"one class asked for", func(c *Config, _ *Options) { c.ClassCount = 1 }, "--class-count 1: must be at least 2"},
+			"train: train-images-idx3-ubyte[3] has label 3, but there are 3 classes (0 to 2)"},
+		{"one class asked for", func(c *Config, _ *Options) { c.ClassCount = 1 }, "class_count 1: must be at least 2"},
 		{"class count and names", func(c *Config, _ *Options) {
 			c.ClassCount, c.Classes = 5, write(t, filepath.Join(t.TempDir(), "classes"), []byte("w\nx\ny\nz\n"))
-		}, "--class-count 5: --classes names 4 classes"},
-		{"threads", func(_ *Config, o *Options) { o.Threads = -1 }, "--threads -1: must be at least 1, or 0 for one a core"},
-		{"workers", func(_ *Config, o *Options) { o.Workers = -2 }, "--workers -2: must be at least 1, or 0 for one a core"},
-		{"no output", func(_ *Config, o *Options) { o.Output = "" }, "--output is missing"},
-		{"output is a file", func(_ *Config, o *Options) { o.Output = unlabelled }, "--output: mkdir " + unlabelled + ": not a directory"},
-		{"output not writable", func(_ *Config, o *Options) { o.Output = "/proc/run" }, "--output: mkdir /proc/run: no such file or directory"},
+		}, "class_count 5: classes names 4 classes"},
+		{"threads", func(_ *Config, o *Options) { o.Threads = -1 }, "threads -1: must be at least 1, or 0 for one a core"},
+		{"workers", func(_ *Config, o *Options) { o.Workers = -2 }, "workers -2: must be at least 1, or 0 for one a core"},
+		{"no output", func(_ *Config, o *Options) { o.Output = "" }, "output: missing: the folder for"},
+		{"output is a file", func(_ *Config, o *Options) { o.Output = unlabelled }, "output: mkdir " + unlabelled + ": not a directory"},
+		{"output not writable", func(_ *Config, o *Options) { o.Output = "/proc/run" }, "output: mkdir /proc/run: no such file or directory"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c, o := good, options(t)
@@ -510,8 +511,8 @@ func TestWrongResume(t *testing.T) {
 	if err := Resume(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("resumed on other classes: %q, want %q", message(err), want)
 	}
-	bare := &checkpoint.Checkpoint{Model: read(t, o, LastFile).Model}
-	if err := bare.Save(filepath.Join(o.Output, LastFile)); err != nil {
+	bare := &checkpoint.Checkpoint{Model: read(t, o, runs.LastFile).Model}
+	if err := bare.Save(filepath.Join(o.Output, runs.LastFile)); err != nil {
 		t.Fatal(err)
 	}
 	if err := Resume(t.Context(), o); err == nil || !strings.Contains(err.Error(), "does not say where its run was") {

@@ -13,10 +13,11 @@ import (
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/internal/atomicfile"
+	"github.com/ascood/ascood/runs"
 )
 
 // details are what a checkpoint says about its training, as JSON: the
-// configuration and, in LastFile, where the run was.
+// configuration and, in runs.LastFile, where the run was.
 type details struct {
 	Config
 	Images   int       `json:"images"` // in the training set
@@ -26,7 +27,7 @@ type details struct {
 // momentumPrefix is before a parameter's name in the name of its momentum buffer.
 const momentumPrefix = "momentum."
 
-// save writes a checkpoint of the run's state. LastFile also gets what it takes
+// save writes a checkpoint of the run's state. runs.LastFile also gets what it takes
 // to resume; all else about the run's future follows from seed and position.
 func (r *run) save(name string) error {
 	c := &checkpoint.Checkpoint{Training: checkpoint.StateDict{}}
@@ -35,7 +36,7 @@ func (r *run) save(name string) error {
 		return fmt.Errorf("%s is not written: %w", name, err)
 	}
 	d := details{Config: r.config, Images: r.images.train.Len()}
-	if name == LastFile {
+	if name == runs.LastFile {
 		d.Position = &r.at
 		if err := r.learner.momentum(c.Training); err != nil {
 			return fmt.Errorf("%s is not written: %w", name, err)
@@ -52,13 +53,13 @@ func (r *run) save(name string) error {
 	return c.Save(filepath.Join(r.options.Output, name))
 }
 
-// saveConfig writes ConfigFile.
+// saveConfig writes runs.ConfigFile.
 func (r *run) saveConfig() error {
 	text, err := json.MarshalIndent(r.config, "", "  ")
 	if err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(filepath.Join(r.options.Output, ConfigFile), append(text, '\n'))
+	return atomicfile.WriteFile(filepath.Join(r.options.Output, runs.ConfigFile), append(text, '\n'))
 }
 
 // momentum adds the optimiser's buffers to state; there are none before the
@@ -79,7 +80,7 @@ func (l *learner) momentum(state checkpoint.StateDict) error {
 	return nil
 }
 
-// saved is a run as LastFile has it.
+// saved is a run as runs.LastFile has it.
 type saved struct {
 	path            string
 	config          Config
@@ -99,9 +100,9 @@ func ReadConfig(dir string) (Config, error) {
 }
 
 func load(dir string) (*saved, error) {
-	path := filepath.Join(dir, LastFile)
+	path := filepath.Join(dir, runs.LastFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, ascood.Errorf(ascood.Invalid, "nothing to resume in %q: it has no %s", dir, LastFile)
+		return nil, ascood.Errorf(ascood.Invalid, "nothing to resume in %q: it has no %s", dir, runs.LastFile)
 	}
 	c, err := checkpoint.Load(path)
 	if err != nil {

@@ -31,11 +31,18 @@ a run of them.
 
 func main() { cli.Main(run) }
 
+// flagNames are the flags of settings that have other names elsewhere.
+var flagNames = cli.FlagNames{}
+
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f := newFlags(stdout)
 	if err := cli.Parse(f.fs, args, false); err != nil {
 		return err
 	}
+	return flagNames.In(f.fs, f.run(ctx, stdout, stderr))
+}
+
+func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := f.check(); err != nil {
 		return err
 	}
@@ -56,7 +63,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer n.Close()
 	to := f.folders("")
-	e, err := f.begin(n, to, stderr)
+	e, err := f.begin(n, to, stderr, stderr)
 	if err != nil {
 		return err
 	}
@@ -66,7 +73,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 
 // begin opens what an evaluation needs, and finds out whether it can be made and
 // its results written.
-func (f *flags) begin(n *eval.Network, to folders, stderr io.Writer) (*eval.Evaluation, error) {
+func (f *flags) begin(n *eval.Network, to folders, notes, progress io.Writer) (*eval.Evaluation, error) {
 	e, err := f.evaluation(n, to.store)
 	if err != nil {
 		return nil, err
@@ -74,8 +81,8 @@ func (f *flags) begin(n *eval.Network, to folders, stderr io.Writer) (*eval.Eval
 	if err := e.Check(); err != nil {
 		return nil, err
 	}
-	f.notePreprocessing(n.Info().Preprocess, stderr)
-	e.Progress = func(what string, images int) (func(int), func()) { return cli.Progress(stderr, images, what) }
+	f.notePreprocessing(n.Info().Preprocess, notes)
+	e.Progress = func(what string, images int) (func(int), func()) { return cli.Progress(progress, images, what) }
 	return e, f.prepare(to, e)
 }
 

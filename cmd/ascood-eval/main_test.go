@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -18,8 +19,10 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/eval/report"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/preprocess"
 	"github.com/ascood/ascood/presets"
@@ -95,13 +98,13 @@ func TestSearch(t *testing.T) {
 	if !strings.Contains(out, "the best of 28 settings") || !strings.Contains(out, "ash (percentile 80) on") {
 		t.Errorf("printed\n%s", out)
 	}
-	saved := map[string]methodSettings{}
+	saved := map[string]report.Settings{}
 	for _, name := range []string{"msp", "iodin", "knn", "ash"} {
 		text, err := os.ReadFile(filepath.Join(dir, name+".json"))
 		if err != nil {
 			t.Fatal(err)
 		}
-		var s methodSettings
+		var s report.Settings
 		if err := json.Unmarshal(text, &s); err != nil {
 			t.Fatal(err)
 		}
@@ -268,6 +271,33 @@ func TestPreset(t *testing.T) {
 	}
 }
 
+// TestOneRunAtATime counts the sessions that are open whenever something is printed.
+func TestOneRunAtATime(t *testing.T) {
+	dir := t.TempDir()
+	for _, seed := range []string{"s0", "s1", "s2"} {
+		copyTo(t, model(t), filepath.Join(dir, seed, "model.onnx"))
+	}
+	before, most := ort.Live(), 0
+	count := writerFunc(func(text []byte) (int, error) {
+		most = max(most, ort.Live()-before)
+		return len(text), nil
+	})
+	args := []string{"--results", dir, "--id", images("test_id[:3]"), "--far", "far=" + images("test_ood[:3]"), "--postprocessor", "msp,iodin", "--aps=false"}
+	if err := run(t.Context(), args, count, io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	if most != 2 { // logits, and i-ODIN's part of the graph
+		t.Errorf("%d sessions of three runs were open at once, want the 2 of one run", most)
+	}
+	if left := ort.Live() - before; left != 0 {
+		t.Errorf("%d sessions are left open", left)
+	}
+}
+
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
 // TestResults evaluates two runs, one exported and one a bare state dict.
 func TestResults(t *testing.T) {
 	p, err := presets.Load("cifar10")
@@ -359,7 +389,7 @@ func TestResults(t *testing.T) {
 		"empty run":  {args, "s2 has none of model.onnx, best.safetensors, best.ckpt"},
 		"both":       {append([]string{"--model", "x"}, args...), "not both"},
 		"report":     {append([]string{"--report", "x.html"}, args...), "give --model in place of --results"},
-		"state dict": {[]string{"--results", filepath.Join(runs, "bare"), "--id", images("test_id[:3]"), "--far", "far=" + images("test_ood[:3]")}, "bare state dict"},
+		"state dict": {[]string{"--results", filepath.Join(runs, "bare"), "--id", images("test_id[:3]"), "--far", "far=" + images("test_ood[:3]")}, "best.safetensors is a bare state dict: --preset must say what it is"},
 	} {
 		copyTo(t, testmodel.Path("eval", "testdata", "net.safetensors"), filepath.Join(runs, "bare", "s1", "best.safetensors"))
 		if _, _, err := evaluate(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -3,11 +3,8 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -20,13 +17,6 @@ import (
 	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/metrics"
 	"github.com/ascood/ascood/posthoc"
-)
-
-// Files of a method in the output folder are its name and one of these.
-const (
-	tableSuffix      = ".csv"
-	settingsSuffix   = ".json"
-	thresholdsSuffix = ".thresholds.csv"
 )
 
 // printTables prints a table for each method and, where scores are kept, thresholds.
@@ -82,7 +72,7 @@ func (f *flags) prepare(to folders, e *eval.Evaluation) error {
 			return fmt.Errorf("--%s: %w", folder.flag, err)
 		}
 	}
-	for _, path := range to.files(e) {
+	for _, path := range slices.Concat(report.Files(to.tables, e), report.MeanFiles(to.means, e)) {
 		if err := atomicfile.Check(path, f.inputs()...); err != nil {
 			return fmt.Errorf("--%s: %w", output, err)
 		}
@@ -94,22 +84,6 @@ func (f *flags) prepare(to folders, e *eval.Evaluation) error {
 		return fmt.Errorf("--report: %w", err)
 	}
 	return nil
-}
-
-// files are those that an evaluation writes into the folders, but for the store.
-func (to folders) files(e *eval.Evaluation) []string {
-	var paths []string
-	for _, c := range e.Choices {
-		if to.tables != "" {
-			for _, suffix := range []string{tableSuffix, settingsSuffix, thresholdsSuffix} {
-				paths = append(paths, filepath.Join(to.tables, c.Name+suffix))
-			}
-		}
-		if to.means != "" {
-			paths = append(paths, filepath.Join(to.means, c.Name+tableSuffix))
-		}
-	}
-	return paths
 }
 
 // inputs are the files that the flags name to be read.
@@ -128,8 +102,8 @@ func (f *flags) inputs() []string {
 // write writes the files that the flags ask for.
 func (f *flags) write(ctx context.Context, output string, e *eval.Evaluation, results []eval.Result) error {
 	if output != "" {
-		if err := save(output, e, results); err != nil {
-			return err
+		if err := report.Save(output, e, results); err != nil {
+			return fmt.Errorf("--output: %w", err)
 		}
 	}
 	if f.plots != "" {
@@ -143,50 +117,6 @@ func (f *flags) write(ctx context.Context, output string, e *eval.Evaluation, re
 	return writeReport(ctx, f.report, e, results)
 }
 
-// save writes for each method METHOD.csv, METHOD.json and, where scores are kept,
-// METHOD.thresholds.csv.
-func save(dir string, e *eval.Evaluation, results []eval.Result) error {
-	for _, r := range results {
-		var table bytes.Buffer
-		if err := metrics.WriteCSV(&table, metrics.Lines(r.Table)); err != nil {
-			return err
-		}
-		if err := writeFile(dir, r.Method+tableSuffix, table.Bytes()); err != nil {
-			return err
-		}
-		text, err := json.MarshalIndent(methodSettings{json.RawMessage(r.Settings), r.Notes, r.Trials}, "", "  ")
-		if err != nil {
-			return err
-		}
-		if err := writeFile(dir, r.Method+settingsSuffix, append(text, '\n')); err != nil {
-			return err
-		}
-		if err := saveThresholds(dir, e, r); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func saveThresholds(dir string, e *eval.Evaluation, r eval.Result) error {
-	name := r.Method + thresholdsSuffix
-	if e.Store == nil { // those of an earlier evaluation do not belong to this table
-		if err := os.Remove(filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return ascood.Errorf(ascood.Invalid, "--output: %w", err)
-		}
-		return nil
-	}
-	all, sets, err := e.Thresholds(r)
-	if err != nil {
-		return err
-	}
-	var lines bytes.Buffer
-	if err := metrics.WriteThresholdsCSV(&lines, all, sets); err != nil {
-		return err
-	}
-	return writeFile(dir, name, lines.Bytes())
-}
-
 // writeReport writes the evaluation as a web page.
 func writeReport(ctx context.Context, path string, e *eval.Evaluation, results []eval.Result) error {
 	var page bytes.Buffer
@@ -197,18 +127,4 @@ func writeReport(ctx context.Context, path string, e *eval.Evaluation, results [
 		return ascood.Errorf(ascood.Invalid, "--report: %w", err)
 	}
 	return nil
-}
-
-func writeFile(dir, name string, content []byte) error {
-	if err := atomicfile.WriteFile(filepath.Join(dir, name), content); err != nil {
-		return ascood.Errorf(ascood.Invalid, "--output: %w", err)
-	}
-	return nil
-}
-
-// methodSettings is what METHOD.json holds.
-type methodSettings struct {
-	Settings json.RawMessage `json:"settings"`
-	Notes    []string        `json:"notes,omitempty"`
-	Searched []eval.Trial    `json:"searched,omitempty"`
 }

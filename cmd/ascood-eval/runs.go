@@ -1,19 +1,14 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strings"
 
-	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/eval"
+	"github.com/ascood/ascood/eval/report"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/ioodin"
@@ -21,148 +16,89 @@ import (
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
 	"github.com/ascood/ascood/presets"
+	"github.com/ascood/ascood/runs"
 )
-
-// trainingRun is a run under --results.
-type trainingRun struct {
-	path  string // of its model
-	model *onnx.ModelProto
-	meta  *artifact.Metadata
-}
-
-// name is that of its folder.
-func (r trainingRun) name() string { return filepath.Base(filepath.Dir(r.path)) }
 
 // evaluateRuns evaluates each training run under --results, and prints and saves
 // what they have in common. None is begun before all are known to be possible.
+// Only one at a time is in memory.
 func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, stdout, stderr io.Writer) error {
-	runs, err := f.loadRuns(stderr)
+	paths, err := runs.Find(f.results)
 	if err != nil {
+		return fmt.Errorf("--results: %w", err)
+	}
+	if err := f.checkRuns(paths, opt, stderr); err != nil {
 		return err
 	}
-	var evaluations []*eval.Evaluation
-	for _, r := range runs {
-		n, err := eval.NewNetwork(r.model, r.meta, opt)
-		if err != nil {
-			return fmt.Errorf("run %s: %w", r.name(), err)
-		}
-		defer n.Close()
-		e, err := f.begin(n, f.folders(r.name()), stderr)
-		if err != nil {
-			return fmt.Errorf("run %s: %w", r.name(), err)
-		}
-		evaluations = append(evaluations, e)
-	}
 	var all [][]eval.Result
-	for i, r := range runs {
-		fmt.Fprintf(stdout, "%s\n", r.path)
-		results, err := f.evaluate(ctx, evaluations[i], f.folders(r.name()), stdout)
+	for _, path := range paths {
+		fmt.Fprintf(stdout, "%s\n", path)
+		err := f.withRun(path, opt, io.Discard, stderr, func(e *eval.Evaluation) error {
+			results, err := f.evaluate(ctx, e, f.folders(runs.Name(path)), stdout)
+			all = append(all, results)
+			return err
+		})
 		if err != nil {
-			return fmt.Errorf("run %s: %w", r.name(), err)
+			return err
 		}
-		all = append(all, results)
 		fmt.Fprintln(stdout)
 	}
 	return summarise(stdout, f.folders("").means, all)
 }
 
-// loadRuns loads the model of every run, before the first is evaluated. It says on
-// stderr where one may be out of date.
-func (f *flags) loadRuns(stderr io.Writer) ([]trainingRun, error) {
-	paths, err := findRuns(f.results)
-	if err != nil {
-		return nil, err
-	}
-	var runs []trainingRun
-	for _, path := range paths {
-		r := trainingRun{path: path}
-		if r.model, r.meta, err = f.loadRun(path); err != nil {
-			return nil, fmt.Errorf("run %s: %w", r.name(), err)
-		}
-		if newer := newerThan(path); newer != "" {
+// checkRuns finds out whether each run can be evaluated, and by the same scores. It
+// says on stderr where a model may be out of date.
+func (f *flags) checkRuns(paths []string, opt ioodin.Options, stderr io.Writer) error {
+	var first artifact.Score
+	for i, path := range paths {
+		if newer := runs.Newer(path); newer != "" {
 			fmt.Fprintf(stderr, "Warning: %s is evaluated, but %s is newer: export it again, or remove one.\n", path, newer)
 		}
-		runs = append(runs, r)
-	}
-	for _, r := range runs {
-		if own, first := r.meta.Score, runs[0].meta.Score; f.methods == nil && own != first {
-			return nil, cli.Usagef("the score of run %s is %v, that of %s is %v: say with --postprocessor what to evaluate", runs[0].name(), first, r.name(), own)
+		err := f.withRun(path, opt, stderr, stderr, func(e *eval.Evaluation) error {
+			own := e.Network.Info().Score
+			if i == 0 {
+				first = own
+			}
+			if f.methods == nil && own != first {
+				return cli.Usagef("the score is %v, that of run %s is %v: say with --postprocessor what to evaluate", own, runs.Name(paths[0]), first)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
 		}
 	}
-	return runs, nil
+	return nil
 }
 
-// runFiles are the files that a run is evaluated by, the first that its folder
-// has: the artifact, if it has been exported, the checkpoint that ascood-train
-// leaves, and that of OpenOOD.
-var runFiles = []string{artifactFile, "best.safetensors", "best.ckpt"}
-
-const artifactFile = "model.onnx"
-
-// seedFolder matches the folders that are runs in any case. Others that begin
-// with s are if they hold a model.
-var seedFolder = regexp.MustCompile(`^s\d+$`)
-
-// findRuns returns the model of each run s* under a folder.
-func findRuns(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir) // sorted
+// withRun opens what the evaluation of a run needs, and closes it when do has ended.
+func (f *flags) withRun(path string, opt ioodin.Options, notes, progress io.Writer, do func(*eval.Evaluation) error) error {
+	err := func() error {
+		model, meta, err := f.loadRun(path)
+		if err != nil {
+			return err
+		}
+		n, err := eval.NewNetwork(model, meta, opt)
+		if err != nil {
+			return err
+		}
+		defer n.Close()
+		e, err := f.begin(n, f.folders(runs.Name(path)), notes, progress)
+		if err != nil {
+			return err
+		}
+		return do(e)
+	}()
 	if err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "--results: %w", err)
+		return fmt.Errorf("run %s: %w", runs.Name(path), err)
 	}
-	var runs []string
-	for _, entry := range entries {
-		if !strings.HasPrefix(entry.Name(), "s") {
-			continue
-		}
-		folder := filepath.Join(dir, entry.Name())
-		path := runFile(folder)
-		switch {
-		case path != "":
-			runs = append(runs, path)
-		case seedFolder.MatchString(entry.Name()):
-			return nil, ascood.Errorf(ascood.Invalid, "--results: %s has none of %s", folder, strings.Join(runFiles, ", "))
-		}
-	}
-	if runFile(dir) != "" {
-		return nil, ascood.Errorf(ascood.Invalid, "--results: %s is a run itself: name the folder that it is in", dir)
-	}
-	if len(runs) == 0 {
-		return nil, ascood.Errorf(ascood.Invalid, "--results: %s holds no runs s0, s1, …, each a folder with one of %s", dir, strings.Join(runFiles, ", "))
-	}
-	return runs, nil
-}
-
-// runFile returns the file that a run is evaluated by, "" if there is none.
-func runFile(folder string) string {
-	for _, name := range runFiles {
-		path := filepath.Join(folder, name)
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	return ""
-}
-
-// newerThan returns another file of the run that is newer than the one it is
-// evaluated by, "" if there is none.
-func newerThan(path string) string {
-	evaluated, err := os.Stat(path)
-	if err != nil {
-		return ""
-	}
-	for _, name := range runFiles {
-		other := filepath.Join(filepath.Dir(path), name)
-		if info, err := os.Stat(other); err == nil && info.ModTime().After(evaluated.ModTime()) {
-			return other
-		}
-	}
-	return ""
+	return nil
 }
 
 // loadRun loads an artifact, or exports a checkpoint into memory; of a bare state
 // dict the preset says what it is.
 func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, error) {
-	if filepath.Base(path) == artifactFile {
+	if runs.IsArtifact(path) {
 		return artifact.Load(path)
 	}
 	c, err := checkpoint.Load(path)
@@ -174,7 +110,10 @@ func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, erro
 		return nil, nil, err
 	}
 	options := export.Options{Name: path, Score: score}
-	if c.Meta.Arch == "" && f.preset != "" {
+	if c.Meta.Arch == "" {
+		if f.preset == "" {
+			return nil, nil, cli.Usagef("%s is a bare state dict: --preset must say what it is", path)
+		}
 		p, err := presets.Load(f.preset)
 		if err != nil {
 			return nil, nil, err
@@ -204,12 +143,8 @@ func summarise(stdout io.Writer, output string, runs [][]eval.Result) error {
 		if output == "" {
 			continue
 		}
-		var table bytes.Buffer
-		if err := metrics.WriteCSV(&table, lines); err != nil {
-			return err
-		}
-		if err := writeFile(output, r.Method+tableSuffix, table.Bytes()); err != nil {
-			return err
+		if err := report.SaveMean(output, r.Method, lines); err != nil {
+			return fmt.Errorf("--output: %w", err)
 		}
 	}
 	return nil

@@ -21,6 +21,7 @@ import (
 	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/onnx"
+	"github.com/spf13/pflag"
 )
 
 const usage = `ascood-export writes a trained network as one ONNX file that holds the forward
@@ -34,38 +35,53 @@ func main() { cli.Main(run) }
 
 // request is what the command line asks for.
 type request struct {
+	fs                 *pflag.FlagSet
 	checkpoint, output string
 	name               string
 	arch, classes      string
 	calibrate, dataDir string
 	tpr                float64
 	threads            int
+	score              *modelflags.Score
+	preprocess         *imageflags.Preprocess
 }
 
+// flagNames are the flags of settings that have other names elsewhere.
+var flagNames = cli.FlagNames{}
+
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
-	var r request
-	fs := cli.NewFlags("ascood-export", usage, stdout)
+	r := newFlags(stdout)
+	if err := cli.Parse(r.fs, args, false); err != nil {
+		return err
+	}
+	return flagNames.In(r.fs, r.run(ctx, stdout, stderr))
+}
+
+func newFlags(stdout io.Writer) *request {
+	r := &request{fs: cli.NewFlags("ascood-export", usage, stdout)}
+	fs := r.fs
 	fs.StringVar(&r.checkpoint, "checkpoint", "", "`file` of the weights: one of ascood-train, or a bare state dict")
 	fs.StringVarP(&r.output, "output", "o", "", "`file` to write")
 	fs.StringVar(&r.calibrate, "calibrate", "", "in-distribution images that the training has not seen: list, folder or IDX `file`")
 	fs.StringVar(&r.dataDir, "data-dir", "", "`folder` that the paths of an image list start from (default: the list's own)")
 	fs.Float64Var(&r.tpr, "tpr", 0.95, "share of the calibration images that the threshold keeps, between 0 and 1")
-	score := modelflags.AddScore(fs, "iodin")
+	r.score = modelflags.AddScore(fs, "iodin")
 	fs.StringVar(&r.name, "name", "", "`name` of the model (default: the output's, without .onnx)")
 	fs.StringVar(&r.arch, "arch", "", "architecture of a bare state dict")
-	pre := imageflags.Add(fs)
+	r.preprocess = imageflags.Add(fs)
 	fs.StringVar(&r.classes, "classes", "", "`file` with one class name a line, in the order of the logits")
 	cli.AddThreads(fs, &r.threads, "threads", "threads to calibrate with")
-	if err := cli.Parse(fs, args, false); err != nil {
+	return r
+}
+
+func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
+	if err := cli.Require(r.fs, "checkpoint", "output"); err != nil {
 		return err
 	}
-	if err := cli.Require(fs, "checkpoint", "output"); err != nil {
+	if err := cli.OnlyWith(r.fs, "calibrate", "tpr", "data-dir", "threads"); err != nil {
 		return err
 	}
-	if err := cli.OnlyWith(fs, "calibrate", "tpr", "data-dir", "threads"); err != nil {
-		return err
-	}
-	opt, err := r.options(score, pre)
+	opt, err := r.options()
 	if err != nil {
 		return err
 	}
@@ -76,7 +92,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // options gathers what the flags say of the network.
-func (r *request) options(score *modelflags.Score, pre *imageflags.Preprocess) (export.Options, error) {
+func (r *request) options() (export.Options, error) {
 	opt := export.Options{Name: r.name, Arch: r.arch}
 	if opt.Name == "" {
 		opt.Name = strings.TrimSuffix(filepath.Base(r.output), ".onnx")
@@ -85,10 +101,10 @@ func (r *request) options(score *modelflags.Score, pre *imageflags.Preprocess) (
 	if err != nil {
 		return opt, err
 	}
-	if opt.Score, err = score.Apply(published); err != nil {
+	if opt.Score, err = r.score.Apply(published); err != nil {
 		return opt, err
 	}
-	if opt.Preprocess, err = pre.Config(); err != nil {
+	if opt.Preprocess, err = r.preprocess.Config(); err != nil {
 		return opt, err
 	}
 	if r.classes != "" {

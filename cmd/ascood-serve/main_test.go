@@ -229,7 +229,7 @@ func TestWrongModel(t *testing.T) {
 		{"missing", []string{"--model", "missing.onnx"}, "model: open missing.onnx: no such file"},
 		{"no ONNX file", []string{"--model", "main.go"}, "model main.go: not an ONNX file"},
 		{"not ours", []string{"--model", unmarked}, "an ONNX file, but not one that ascood-export wrote"},
-		{"uncalibrated", []string{"--model", save(t, model, &uncalibrated)}, "model test has no calibration, so it has scores but no verdicts: export it with --calibrate"},
+		{"uncalibrated", []string{"--model", save(t, model, &uncalibrated)}, "model test was exported without a calibration: it has scores but no verdicts"},
 		{"another score", []string{"--model", good, "--score", "msp"}, "model test is calibrated for iodin (temperature 1000, noise 0.0014), not for msp (temperature 1)"},
 		{"another temperature", []string{"--model", good, "--temperature", "1"}, "not for iodin (temperature 1, noise 0.0014)"},
 		{"unknown score", []string{"--model", good, "--score", "energy"}, `--score: unknown score "energy"; known are iodin, odin, msp`},

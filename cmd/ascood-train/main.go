@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"io"
 
 	"github.com/ascood/ascood/gotorch"
@@ -42,11 +44,18 @@ func main() {
 	})
 }
 
+// flagNames are the flags of settings that have other names in train.Config.
+var flagNames = cli.FlagNames{}
+
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	f, err := parse(args, stdout)
-	if err != nil {
-		return err
+	if err == nil {
+		err = f.run(ctx, stdout, stderr)
 	}
+	return flagNames.In(newFlags(train.Default(train.OODGradient), stdout).FlagSet, err)
+}
+
+func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if f.checkData {
 		return f.reportData(stdout)
 	}
@@ -61,8 +70,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	shown := newProgress(stderr)
 	defer shown.clear()
 	f.options.Log, f.options.Report = cli.Logger(stderr), shown.report
-	if f.resume {
-		return train.Resume(ctx, f.options)
+	err := f.train(ctx)
+	if stopped, ok := errors.AsType[*train.Interruption](err); ok {
+		return fmt.Errorf("%w; to go on: ascood-train --resume --output %s", err, stopped.Output)
 	}
-	return f.train(ctx)
+	return err
 }

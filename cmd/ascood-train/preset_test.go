@@ -21,6 +21,7 @@ import (
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/presets"
+	"github.com/ascood/ascood/runs"
 	"github.com/ascood/ascood/train"
 )
 
@@ -147,7 +148,7 @@ func TestEveryPreset(t *testing.T) {
 				if _, stderr, status := command(t, t.Context(), slices.Concat(args, small, []string{"--method", method})...); status != 0 {
 					t.Fatal(stderr)
 				}
-				scoreSets(t, p, root, filepath.Join(onlyRun(t, name), "s0", train.BestFile))
+				scoreSets(t, p, root, filepath.Join(onlyRun(t, name), "s0", runs.BestFile))
 			})
 		}
 	}
@@ -294,7 +295,7 @@ func TestSeeds(t *testing.T) {
 	var final [][]byte
 	for _, seed := range []uint64{0, 2} {
 		folder := filepath.Join(output, fmt.Sprintf("s%d", seed))
-		text, err := os.ReadFile(filepath.Join(folder, train.ConfigFile))
+		text, err := os.ReadFile(filepath.Join(folder, runs.ConfigFile))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -305,7 +306,7 @@ func TestSeeds(t *testing.T) {
 		if c.Seed != seed || c.Preset != "waterbirds" || c.Width != 1 || c.Pretrained != weights || c.W != 0.1 || c.Epochs != 1 {
 			t.Errorf("seed %d: configuration %s", seed, text)
 		}
-		last, err := checkpoint.Load(filepath.Join(folder, train.LastFile))
+		last, err := checkpoint.Load(filepath.Join(folder, runs.LastFile))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -315,7 +316,7 @@ func TestSeeds(t *testing.T) {
 		t.Error("two seeds give one network")
 	}
 	_, stderr, status = command(t, t.Context(), append(args, "--seeds", "1,2")...)
-	if want := filepath.Join(output, "s2", train.LastFile) + " is there already"; status == 0 || !strings.Contains(stderr, want) {
+	if want := filepath.Join(output, "s2", runs.LastFile) + " is there already"; status == 0 || !strings.Contains(stderr, want) {
 		t.Errorf("a seed again: status %d, %s", status, stderr)
 	}
 	if _, err := os.Stat(filepath.Join(output, "s1")); err == nil {
@@ -341,7 +342,7 @@ func TestPretrainedIsTheStart(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	is, err := checkpoint.Load(filepath.Join(output, train.BestFile))
+	is, err := checkpoint.Load(filepath.Join(output, runs.BestFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -443,7 +444,7 @@ func TestCIFARWithoutLists(t *testing.T) {
 	if status != 0 || !strings.Contains(stderr, "msg=images train=100 val=20") {
 		t.Fatalf("status %d, %s", status, stderr)
 	}
-	c, err := checkpoint.Load(filepath.Join(onlyRun(t, "cifar10"), "s0", train.BestFile))
+	c, err := checkpoint.Load(filepath.Join(onlyRun(t, "cifar10"), "s0", runs.BestFile))
 	if err != nil {
 		t.Fatal(err)
 	}

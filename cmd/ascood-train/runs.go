@@ -11,24 +11,28 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/runs"
 	"github.com/ascood/ascood/train"
 )
 
 // train makes the run, or one for each seed.
 func (f *flags) train(ctx context.Context) error {
+	if f.resume {
+		return train.Resume(ctx, f.options)
+	}
 	if len(f.seeds) == 0 {
 		return train.Run(ctx, f.config, f.options)
 	}
 	output := f.options.Output
 	for _, seed := range f.seeds { // not after a day of the others
-		last := filepath.Join(output, seedFolder(seed), train.LastFile)
+		last := filepath.Join(runs.Seed(output, seed), runs.LastFile)
 		if _, err := os.Lstat(last); !errors.Is(err, fs.ErrNotExist) {
 			return ascood.Errorf(ascood.Invalid, "%s is there already: leave its seed out, or continue its run with --resume", last)
 		}
 	}
 	for _, seed := range f.seeds {
 		c, o := f.config, f.options
-		c.Seed, o.Output = seed, filepath.Join(output, seedFolder(seed))
+		c.Seed, o.Output = seed, runs.Seed(output, seed)
 		o.Log = o.Log.With("seed", seed)
 		if err := train.Run(ctx, c, o); err != nil {
 			return fmt.Errorf("seed %d: %w", seed, err)
@@ -37,8 +41,6 @@ func (f *flags) train(ctx context.Context) error {
 	return nil
 }
 
-func seedFolder(seed uint64) string { return "s" + strconv.FormatUint(seed, 10) }
-
 // results is the folder of a preset's run under the name that the reference
 // implementations give it; without the seed if there are several.
 func (f *flags) results() string {
@@ -46,7 +48,7 @@ func (f *flags) results() string {
 	if len(f.seeds) > 0 {
 		return folder
 	}
-	return filepath.Join(folder, seedFolder(f.config.Seed))
+	return runs.Seed(folder, f.config.Seed)
 }
 
 func resultsName(c train.Config) string {

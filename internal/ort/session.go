@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"strconv"
+	"sync/atomic"
 
 	runtime "github.com/yalue/onnxruntime_go"
 	"google.golang.org/protobuf/proto"
@@ -20,6 +21,12 @@ type Options struct {
 	Threads int          // for one run; 0 is one a core
 	Logger  *slog.Logger // tells what "auto" chose; nil is silent
 }
+
+// live counts the sessions that have not been closed.
+var live atomic.Int64
+
+// Live returns how many sessions are open, for tests of who holds them.
+func Live() int { return int(live.Load()) }
 
 // Session runs a graph on one device. It may be used from several goroutines at
 // once.
@@ -72,6 +79,7 @@ func openOn(m *onnx.ModelProto, device ascood.Device, threads int) (*Session, er
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Unavailable, "load model on %s: %w", device, err)
 	}
+	live.Add(1)
 	return s, nil
 }
 
@@ -120,7 +128,10 @@ func (s *Session) Device() ascood.Device { return s.device }
 func (s *Session) Takes(input string) bool { return slices.Contains(s.inputs, input) }
 
 // Close frees the session; it must not be used by then.
-func (s *Session) Close() error { return s.session.Destroy() }
+func (s *Session) Close() error {
+	live.Add(-1)
+	return s.session.Destroy()
+}
 
 // Run evaluates the graph. Each of its inputs must be there by name; others are
 // passed over.
