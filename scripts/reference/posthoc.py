@@ -1,0 +1,253 @@
+"""posthoc/testdata/posthoc.safetensors: a trained network's logits and features of real
+images, and the scores (higher is more in-distribution) that OpenOOD v1.5's post-hoc
+methods give them with their published hyperparameters.
+
+z [N,C] are logits, h [N,D] features, W [C,D] and b [C] the last layer, E(z) the energy;
+the bank is the training set. Each method is fitted to the data d and returns the score
+of a set s. The publications are named in full beside the methods of the package posthoc.
+"""
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from scipy.special import logsumexp, softmax
+from scipy.stats import entropy
+from sklearn.covariance import EmpiricalCovariance
+from torch.nn import functional as F
+
+import networks
+import safetensors
+from fashion import CLASSES, NET, SETS, draw, images  # draw for generate.py
+from odin import scores as odin_scores
+
+FILE = "posthoc/testdata/posthoc.safetensors"
+
+
+def E(z):
+    return logsumexp(z, 1)
+
+
+# From logits.
+
+def msp(d):
+    """Hendrycks and Gimpel 2017: max softmax(z)."""
+    return lambda s: softmax(s.z, 1).max(1)
+
+
+def mls(d):
+    """Hendrycks et al. 2022: max z."""
+    return lambda s: s.z.max(1)
+
+
+def ebo(d):
+    """Liu et al. 2020: T·E(z/T), T = 1."""
+    return lambda s: E(s.z)
+
+
+def temp_scaling(d, T=1.251914):
+    """Guo et al. 2017, at the T where OpenOOD's optimiser stops, short of the best, 1.03."""
+    return lambda s: softmax(s.z / T, 1).max(1)
+
+
+def gen(d, gamma=0.1, M=100):
+    """Liu et al. 2023: -Σ p^γ·(1-p)^γ over the M largest probabilities."""
+    def score(s):
+        p = np.sort(softmax(s.z, 1), 1)[:, -M:]
+        return -(p**gamma * (1 - p) ** gamma).sum(1)
+    return score
+
+
+def klm(d):
+    """Hendrycks et al. 2022: -min over c of KL(p || mean p of what is predicted c in val_id,
+    or one-hot where nothing is)."""
+    p, pred = softmax(d.val_id.z, 1), d.val_id.z.argmax(1)
+    means = [p[pred == c].mean(0) if (pred == c).any() else np.eye(CLASSES)[c] for c in range(CLASSES)]
+    return lambda s: -np.min([entropy(softmax(s.z, 1), mean[None], axis=1) for mean in means], 0)
+
+
+# From changed features.
+
+def react(d, percentile=90):
+    """Sun et al. 2021: E of h cut off at a percentile, as in OpenOOD that of val_id."""
+    threshold = np.percentile(d.val_id.h, percentile)
+    return lambda s: E(d.logits(s.h.clip(max=threshold)))
+
+
+def strongest(h, percentile):
+    """A mask of each row's largest activations, all but a percentile."""
+    n = h.shape[1]
+    order = np.argsort(-h, 1, kind="stable")[:, :n - round(n * percentile / 100)]
+    mask = np.zeros(h.shape, bool)
+    np.put_along_axis(mask, order, True, 1)
+    return mask
+
+
+def ash(d, percentile=90):
+    """Djurisic et al. 2023, ASH-B: E of the strongest, which share the sum of all."""
+    def score(s):
+        mask = strongest(s.h, percentile)
+        return E(d.logits(mask * s.h.sum(1, keepdims=True) / mask.sum(1, keepdims=True)))
+    return score
+
+
+def scale(d, percentile=85):
+    """Xu et al. 2024: E of h·exp(sum of all / sum of the strongest)."""
+    def score(s):
+        ratio = s.h.sum(1) / (s.h * strongest(s.h, percentile)).sum(1)
+        return E(d.logits(s.h * np.exp(ratio)[:, None]))
+    return score
+
+
+def dice(d, percentile=90):
+    """Sun and Li 2022: E by the weights whose mean contribution is above a percentile."""
+    contribution = d.W * d.train.h.mean(0)
+    sparse = d.W * (contribution > np.percentile(contribution, percentile))
+    return lambda s: E(s.h @ sparse.T + d.b)
+
+
+def gradnorm(d):
+    """Huang et al. 2021: L1 norm of the gradient by W of Σ_c -log softmax(Wh+b)_c."""
+    def norm(h):
+        W = torch.tensor(d.W, requires_grad=True)
+        F.log_softmax(W @ torch.from_numpy(h) + torch.from_numpy(d.b), 0).sum().backward()
+        return W.grad.abs().sum().item()
+    return lambda s: np.array([norm(h) for h in s.h])
+
+
+# From the distribution of features.
+
+def class_means(h, label):
+    return np.stack([h[label == c].mean(0) for c in range(CLASSES)])
+
+
+def mahalanobis(h, mean, precision):
+    return np.einsum("ni,ij,nj->n", h - mean, precision, h - mean)
+
+
+def nearest_class(d):
+    """The least squared distance to a class mean, under the pooled covariance."""
+    means = class_means(d.train.h, d.train.label)
+    precision = EmpiricalCovariance().fit(d.train.h - means[d.train.label]).precision_
+    return lambda h: np.min([mahalanobis(h, mean, precision) for mean in means], 0)
+
+
+def mds(d):
+    """Lee et al. 2018: -(h-μ_c)ᵀP(h-μ_c) of the nearest class c."""
+    nearest = nearest_class(d)
+    return lambda s: -nearest(s.h)
+
+
+def rmds(d):
+    """Ren et al. 2021: mds + (h-μ)ᵀP₀(h-μ), of one Gaussian for all."""
+    nearest, whole = nearest_class(d), EmpiricalCovariance().fit(d.train.h)
+    return lambda s: mahalanobis(s.h, whole.location_, whole.precision_) - nearest(s.h)
+
+
+def vim(d, dim=32):
+    """Wang et al. 2022: E - α·‖what the principal subspace about -W⁺b leaves of h‖, with α the
+    ratio of the bank's mean max z to its mean norm; dim suits 64 features (published: 256)."""
+    origin = -np.linalg.pinv(d.W) @ d.b
+    _, vectors = np.linalg.eigh((d.train.h - origin).T @ (d.train.h - origin))  # by rising eigenvalue
+    rest = lambda h: np.linalg.norm((h - origin) @ vectors[:, :-dim], axis=1)
+    alpha = d.train.z.max(1).mean() / rest(d.train.h).mean()
+    return lambda s: E(d.logits(s.h)) - alpha * rest(s.h)
+
+
+def she(d):
+    """Zhang et al. 2023: h · mean h of the predicted class's correctly classified images."""
+    pred = d.train.z.argmax(1)
+    right = pred == d.train.label
+    patterns = class_means(d.train.h[right], pred[right])
+    return lambda s: (s.h * patterns[s.z.argmax(1)]).sum(1)
+
+
+def fdbd(d):
+    """Liu and Qin 2024: Σ_c |z_c - z_pred| / ‖w_c - w_pred‖, over ‖h - mean h‖."""
+    between = np.linalg.norm(d.W[:, None] - d.W[None], axis=2) + np.eye(CLASSES)
+    def score(s):
+        below = np.abs(s.z - s.z.max(1, keepdims=True)) / between[s.z.argmax(1)]
+        return below.sum(1) / np.linalg.norm(s.h - d.train.h.mean(0), axis=1)
+    return score
+
+
+# From the bank itself.
+
+def unit(h):
+    return h / np.linalg.norm(h, axis=1, keepdims=True) + 1e-10
+
+
+def knn(d, K=50):
+    """Sun et al. 2022: -the squared distance to the K-th nearest of the bank."""
+    squared = lambda h: ((unit(h)[:, None] - unit(d.train.h)[None]) ** 2).sum(2)
+    return lambda s: -np.sort(squared(s.h), 1)[:, K - 1]
+
+
+def nnguide(d, K=100):
+    """Park et al. 2023: E(z) · mean of the K largest h·h_i·E(z_i)."""
+    bank = unit(d.train.h) * E(d.train.z)[:, None]
+    return lambda s: E(s.z) * np.sort(unit(s.h) @ bank.T, 1)[:, -K:].mean(1)
+
+
+def relation(d, power=1, least=0.03):
+    """Kim et al. 2023: Σ r^power, r = max(0, h·h_i)·(p·p_i) where that exceeds the least."""
+    normal = lambda h: h / np.sqrt((h**2).sum(1, keepdims=True) + 1e-10)
+    def score(s):
+        r = (normal(s.h) @ normal(d.train.h).T).clip(min=0) * (softmax(s.z, 1) @ softmax(d.train.z, 1).T)
+        return (r**power * (r > least)).sum(1)
+    return score
+
+
+# From images, through the network in float32.
+
+def odin(d, key="odin_conf"):
+    """odin.py, at the published temperature and noise."""
+    confidence = lambda x: odin_scores(d.net, x, 1000, 0.0014, (0.5,) * 3)[key]
+    return lambda s: torch.cat([confidence(x) for x in s.x.split(100)]).numpy()
+
+
+def iodin(d):
+    return odin(d, "iodin_conf")
+
+
+def rankfeat(d):
+    """Song et al. 2022: E of the mean of the logits after the map [C,H·W] of the third or of
+    the fourth stage has lost its largest singular component."""
+    def remove(maps):
+        U, S, V = torch.linalg.svd(maps.flatten(2), full_matrices=False)
+        return maps - (U[:, :, :1] * S[:, None, :1] @ V[:, :1]).view_as(maps)
+    def score(s):
+        with torch.no_grad():
+            third = d.net.layer3_map(s.x)
+            last = d.net.layer4(remove(third)), remove(d.net.layer4(third))
+            return sum(d.net.head(maps.mean((2, 3))) for maps in last).div(2).logsumexp(1).numpy()
+    return score
+
+
+METHODS = (
+    msp, mls, ebo, temp_scaling, odin, iodin, gen, mds, rmds, knn, vim, react, ash, scale, dice, she, klm,
+    gradnorm, nnguide, relation, fdbd, rankfeat,
+)
+
+
+def observe(net, given, name):
+    """A set with what the network makes of it, in double precision."""
+    x, label = images(given, name)
+    with torch.no_grad():
+        h = torch.cat([net.feature(part) for part in x.split(100)])
+        return SimpleNamespace(x=x, label=label, h=h.double().numpy(), z=net.head(h).double().numpy())
+
+
+def values(given, out):
+    net = networks.load(networks.resnet18_32x32(8, CLASSES), safetensors.load(given / NET)).eval()
+    W, b = (p.detach().double().numpy() for p in net.fc.parameters())
+    sets = {name: observe(net, given, name) for name in SETS}
+    d = SimpleNamespace(net=net, W=W, b=b, logits=lambda h: h @ W.T + b, **sets)
+    tensors = {"fc.weight": W.astype(np.float32), "fc.bias": b.astype(np.float32)}
+    for name, s in sets.items():
+        tensors |= {f"{name}.{key}": v.astype(np.float32) for key, v in (("logits", s.z), ("feature", s.h))}
+        tensors[f"{name}.label"] = s.label
+    for method in METHODS:
+        score = method(d)
+        for name in SETS.keys() - {"train"}:
+            tensors[f"{method.__name__}.{name}"] = score(sets[name]).astype(np.float64)
+    safetensors.save(out / FILE, tensors)
