@@ -86,7 +86,7 @@ func TestCalibrateWrongInput(t *testing.T) {
 }
 
 func TestSaveAndLoad(t *testing.T) {
-	m := tiny()
+	m := tiny(t)
 	want := &Metadata{Name: "n", Classes: []string{"a", "b"}, Score: Score{MethodIODIN, 1000, 0.0014},
 		Calibration: &Calibration{Samples: 2, TPR: .5, Threshold: 0.1, Quantiles: []float64{0.1, 0.1000000001}}}
 	path := filepath.Join(t.TempDir(), "m.onnx")
@@ -104,11 +104,11 @@ func TestSaveAndLoad(t *testing.T) {
 
 func TestLoadWrongFile(t *testing.T) {
 	dir := t.TempDir()
-	stranger, err := proto.Marshal(tiny())
+	stranger, err := proto.Marshal(tiny(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer := tiny()
+	newer := tiny(t)
 	newer.MetadataProps = []*onnx.StringStringEntryProto{{Key: formatKey, Value: "99"}}
 	newerFile, err := proto.Marshal(newer)
 	if err != nil {
@@ -135,7 +135,7 @@ func TestLoadWrongFile(t *testing.T) {
 	if _, _, err := Load(filepath.Join(dir, "none.onnx")); err == nil || !strings.Contains(err.Error(), "none.onnx") {
 		t.Errorf("a missing file: error %v", err)
 	}
-	if err := Save(filepath.Join(dir, "no", "m.onnx"), tiny(), &Metadata{}); err == nil {
+	if err := Save(filepath.Join(dir, "no", "m.onnx"), tiny(t), &Metadata{}); err == nil {
 		t.Error("written into a folder that does not exist")
 	}
 }
@@ -158,9 +158,14 @@ func TestDefaultScores(t *testing.T) {
 }
 
 // tiny is a model of one node.
-func tiny() *onnx.ModelProto {
+func tiny(t *testing.T) *onnx.ModelProto {
+	t.Helper()
 	b := onnx.NewBuilder("tiny")
 	x := b.Input("x", "", onnx.TensorProto_FLOAT, "N")
 	b.Output(b.Op("Relu", []string{x}), "", onnx.TensorProto_FLOAT, "N")
-	return b.Model("test", "1")
+	m, err := b.Model("test", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }

@@ -40,7 +40,7 @@ func Build(g *models.Graph, weights Weights, pre preprocess.Config, score artifa
 	if err := l.build(pre, score); err != nil {
 		return nil, err
 	}
-	return l.Model(Producer, Version), nil
+	return l.Model(Producer, Version)
 }
 
 // build emits the whole graph; see the package's constants for what each value

@@ -14,12 +14,14 @@ const Opset = 17
 const irVersion = 8
 
 // Builder assembles a graph. Values are known by name; every method that adds
-// something returns the name of what it added.
+// something returns the name of what it added. A name that is asked for and
+// cannot be had is an error, which Model returns.
 type Builder struct {
 	graph  *GraphProto
-	names  map[string]int
+	names  map[string]int    // name → how often it was asked for
 	consts map[string]string // content → name of a small constant
 	scope  string
+	err    error // the first
 }
 
 // NewBuilder starts an empty graph.
@@ -66,7 +68,7 @@ func (b *Builder) Ops(op string, n int, inputs []string, attrs ...Attr) []string
 	for i := range outputs {
 		outputs[i] = name
 		if i > 0 {
-			outputs[i] = fmt.Sprintf("%s.%d", name, i)
+			outputs[i] = b.unique(fmt.Sprintf("%s.%d", name, i))
 		}
 	}
 	b.graph.Node = append(b.graph.Node, &NodeProto{
@@ -75,19 +77,31 @@ func (b *Builder) Ops(op string, n int, inputs []string, attrs ...Attr) []string
 	return outputs
 }
 
-// Rename gives a value another name, and returns that: an Identity in its place
-// would cost a copy at run time.
+// Rename gives the output of a node another name, and returns that: an Identity
+// in its place would cost a copy at run time. It must come before Output declares
+// the value.
 func (b *Builder) Rename(name, public string) string {
+	b.reserve(public)
+	computed := false
 	for _, n := range b.graph.Node {
-		for _, list := range [][]string{n.Input, n.Output} {
-			for i := range list {
-				if list[i] == name {
-					list[i] = public
-				}
-			}
-		}
+		replace(n.Input, name, public)
+		computed = replace(n.Output, name, public) || computed
+	}
+	if !computed {
+		b.fail("no node computes %q, which is to become %q", name, public)
 	}
 	return public
+}
+
+// replace puts a name in the place of another, and reports whether that was there.
+func replace(names []string, old, name string) bool {
+	found := false
+	for i := range names {
+		if names[i] == old {
+			names[i], found = name, true
+		}
+	}
+	return found
 }
 
 // Weights adds a float32 initializer of the given shape; none is a scalar.
@@ -140,8 +154,8 @@ func (b *Builder) initializer(name string, t TensorProto_DataType, raw []byte, s
 
 // Input declares an input, with dimensions as in Value.
 func (b *Builder) Input(name, doc string, t TensorProto_DataType, dims ...any) string {
+	b.reserve(name)
 	b.graph.Input = append(b.graph.Input, describe(Value(name, t, dims...), doc))
-	b.names[name]++
 	return name
 }
 
@@ -150,15 +164,18 @@ func (b *Builder) Output(name, doc string, t TensorProto_DataType, dims ...any) 
 	b.graph.Output = append(b.graph.Output, describe(Value(name, t, dims...), doc))
 }
 
-// Model returns the finished file.
-func (b *Builder) Model(producer, version string) *ModelProto {
+// Model returns the finished file, or the first error of the building.
+func (b *Builder) Model(producer, version string) (*ModelProto, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
 	return &ModelProto{
 		IrVersion:       irVersion,
 		ProducerName:    producer,
 		ProducerVersion: version,
 		OpsetImport:     []*OperatorSetIdProto{{Version: Opset}},
 		Graph:           b.graph,
-	}
+	}, nil
 }
 
 // unique returns name, numbered if it is taken.
@@ -168,6 +185,19 @@ func (b *Builder) unique(name string) string {
 		return b.unique(fmt.Sprintf("%s_%d", name, n))
 	}
 	return name
+}
+
+// reserve takes a name that is wanted as it is.
+func (b *Builder) reserve(name string) {
+	if b.names[name]++; b.names[name] > 1 {
+		b.fail("two values are named %q", name)
+	}
+}
+
+func (b *Builder) fail(format string, args ...any) {
+	if b.err == nil {
+		b.err = fmt.Errorf("graph %s: "+format, append([]any{b.graph.Name}, args...)...)
+	}
 }
 
 func describe(v *ValueInfoProto, doc string) *ValueInfoProto {

@@ -7,14 +7,19 @@ import (
 )
 
 // chain is x → a = x + one → b = a · two, with a and b as outputs.
-func chain() *ModelProto {
+func chain(t *testing.T) *ModelProto {
+	t.Helper()
 	g := NewBuilder("chain")
 	x := g.Input("x", "", TensorProto_FLOAT, "N", 2)
 	a := g.Rename(g.Op("Add", []string{x, g.Weights("one", []float32{1})}), "a")
 	b := g.Rename(g.Op("Mul", []string{a, g.Weights("two", []float32{2})}), "b")
 	g.Output(a, "", TensorProto_FLOAT, "N", 2)
 	g.Output(b, "", TensorProto_FLOAT, "N", 2)
-	return g.Model("test", "1")
+	m, err := g.Model("test", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 func TestExtract(t *testing.T) {
@@ -29,7 +34,7 @@ func TestExtract(t *testing.T) {
 		"from a constant": {[]string{"b"}, []*ValueInfoProto{Value("two", TensorProto_FLOAT)}, []string{"Add", "Mul"}, []string{"x", "two"}, []string{"one"}},
 		"unneeded cut":    {[]string{"a"}, []*ValueInfoProto{Value("two", TensorProto_FLOAT)}, []string{"Add"}, []string{"x"}, []string{"one"}},
 	} {
-		part, err := Extract(chain(), c.outputs, c.cut...)
+		part, err := Extract(chain(t), c.outputs, c.cut...)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,28 +60,10 @@ func TestExtract(t *testing.T) {
 }
 
 func TestExtractUnknownNames(t *testing.T) {
-	if _, err := Extract(chain(), []string{"c"}); err == nil || !strings.Contains(err.Error(), `"c"`) {
+	if _, err := Extract(chain(t), []string{"c"}); err == nil || !strings.Contains(err.Error(), `"c"`) {
 		t.Errorf("error %v does not name the output", err)
 	}
-	if _, err := Extract(chain(), []string{"b"}, Value("c", TensorProto_FLOAT)); err == nil || !strings.Contains(err.Error(), `"c"`) {
+	if _, err := Extract(chain(t), []string{"b"}, Value("c", TensorProto_FLOAT)); err == nil || !strings.Contains(err.Error(), `"c"`) {
 		t.Errorf("error %v does not name the value to cut at", err)
-	}
-}
-
-func TestBuilderNamesAreUnique(t *testing.T) {
-	b := NewBuilder("names")
-	x := b.Input("x", "", TensorProto_FLOAT, "N")
-	seen := map[string]bool{x: true}
-	b.Scope("s/")
-	for range 3 {
-		name := b.Op("Relu", []string{x})
-		if seen[name] {
-			t.Errorf("%s is there twice", name)
-		}
-		seen[name] = true
-	}
-	one, pair := b.Scalar(1), b.Int64s(1, 2)
-	if b.Scalar(1) != one || b.Int64s(1, 2) != pair || b.Scalar(2) == one {
-		t.Error("constants are shared if and only if they are equal")
 	}
 }
