@@ -49,28 +49,15 @@ func OpenGraph(m *onnx.ModelProto, d *artifact.Metadata, from string, values []s
 // it.
 func expose(m *onnx.ModelProto, values []string) *onnx.ModelProto {
 	g := m.GetGraph()
-	made := map[string]bool{}
-	for _, n := range g.GetNode() {
-		for _, out := range n.Output {
-			made[out] = true
-		}
-	}
+	made := onnx.Makers(g)
 	outputs := slices.Clone(g.GetOutput())
 	for _, name := range values {
 		is := func(v *onnx.ValueInfoProto) bool { return v.Name == name }
-		if made[name] && !slices.ContainsFunc(outputs, is) {
+		if made[name] != nil && !slices.ContainsFunc(outputs, is) {
 			outputs = append(outputs, onnx.Value(name, onnx.TensorProto_FLOAT, "N", "C", "H", "W"))
 		}
 	}
-	return &onnx.ModelProto{
-		IrVersion: m.IrVersion, OpsetImport: m.OpsetImport,
-		ProducerName: m.ProducerName, ProducerVersion: m.ProducerVersion,
-		MetadataProps: m.MetadataProps,
-		Graph: &onnx.GraphProto{
-			Name: g.Name, DocString: g.DocString,
-			Node: g.Node, Initializer: g.Initializer, Input: g.Input, Output: outputs,
-		},
-	}
+	return onnx.WithGraph(m, onnx.WithOutputs(g, outputs))
 }
 
 // Inputs are what a Graph computes its values from. What they do not depend on may

@@ -7,70 +7,63 @@ import (
 
 // Extract returns the part of m that computes the named outputs from the graph's
 // inputs, or from the values in cut, computed or constant, which become inputs
-// of their own: nodes, initializers and inputs that the outputs do not need are
-// gone. The part shares memory with m. A name that m does not have is an error.
+// of their own: nodes, initializers, inputs and descriptions of values that the
+// outputs do not need are gone. The part shares memory with m. A name that m does
+// not have is an error.
 func Extract(m *ModelProto, outputs []string, cut ...*ValueInfoProto) (*ModelProto, error) {
 	g := m.GetGraph()
-	maker := map[string]*NodeProto{}
-	for _, n := range g.GetNode() {
-		for _, out := range n.Output {
-			maker[out] = n
-		}
-	}
-	constants := map[string]*TensorProto{}
-	for _, t := range g.GetInitializer() {
-		constants[t.Name] = t
-	}
+	makers, constants := Makers(g), Constants(g)
 	for _, v := range cut {
-		if maker[v.Name] == nil && constants[v.Name] == nil {
+		if makers[v.Name] == nil && constants[v.Name] == nil {
 			return nil, fmt.Errorf("the graph has no value %q to cut at", v.Name)
 		}
-		delete(maker, v.Name)
+		delete(makers, v.Name)
 		delete(constants, v.Name)
 	}
-
-	part := &GraphProto{Name: g.Name, DocString: g.DocString}
+	var wanted []*ValueInfoProto
 	for _, name := range outputs {
-		i := slices.IndexFunc(g.Output, func(v *ValueInfoProto) bool { return v.Name == name })
+		i := slices.IndexFunc(g.GetOutput(), func(v *ValueInfoProto) bool { return v.Name == name })
 		if i < 0 {
 			return nil, fmt.Errorf("the graph has no output %q", name)
 		}
-		part.Output = append(part.Output, g.Output[i])
+		wanted = append(wanted, g.Output[i])
 	}
 
-	needed := map[string]bool{}
-	nodes := map[*NodeProto]bool{}
+	values, nodes := needed(outputs, makers)
+	part := WithOutputs(g, wanted)
+	part.Node = keep(g.Node, func(n *NodeProto) bool { return nodes[n] })
+	part.Initializer = keep(g.Initializer, func(t *TensorProto) bool { return values[t.Name] && constants[t.Name] != nil })
+	part.Input = keep(slices.Concat(g.Input, cut), func(v *ValueInfoProto) bool { return values[v.Name] })
+	part.ValueInfo = keep(g.ValueInfo, func(v *ValueInfoProto) bool { return values[v.Name] && makers[v.Name] != nil })
+	return WithGraph(m, part), nil
+}
+
+// needed returns what the outputs are computed from, given the node that makes
+// each value: all values, themselves included, and all nodes.
+func needed(outputs []string, makers map[string]*NodeProto) (values map[string]bool, nodes map[*NodeProto]bool) {
+	values, nodes = map[string]bool{}, map[*NodeProto]bool{}
 	for todo := slices.Clone(outputs); len(todo) > 0; {
 		name := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if needed[name] {
+		if values[name] {
 			continue
 		}
-		needed[name] = true
-		if n := maker[name]; n != nil && !nodes[n] {
+		values[name] = true
+		if n := makers[name]; n != nil && !nodes[n] {
 			nodes[n] = true
 			todo = append(todo, n.Input...)
 		}
 	}
+	return values, nodes
+}
 
-	for _, n := range g.Node {
-		if nodes[n] {
-			part.Node = append(part.Node, n)
+// keep returns the elements of a list that are wanted, in their order.
+func keep[T any](list []T, wanted func(T) bool) []T {
+	var kept []T
+	for _, v := range list {
+		if wanted(v) {
+			kept = append(kept, v)
 		}
 	}
-	for _, t := range g.Initializer {
-		if needed[t.Name] && constants[t.Name] != nil {
-			part.Initializer = append(part.Initializer, t)
-		}
-	}
-	for _, v := range slices.Concat(g.Input, cut) {
-		if needed[v.Name] {
-			part.Input = append(part.Input, v)
-		}
-	}
-	return &ModelProto{
-		IrVersion: m.IrVersion, OpsetImport: m.OpsetImport,
-		ProducerName: m.ProducerName, ProducerVersion: m.ProducerVersion,
-		MetadataProps: m.MetadataProps, Graph: part,
-	}, nil
+	return kept
 }

@@ -59,6 +59,39 @@ func TestExtract(t *testing.T) {
 	}
 }
 
+// TestExtractLeavesOutOptionalValues: a value without a name joins no two nodes.
+func TestExtractLeavesOutOptionalValues(t *testing.T) {
+	m := chain(t)
+	m.Graph.Node[0].Output = append(m.Graph.Node[0].Output, "")
+	m.Graph.Node[1].Input = []string{"x", ""}
+	part, err := Extract(m, []string{"b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(part.Graph.Node) != 1 || part.Graph.Node[0].OpType != "Mul" {
+		t.Errorf("nodes are %v, want the last alone", part.Graph.Node)
+	}
+}
+
+// TestExtractDescriptions: descriptions of values stay as long as the values do.
+func TestExtractDescriptions(t *testing.T) {
+	m := chain(t)
+	m.Graph.ValueInfo = []*ValueInfoProto{Value("a", TensorProto_FLOAT, "N", 2), Value("b", TensorProto_FLOAT, "N", 2)}
+	for output, want := range map[string][]string{"a": {"a"}, "b": {"a", "b"}} {
+		part, err := Extract(m, []string{output})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var names []string
+		for _, v := range part.Graph.ValueInfo {
+			names = append(names, v.Name)
+		}
+		if !slices.Equal(names, want) {
+			t.Errorf("for %s the values %q are described, want %q", output, names, want)
+		}
+	}
+}
+
 func TestExtractUnknownNames(t *testing.T) {
 	if _, err := Extract(chain(t), []string{"c"}); err == nil || !strings.Contains(err.Error(), `"c"`) {
 		t.Errorf("error %v does not name the output", err)

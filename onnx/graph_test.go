@@ -1,0 +1,63 @@
+package onnx
+
+import (
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+)
+
+// withStrangers is chain with all fields set that this package knows, and with
+// some that it does not know, of the file (functions) and of the graph (a
+// quantisation).
+func withStrangers(t *testing.T) *ModelProto {
+	t.Helper()
+	m := chain(t)
+	m.Domain, m.ModelVersion, m.DocString, m.Graph.DocString = "org.example", 3, "a file", "a graph"
+	m.MetadataProps = []*StringStringEntryProto{{Key: "k", Value: "v"}}
+	unknown := func(number protowire.Number) []byte {
+		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), []byte{10, 1, 'f'})
+	}
+	m.ProtoReflect().SetUnknown(unknown(25))
+	m.Graph.ProtoReflect().SetUnknown(unknown(14))
+	return m
+}
+
+// TestWithGraph: nothing but the graph changes, and not in the original.
+func TestWithGraph(t *testing.T) {
+	m := withStrangers(t)
+	other := WithGraph(m, &GraphProto{Name: "other"})
+	if m.Graph.Name != "chain" || other.Graph.Name != "other" {
+		t.Errorf("the graphs are %s and %s", m.Graph.Name, other.Graph.Name)
+	}
+	other.Graph = m.Graph
+	if !proto.Equal(m, other) {
+		t.Errorf("of\n%v\nis left\n%v", m, other)
+	}
+}
+
+func TestWithOutputs(t *testing.T) {
+	g := withStrangers(t).Graph
+	outputs := g.Output
+	other := WithOutputs(g, outputs[:1])
+	if len(g.Output) != 2 || len(other.Output) != 1 {
+		t.Errorf("the graphs have %d and %d outputs", len(g.Output), len(other.Output))
+	}
+	other.Output = outputs
+	if !proto.Equal(g, other) {
+		t.Errorf("of\n%v\nis left\n%v", g, other)
+	}
+}
+
+// TestExtractKeepsTheRest: what is asked of the graph changes nothing else in the
+// file, whatever this package knows of it.
+func TestExtractKeepsTheRest(t *testing.T) {
+	m := withStrangers(t)
+	part, err := Extract(m, []string{"a", "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !proto.Equal(m, part) {
+		t.Errorf("of\n%v\nis left\n%v", m, part)
+	}
+}
