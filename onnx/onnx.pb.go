@@ -92,28 +92,64 @@ func (AttributeProto_AttributeType) EnumDescriptor() ([]byte, []int) {
 type TensorProto_DataType int32
 
 const (
-	TensorProto_UNDEFINED TensorProto_DataType = 0
-	TensorProto_FLOAT     TensorProto_DataType = 1
-	TensorProto_UINT8     TensorProto_DataType = 2
-	TensorProto_INT64     TensorProto_DataType = 7
-	TensorProto_BOOL      TensorProto_DataType = 9
+	TensorProto_UNDEFINED  TensorProto_DataType = 0
+	TensorProto_FLOAT      TensorProto_DataType = 1
+	TensorProto_UINT8      TensorProto_DataType = 2
+	TensorProto_INT8       TensorProto_DataType = 3
+	TensorProto_UINT16     TensorProto_DataType = 4
+	TensorProto_INT16      TensorProto_DataType = 5
+	TensorProto_INT32      TensorProto_DataType = 6
+	TensorProto_INT64      TensorProto_DataType = 7
+	TensorProto_STRING     TensorProto_DataType = 8
+	TensorProto_BOOL       TensorProto_DataType = 9
+	TensorProto_FLOAT16    TensorProto_DataType = 10
+	TensorProto_DOUBLE     TensorProto_DataType = 11
+	TensorProto_UINT32     TensorProto_DataType = 12
+	TensorProto_UINT64     TensorProto_DataType = 13
+	TensorProto_COMPLEX64  TensorProto_DataType = 14
+	TensorProto_COMPLEX128 TensorProto_DataType = 15
+	TensorProto_BFLOAT16   TensorProto_DataType = 16
 )
 
 // Enum value maps for TensorProto_DataType.
 var (
 	TensorProto_DataType_name = map[int32]string{
-		0: "UNDEFINED",
-		1: "FLOAT",
-		2: "UINT8",
-		7: "INT64",
-		9: "BOOL",
+		0:  "UNDEFINED",
+		1:  "FLOAT",
+		2:  "UINT8",
+		3:  "INT8",
+		4:  "UINT16",
+		5:  "INT16",
+		6:  "INT32",
+		7:  "INT64",
+		8:  "STRING",
+		9:  "BOOL",
+		10: "FLOAT16",
+		11: "DOUBLE",
+		12: "UINT32",
+		13: "UINT64",
+		14: "COMPLEX64",
+		15: "COMPLEX128",
+		16: "BFLOAT16",
 	}
 	TensorProto_DataType_value = map[string]int32{
-		"UNDEFINED": 0,
-		"FLOAT":     1,
-		"UINT8":     2,
-		"INT64":     7,
-		"BOOL":      9,
+		"UNDEFINED":  0,
+		"FLOAT":      1,
+		"UINT8":      2,
+		"INT8":       3,
+		"UINT16":     4,
+		"INT16":      5,
+		"INT32":      6,
+		"INT64":      7,
+		"STRING":     8,
+		"BOOL":       9,
+		"FLOAT16":    10,
+		"DOUBLE":     11,
+		"UINT32":     12,
+		"UINT64":     13,
+		"COMPLEX64":  14,
+		"COMPLEX128": 15,
+		"BFLOAT16":   16,
 	}
 )
 
@@ -652,6 +688,7 @@ type TensorProto struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Dims          []int64                `protobuf:"varint,1,rep,packed,name=dims,proto3" json:"dims,omitempty"`
 	DataType      int32                  `protobuf:"varint,2,opt,name=data_type,json=dataType,proto3" json:"data_type,omitempty"`
+	FloatData     []float32              `protobuf:"fixed32,4,rep,packed,name=float_data,json=floatData,proto3" json:"float_data,omitempty"` // in place of raw_data
 	Name          string                 `protobuf:"bytes,8,opt,name=name,proto3" json:"name,omitempty"`
 	RawData       []byte                 `protobuf:"bytes,9,opt,name=raw_data,json=rawData,proto3" json:"raw_data,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -700,6 +737,13 @@ func (x *TensorProto) GetDataType() int32 {
 		return x.DataType
 	}
 	return 0
+}
+
+func (x *TensorProto) GetFloatData() []float32 {
+	if x != nil {
+		return x.FloatData
+	}
+	return nil
 }
 
 func (x *TensorProto) GetName() string {
@@ -1087,18 +1131,39 @@ const file_onnx_proto_rawDesc = "" +
 	"\n" +
 	"\x06FLOATS\x10\x06\x12\b\n" +
 	"\x04INTS\x10\a\x12\v\n" +
-	"\aSTRINGS\x10\b\"\xb3\x01\n" +
+	"\aSTRINGS\x10\b\"\xe9\x02\n" +
 	"\vTensorProto\x12\x12\n" +
 	"\x04dims\x18\x01 \x03(\x03R\x04dims\x12\x1b\n" +
-	"\tdata_type\x18\x02 \x01(\x05R\bdataType\x12\x12\n" +
+	"\tdata_type\x18\x02 \x01(\x05R\bdataType\x12\x1d\n" +
+	"\n" +
+	"float_data\x18\x04 \x03(\x02R\tfloatData\x12\x12\n" +
 	"\x04name\x18\b \x01(\tR\x04name\x12\x19\n" +
-	"\braw_data\x18\t \x01(\fR\arawData\"D\n" +
+	"\braw_data\x18\t \x01(\fR\arawData\"\xda\x01\n" +
 	"\bDataType\x12\r\n" +
 	"\tUNDEFINED\x10\x00\x12\t\n" +
 	"\x05FLOAT\x10\x01\x12\t\n" +
-	"\x05UINT8\x10\x02\x12\t\n" +
-	"\x05INT64\x10\a\x12\b\n" +
-	"\x04BOOL\x10\t\"o\n" +
+	"\x05UINT8\x10\x02\x12\b\n" +
+	"\x04INT8\x10\x03\x12\n" +
+	"\n" +
+	"\x06UINT16\x10\x04\x12\t\n" +
+	"\x05INT16\x10\x05\x12\t\n" +
+	"\x05INT32\x10\x06\x12\t\n" +
+	"\x05INT64\x10\a\x12\n" +
+	"\n" +
+	"\x06STRING\x10\b\x12\b\n" +
+	"\x04BOOL\x10\t\x12\v\n" +
+	"\aFLOAT16\x10\n" +
+	"\x12\n" +
+	"\n" +
+	"\x06DOUBLE\x10\v\x12\n" +
+	"\n" +
+	"\x06UINT32\x10\f\x12\n" +
+	"\n" +
+	"\x06UINT64\x10\r\x12\r\n" +
+	"\tCOMPLEX64\x10\x0e\x12\x0e\n" +
+	"\n" +
+	"COMPLEX128\x10\x0f\x12\f\n" +
+	"\bBFLOAT16\x10\x10\"o\n" +
 	"\x0eValueInfoProto\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12*\n" +
 	"\x04type\x18\x02 \x01(\v2\x16.ascood.onnx.TypeProtoR\x04type\x12\x1d\n" +
