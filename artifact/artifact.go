@@ -5,6 +5,7 @@ package artifact
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -141,6 +142,29 @@ func (s Score) Validate() error {
 	return nil
 }
 
+// validate reports the first value that cannot be.
+func (d *Metadata) validate() error {
+	p := d.Preprocess
+	if err := p.Validate(); err != nil {
+		return fmt.Errorf("preprocess: %w", err)
+	}
+	if p.PreSize < p.ImageSize {
+		return fmt.Errorf("preprocess: images are resized to a pre_size of %d, less than the crop; want at least the image_size, %d", p.PreSize, p.ImageSize)
+	}
+	if len(d.Classes) == 0 {
+		return errors.New("classes has no names; want one for each logit")
+	}
+	if err := d.Score.Validate(); err != nil {
+		return fmt.Errorf("score: %w", err)
+	}
+	if d.Calibration != nil {
+		if err := d.Calibration.validate(); err != nil {
+			return fmt.Errorf("calibration: %w", err)
+		}
+	}
+	return nil
+}
+
 // Write stores the metadata in the model, replacing what is there.
 func (d *Metadata) Write(m *onnx.ModelProto) error {
 	text, err := json.Marshal(d)
@@ -175,7 +199,7 @@ func Read(m *onnx.ModelProto) (*Metadata, error) {
 }
 
 // Load reads an artifact from a file. A file that is missing, truncated, no ONNX
-// file or not one of ours is an error that names it.
+// file, not one of ours or with a fault that Check finds is an error that names it.
 func Load(path string) (*onnx.ModelProto, *Metadata, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
@@ -186,6 +210,9 @@ func Load(path string) (*onnx.ModelProto, *Metadata, error) {
 		return nil, nil, ascood.Errorf(ascood.Invalid, "model %s: not an ONNX file, or a truncated one (%d bytes)", path, len(data))
 	}
 	d, err := Read(m)
+	if err == nil {
+		err = Check(m, d)
+	}
 	if err != nil {
 		return nil, nil, fmt.Errorf("model %s: %w", path, err)
 	}
@@ -193,8 +220,11 @@ func Load(path string) (*onnx.ModelProto, *Metadata, error) {
 }
 
 // Save writes the model and its metadata; a reader sees the old file or the new
-// one, never a part.
+// one, never a part. What Load would not take is an error here.
 func Save(path string, m *onnx.ModelProto, d *Metadata) error {
+	if err := Check(m, d); err != nil {
+		return fmt.Errorf("model %s: %w", path, err)
+	}
 	if err := d.Write(m); err != nil {
 		return err
 	}

@@ -86,9 +86,7 @@ func TestCalibrateWrongInput(t *testing.T) {
 }
 
 func TestSaveAndLoad(t *testing.T) {
-	m := tiny(t)
-	want := &Metadata{Name: "n", Classes: []string{"a", "b"}, Score: Score{MethodIODIN, 1000, 0.0014},
-		Calibration: &Calibration{Samples: 2, TPR: .5, Threshold: 0.1, Quantiles: []float64{0.1, 0.1000000001}}}
+	m, want := sound(t)
 	path := filepath.Join(t.TempDir(), "m.onnx")
 	if err := Save(path, m, want); err != nil {
 		t.Fatal(err)
@@ -104,11 +102,11 @@ func TestSaveAndLoad(t *testing.T) {
 
 func TestLoadWrongFile(t *testing.T) {
 	dir := t.TempDir()
-	stranger, err := proto.Marshal(tiny(t))
+	newer, _ := sound(t)
+	stranger, err := proto.Marshal(newer)
 	if err != nil {
 		t.Fatal(err)
 	}
-	newer := tiny(t)
 	newer.MetadataProps = []*onnx.StringStringEntryProto{{Key: formatKey, Value: "99"}}
 	newerFile, err := proto.Marshal(newer)
 	if err != nil {
@@ -125,9 +123,7 @@ func TestLoadWrongFile(t *testing.T) {
 		"cut.onnx":      {stranger[:len(stranger)-3], "truncated"},
 	} {
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, c.content, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		writeFile(t, path, c.content)
 		if _, _, err := Load(path); err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: error %v, want one that says %q", name, err, c.want)
 		}
@@ -135,8 +131,16 @@ func TestLoadWrongFile(t *testing.T) {
 	if _, _, err := Load(filepath.Join(dir, "none.onnx")); err == nil || !strings.Contains(err.Error(), "none.onnx") {
 		t.Errorf("a missing file: error %v", err)
 	}
-	if err := Save(filepath.Join(dir, "no", "m.onnx"), tiny(t), &Metadata{}); err == nil {
-		t.Error("written into a folder that does not exist")
+	m, d := sound(t)
+	if err := Save(filepath.Join(dir, "no", "m.onnx"), m, d); err == nil || !strings.Contains(err.Error(), "there is no folder") {
+		t.Errorf("writing into a folder that does not exist: error %v", err)
+	}
+}
+
+func writeFile(t *testing.T, path string, content []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -155,17 +159,4 @@ func TestDefaultScores(t *testing.T) {
 			t.Errorf("%+v is valid", s)
 		}
 	}
-}
-
-// tiny is a model of one node.
-func tiny(t *testing.T) *onnx.ModelProto {
-	t.Helper()
-	b := onnx.NewBuilder("tiny")
-	x := b.Input("x", "", onnx.TensorProto_FLOAT, "N")
-	b.Output(b.Op("Relu", []string{x}), "", onnx.TensorProto_FLOAT, "N")
-	m, err := b.Model("test", "1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
 }

@@ -1,6 +1,8 @@
 package artifact
 
 import (
+	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -39,6 +41,29 @@ func Calibrate(scores []float64, tpr float64, score Score, data string) (*Calibr
 		Samples: n, TPR: tpr, Threshold: sorted[metrics.Rank(n, tpr)],
 		Quantiles: thin(sorted, maxQuantiles), Score: score, Data: data,
 	}, nil
+}
+
+// validate reports what Calibrate would not have returned.
+func (c *Calibration) validate() error {
+	finite := func(v float64) bool { return v-v == 0 }
+	switch {
+	case c.Samples < 1:
+		return fmt.Errorf("samples is %d; want at least 1", c.Samples)
+	case !(c.TPR > 0 && c.TPR < 1):
+		return fmt.Errorf("tpr is %v; want a number between 0 and 1", c.TPR)
+	case !finite(c.Threshold):
+		return fmt.Errorf("threshold is %v; want a finite number", c.Threshold)
+	case len(c.Quantiles) < 1 || len(c.Quantiles) > c.Samples:
+		return fmt.Errorf("quantiles has %d numbers for %d samples; want from 1 to as many", len(c.Quantiles), c.Samples)
+	case slices.ContainsFunc(c.Quantiles, func(q float64) bool { return !finite(q) }):
+		return errors.New("quantiles has a number that is not finite")
+	case !slices.IsSorted(c.Quantiles):
+		return errors.New("quantiles are not in ascending order")
+	}
+	if err := c.Score.Validate(); err != nil {
+		return fmt.Errorf("score: %w", err)
+	}
+	return nil
 }
 
 // CheckCalibration reports whether Calibrate can work with n scores and this TPR.

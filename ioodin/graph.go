@@ -2,6 +2,7 @@ package ioodin
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/ascood/ascood"
@@ -28,8 +29,11 @@ type Graph struct {
 // may be float32 outputs of the graph or values inside it. With from not empty, the
 // value of that name inside the graph, a map [N,C,H,W], is an input; the images are
 // one too only if the values depend on them otherwise. An artifact that lacks one of
-// the values is ascood.Unsupported.
+// the values is ascood.Unsupported; what artifact.Check finds is an error too.
 func OpenGraph(m *onnx.ModelProto, d *artifact.Metadata, from string, values []string, opt Options) (*Graph, error) {
+	if err := artifact.Check(m, d); err != nil {
+		return nil, fmt.Errorf("model %s: %w", d.Name, err)
+	}
 	cut := settings
 	if from != "" {
 		cut = append(slices.Clone(settings), onnx.Value(from, onnx.TensorProto_FLOAT, "N", "C", "H", "W"))

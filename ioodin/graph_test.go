@@ -7,9 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/encoding/protowire"
-	"google.golang.org/protobuf/proto"
-
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/internal/testmodel"
@@ -115,24 +112,6 @@ func TestGraphWrongInput(t *testing.T) {
 		if _, err := g.Run(t.Context(), ioodin.Inputs{Pixels: make([]uint8, n), Temperature: 1}); ascood.CodeOf(err) != ascood.Invalid {
 			t.Errorf("error %v on %d bytes", err, n)
 		}
-	}
-}
-
-// TestExposeKeepsTheRest: an output more is all that changes, fields that are not
-// known here included.
-func TestExposeKeepsTheRest(t *testing.T) {
-	m, _ := buildRandom(t, models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear})
-	m.DocString = "a file"
-	m.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 25, protowire.BytesType), nil)) // functions
-	m.Graph.ValueInfo = []*onnx.ValueInfoProto{onnx.Value("image", onnx.TensorProto_FLOAT, "N", 3, 28, 28)}
-	exposed := expose(m, []string{artifact.Image})
-	last := len(exposed.Graph.Output) - 1
-	if exposed.Graph.Output[last].Name != artifact.Image {
-		t.Errorf("the outputs are %v", exposed.Graph.Output)
-	}
-	exposed.Graph.Output = exposed.Graph.Output[:last]
-	if !proto.Equal(m, exposed) {
-		t.Error("the rest of the file has changed")
 	}
 }
 

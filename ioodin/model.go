@@ -4,6 +4,7 @@ package ioodin
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math"
 
@@ -45,8 +46,11 @@ func Open(path string, opt Options) (*Model, error) {
 }
 
 // New loads an artifact from memory. Only the part of the graph that the score
-// needs is kept.
+// needs is kept. What artifact.Check finds is an error.
 func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) {
+	if err := artifact.Check(m, d); err != nil {
+		return nil, fmt.Errorf("model %s: %w", d.Name, err)
+	}
 	score := d.Score
 	if opt.Score != nil {
 		score = *opt.Score
@@ -114,7 +118,7 @@ func (m *Model) Score(ctx context.Context, crops [][]uint8) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	return m.results(out)
+	return m.results(out, len(crops))
 }
 
 func (m *Model) run(crops [][]uint8) (map[string]ort.Value, error) {
@@ -129,11 +133,14 @@ func (m *Model) run(crops [][]uint8) (map[string]ort.Value, error) {
 	return m.session.Run(Inputs{Pixels: pixels, Temperature: m.score.Temperature, Noise: m.score.Noise}.values(size, ""))
 }
 
-// results reads the verdict's ingredients off the graph's outputs.
-func (m *Model) results(out map[string]ort.Value) ([]Result, error) {
-	logits, classes := out[artifact.Logits].Floats(), len(m.info.Classes)
-	predictions := out[artifact.Prediction].Ints()
-	results := make([]Result, len(predictions))
+// results reads the verdict's ingredients of n images off the graph's outputs.
+func (m *Model) results(out map[string]ort.Value, n int) ([]Result, error) {
+	logits, predictions, classes := out[artifact.Logits].Floats(), out[artifact.Prediction].Ints(), len(m.info.Classes)
+	if len(logits) != n*classes || len(predictions) != n {
+		return nil, ascood.Errorf(ascood.Internal, "model %s has %d classes, but its graph gave %d logits and %d predictions for %d images",
+			m.info.Name, classes, len(logits), len(predictions), n)
+	}
+	results := make([]Result, n)
 	for i := range results {
 		z := logits[i*classes : (i+1)*classes]
 		r := &results[i]

@@ -120,6 +120,7 @@ func TestWrongInput(t *testing.T) {
 		"bare without arch":     {slices.Concat(pre28, []string{"--checkpoint", lenet}), "--arch must say what it is; known are lenet"},
 		"bare without size":     {[]string{"--checkpoint", lenet, "--arch", "lenet"}, "give --preprocess with one of"},
 		"half of a size":        {[]string{"--checkpoint", lenet, "--arch", "lenet", "--pre-size", "28"}, "belong together"},
+		"crop out of less":      {slices.Concat(good, []string{"--pre-size", "20"}), "resized to a pre_size of 20, less than the crop; want at least the image_size, 28"},
 		"preset and size":       {slices.Concat(good, []string{"--preprocess", "cifar10"}), "one or the other"},
 		"unknown preset":        {[]string{"--checkpoint", lenet, "--arch", "lenet", "--preprocess", "mnist"}, "cifar10"},
 		"another architecture":  {slices.Concat(pre28, []string{"--checkpoint", resnet, "--arch", "lenet"}), "not those of lenet"},
