@@ -6,7 +6,9 @@ import (
 	"encoding/csv"
 	"fmt"
 	"io"
+	"os/signal"
 	"strconv"
+	"syscall"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/dataset"
@@ -23,10 +25,15 @@ and whether it is in or out of distribution, as CSV.
   ascood-score --model model.onnx shirt.png digit.png
   ascood-score --model model.onnx --imglist test.txt --data-dir images -o scores.csv
 
-It exits with 0 only if every image was scored.
+Standard output gets a whole row as soon as an image is scored; a file given by
+-o appears when all are. It exits with 0 only if every image was scored.
 `
 
-func main() { cli.Main(run) }
+func main() {
+	// A pipe that closes is an error to report, not a silent end.
+	signal.Ignore(syscall.SIGPIPE)
+	cli.Main(run)
+}
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := cli.NewFlags("ascood-score", usage, stdout)
@@ -120,25 +127,39 @@ func create(path string, stdout io.Writer) (output, error) {
 // columns of the CSV. A field that an image does not have is empty.
 var columns = []string{"image", "label", "prediction", "class", "score", "p_value", "verdict", "error"}
 
-// scoreAll writes a row an image and returns how many could not be scored.
+// scoreAll writes a row an image and returns how many could not be scored. Rows
+// are written whole, so that what is there after an error or a signal can be read.
 func scoreAll(ctx context.Context, m *ioodin.Model, data dataset.Dataset, batch int, out, stderr io.Writer) (failed int, err error) {
 	w := csv.NewWriter(out)
-	w.Write(columns)
+	write := func(fields []string) error {
+		w.Write(fields)
+		w.Flush()
+		if err := w.Error(); err != nil {
+			return ascood.Errorf(ascood.Invalid, "cannot write the CSV: %w", err)
+		}
+		return nil
+	}
+	if err := write(columns); err != nil {
+		return 0, err
+	}
 	add, finish := cli.Progress(stderr, data.Len(), "scoring")
 	defer finish()
+	done := 0
 	for image, err := range m.Scan(ctx, data, ioodin.ScanOptions{BatchSize: batch, KeepGoing: true}) {
 		if err != nil {
-			return failed, err
+			return failed, fmt.Errorf("stopped after %d of %d images: %w", done, data.Len(), err)
 		}
 		if image.Err != nil {
 			failed++
 			fmt.Fprintf(stderr, "%v\n", image.Err)
 		}
-		w.Write(row(m, data, image))
+		if err := write(row(m, data, image)); err != nil {
+			return failed, err
+		}
+		done++
 		add(1)
 	}
-	w.Flush()
-	return failed, w.Error()
+	return failed, nil
 }
 
 // row is an image's line of the CSV.

@@ -2,10 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
+	"errors"
+	"fmt"
 	"image"
 	"image/png"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -134,6 +139,104 @@ func TestWrongInput(t *testing.T) {
 			}
 		})
 	}
+}
+
+// cancelling cancels a context once it has been written to so many times.
+type cancelling struct {
+	bytes.Buffer
+	cancel context.CancelFunc
+	left   int
+}
+
+func (c *cancelling) Write(p []byte) (int, error) {
+	if c.left--; c.left == 0 {
+		c.cancel()
+	}
+	return c.Buffer.Write(p)
+}
+
+// TestInterruptedOutput: what is on standard output by then are whole rows.
+func TestInterruptedOutput(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	out := cancelling{cancel: cancel, left: 4}
+	set := filepath.Join(testmodel.FashionMNIST, "t10k-images-idx3-ubyte.gz[:2000]")
+	err := run(ctx, []string{"--model", testmodel.LeNet(t), "--imglist", set, "--batch-size", "2"}, &out, io.Discard)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "of 2000 images") {
+		t.Errorf("error %v, want one that says how far it came", err)
+	}
+	rows, err := csv.NewReader(&out.Buffer).ReadAll()
+	if err != nil || len(rows) < 3 || len(rows) > 2000 {
+		t.Fatalf("%d rows, %v; want the few until the interruption", len(rows), err)
+	}
+	if last := rows[len(rows)-1]; last[6] == "" || last[0] != fmt.Sprintf("t10k-images-idx3-ubyte[%d]", len(rows)-2) {
+		t.Errorf("the last row is %v", last)
+	}
+}
+
+// TestInterruptedFile: a file is written when it is complete, else it stays what
+// it was, and nothing is left beside it.
+func TestInterruptedFile(t *testing.T) {
+	model := testmodel.LeNet(t)
+	dir := t.TempDir()
+	good, out := filepath.Join(t.TempDir(), "good.png"), filepath.Join(dir, "scores.csv")
+	writePNG(t, good)
+	write(t, out, "old")
+	ctx, cancel := context.WithCancel(t.Context())
+	stderr := cancelling{cancel: cancel, left: 1} // told of the missing image
+	args := []string{"--model", model, "-o", out, "--batch-size", "1", good, filepath.Join(dir, "none.png"), good, good}
+	if err := run(ctx, args, io.Discard, &stderr); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	content, err := os.ReadFile(out)
+	entries, _ := os.ReadDir(dir)
+	if err != nil || string(content) != "old" || len(entries) != 1 {
+		t.Errorf("the file holds %q, the folder %v, %v", content, entries, err)
+	}
+}
+
+// TestClosedPipe runs the program itself: on standard output alone a closed pipe
+// sends a signal.
+func TestClosedPipe(t *testing.T) {
+	set := filepath.Join(testmodel.FashionMNIST, "t10k-images-idx3-ubyte.gz[:2000]")
+	program := exec.Command(os.Args[0], "--model", testmodel.LeNet(t), "--imglist", set)
+	program.Env = append(os.Environ(), runMain+"=1")
+	var stderr bytes.Buffer
+	program.Stderr = &stderr
+	stdout, err := program.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := program.Start(); err != nil {
+		t.Fatal(err)
+	}
+	first := make([]byte, len("image"))
+	if _, err := io.ReadFull(stdout, first); err != nil || string(first) != "image" {
+		t.Errorf("the output begins with %q, %v", first, err)
+	}
+	stdout.Close()
+	program.Wait()
+	if status := program.ProcessState.ExitCode(); status != 1 || !strings.Contains(stderr.String(), "cannot write the CSV") || !strings.Contains(stderr.String(), "broken pipe") {
+		t.Errorf("status %d, stderr %q", status, stderr.String())
+	}
+}
+
+// TestFullDevice: what cannot be written is an error.
+func TestFullDevice(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "a.png")
+	writePNG(t, file)
+	if _, _, err := score(t, "--model", testmodel.LeNet(t), "-o", "/dev/full", file); err == nil || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// runMain is the variable by which a test makes of the test's program the command.
+const runMain = "ASCOOD_SCORE_TEST_RUN_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(runMain) != "" {
+		main()
+	}
+	os.Exit(m.Run())
 }
 
 func TestHelp(t *testing.T) {
