@@ -194,7 +194,7 @@ func conv2d(x gotorch.Tensor, op models.Conv2d, param func(name string) gotorch.
 
 // everyNth keeps the elements 0, n, 2n, … of a dimension.
 func everyNth(x gotorch.Tensor, dim, n int) gotorch.Tensor {
-	return gotorch.Call(nil, "slice.Tensor", x, dim, 0, x.Shape()[dim], n)
+	return gotorch.Call(nil, "slice.Tensor", x, dim, 0, nil, n)
 }
 
 // zscore standardises each feature vector of x [N,D].
