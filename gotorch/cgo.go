@@ -51,7 +51,7 @@ func cError(message *C.char) error {
 	if message == nil {
 		return nil
 	}
-	defer C.free(unsafe.Pointer(message))
+	defer C.gt_free_message(message)
 	return errors.New(C.GoString(message))
 }
 

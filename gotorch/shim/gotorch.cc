@@ -47,14 +47,17 @@ void prepare_thread() {
   }
 }
 
-// message keeps the first line: the rest is a C++ stack trace.
+// out_of_memory stands for a message for which there is none.
+char out_of_memory[] = "out of memory";
+
+// message keeps the first line: the rest is a C++ stack trace. It is for
+// gt_free_message to free.
 char *message(const char *what) {
   const size_t n = std::strcspn(what, "\n");
   char *copy = static_cast<char *>(std::malloc(n + 1));
-  if (copy != nullptr) {
-    std::memcpy(copy, what, n);
-    copy[n] = 0;
-  }
+  if (copy == nullptr) return out_of_memory;
+  std::memcpy(copy, what, n);
+  copy[n] = 0;
   return copy;
 }
 
@@ -144,6 +147,10 @@ void give(const std::vector<at::Tensor> &list, gt_tensor **outs) {
 }
 
 }  // namespace
+
+void gt_free_message(char *message) {
+  if (message != out_of_memory) std::free(message);
+}
 
 char *gt_find_op(const char *name, const char *overload, gt_op **op) {
   GUARDED({

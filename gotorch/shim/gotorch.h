@@ -1,9 +1,9 @@
 /* gotorch.h is the plain C interface between Go and libtorch.
  *
  * Every function that can fail returns its own error: NULL, or a message that
- * the caller frees with free(). No C++ type, no libtorch header and no exception
- * passes this boundary, so one Go binary runs against any libtorch for which
- * gotorch.cc was compiled. */
+ * the caller frees with gt_free_message. No C++ type, no libtorch header and no
+ * exception passes this boundary, so one Go binary runs against any libtorch for
+ * which gotorch.cc was compiled. */
 #ifndef GOTORCH_H
 #define GOTORCH_H
 
@@ -39,6 +39,8 @@ typedef struct {
   int64_t a, b;
   double d;
 } gt_arg;
+
+void gt_free_message(char *message);
 
 /* gt_find_op finds an operator by its schema's name and overload, such as
  * "aten::add" and "Tensor". */
