@@ -2,6 +2,7 @@
 package testmodel
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -59,13 +60,20 @@ func writeLeNet(path string, tb testing.TB) error {
 	return artifact.Save(path, model, meta)
 }
 
-// Path returns the path of a file of the repository, given from its root.
+// Path returns the path of a file of the repository, given from its root, which is
+// the first folder upwards from the working directory with a go.mod. It panics
+// outside a repository: packages call it for variables, where no test is at hand.
 func Path(elements ...string) string {
-	dir := "."
-	for {
+	start, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	for dir := start; ; dir = filepath.Dir(dir) {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
 			return filepath.Join(append([]string{dir}, elements...)...)
 		}
-		dir = filepath.Join(dir, "..")
+		if dir == filepath.Dir(dir) {
+			panic(fmt.Sprintf("testmodel: neither %s nor a folder above it has a go.mod", start))
+		}
 	}
 }
