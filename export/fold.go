@@ -13,8 +13,8 @@ type Weights map[string][]float32
 
 // fold returns the graph and weights of g in evaluation mode, each BatchNorm2d
 // computed into the convolution before it. One that follows anything else, or a
-// convolution whose output has another use, is an error: no published network
-// has it.
+// convolution whose output has another use, is an error: other networks have such
+// (DenseNet, MaxViT), those of package models do not.
 func fold(g *models.Graph, weights Weights) (*models.Graph, Weights, error) {
 	folded := &models.Graph{Spec: g.Spec}
 	values := Weights{}

@@ -2,9 +2,11 @@ package models
 
 import "fmt"
 
-// Op is one operation of a network. The set of implementations is closed: a new
-// one needs a case in the trainer's interpreter, a lowering and a gradient rule
-// in the exporter.
+// Op is one operation of a network. The set of implementations is closed. A new
+// one concerns package train in its interpreter (network.go) and, if it has
+// parameters, in what they start from (init.go); and package export, which needs a
+// lowering (forward.go) and a gradient rule (vjp.go), unless it computes the
+// operation into another one before that (fold.go).
 type Op interface {
 	// Params lists the tensors of PyTorch's module of the same name, in the
 	// order of its state dict, under names relative to the module.

@@ -110,13 +110,13 @@ type builder struct {
 }
 
 func (b *builder) add(name string, op Op, in ...Value) Value {
-	return b.append(b.prefix+name, op, in...)
+	return b.node(b.prefix+name, op, in...)
 }
 
 // addRoot adds a node whose parameters have no path.
-func (b *builder) addRoot(op Op, in ...Value) Value { return b.append("", op, in...) }
+func (b *builder) addRoot(op Op, in ...Value) Value { return b.node("", op, in...) }
 
-func (b *builder) append(name string, op Op, in ...Value) Value {
+func (b *builder) node(name string, op Op, in ...Value) Value {
 	b.graph.Nodes = append(b.graph.Nodes, Node{Name: name, Op: op, Inputs: in})
 	return Value(len(b.graph.Nodes))
 }
