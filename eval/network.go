@@ -8,13 +8,14 @@ import (
 	"slices"
 	"strings"
 
+	"google.golang.org/protobuf/proto"
+
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/posthoc"
-	"google.golang.org/protobuf/proto"
 )
 
 // Network is an artifact as the methods see it: a source of logits, features and

@@ -205,8 +205,8 @@ func compareLayouts(t *testing.T, conv models.Conv2d, shape []int) {
 	weightShape := conv.Params()[0].Shape
 	images, weights := normal(rng, shape), normal(rng, weightShape)
 	take := func(order layout) []gotorch.Tensor {
-		x := upload(s, images, shape, gotorch.CPU, order).SetRequiresGrad(true)
-		w := upload(s, weights, weightShape, gotorch.CPU, order).SetRequiresGrad(true)
+		x := upload(s, images, shape, placement{gotorch.CPU, order, gotorch.Float32}).SetRequiresGrad(true)
+		w := upload(s, weights, weightShape, placement{gotorch.CPU, order, gotorch.Float32}).SetRequiresGrad(true)
 		params := map[string]gotorch.Tensor{"weight": w}
 		y := apply(conv, []gotorch.Tensor{x}, func(name string) gotorch.Tensor { return params[name] }, training)
 		return gotorch.Grad([]gotorch.Tensor{y.Mul(y).Mean()}, []gotorch.Tensor{x, w}, gotorch.GradOptions{})

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/spf13/pflag"
+
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/dataset"
@@ -21,7 +23,6 @@ import (
 	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/onnx"
-	"github.com/spf13/pflag"
 )
 
 const usage = `ascood-export writes a trained network as one ONNX file that holds the forward

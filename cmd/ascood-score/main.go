@@ -10,13 +10,14 @@ import (
 	"strconv"
 	"syscall"
 
+	"github.com/spf13/pflag"
+
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/ioodin"
-	"github.com/spf13/pflag"
 )
 
 const usage = `ascood-score says of each image what class it is, how in-distribution it looks,

@@ -8,16 +8,17 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/eval"
-	"github.com/ascood/ascood/internal/atomicfile"
-	"github.com/ascood/ascood/metrics"
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 	"gonum.org/v1/plot/vg/vgimg"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/eval"
+	"github.com/ascood/ascood/internal/atomicfile"
+	"github.com/ascood/ascood/metrics"
 )
 
 // Plot writes PNG files into a folder: roc-SET.png with the curves of all

@@ -4,9 +4,6 @@ package report
 
 import (
 	"context"
-
-	"github.com/ascood/ascood/metrics"
-
 	_ "embed"
 	"fmt"
 	"html/template"
@@ -14,6 +11,7 @@ import (
 	"slices"
 
 	"github.com/ascood/ascood/eval"
+	"github.com/ascood/ascood/metrics"
 	"github.com/ascood/ascood/posthoc"
 )
 

@@ -10,12 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/html"
+
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/posthoc"
-	"golang.org/x/net/html"
 )
 
 // TestWrite reads the page as a browser would.
