@@ -155,7 +155,7 @@ func apply(op models.Op, in []gotorch.Tensor, param func(name string) gotorch.Te
 	x := in[0]
 	switch op := op.(type) {
 	case models.Conv2d:
-		return conv2d(x, op, param)
+		return F.Conv2d(x, param("weight"), param("bias"), F.ConvOptions{Stride: op.Stride, Padding: op.Padding})
 	case models.BatchNorm2d:
 		return F.BatchNorm(x, F.BatchNormOptions{
 			Weight: param("weight"), Bias: param("bias"),
@@ -178,23 +178,6 @@ func apply(op models.Op, in []gotorch.Tensor, param func(name string) gotorch.Te
 		return F.Linear(x, param("weight"), param("bias"))
 	}
 	return gotorch.Tensor{} // the operation that takes it fails; models.Op is a closed set
-}
-
-// conv2d leaves out what the stride of a 1x1 convolution passes over before it
-// convolves, where channels are last. It keeps clear of a fault of oneDNN 2.6,
-// libtorch 1.13's: with a stride and fewer than 16 channels, the gradient of 1x1
-// weights is written past its memory.
-func conv2d(x gotorch.Tensor, op models.Conv2d, param func(name string) gotorch.Tensor) gotorch.Tensor {
-	stride := op.Stride
-	if op.Kernel == 1 && op.Padding == 0 && stride > 1 && x.IsChannelsLast() {
-		x, stride = everyNth(everyNth(x, 2, stride), 3, stride), 1
-	}
-	return F.Conv2d(x, param("weight"), param("bias"), F.ConvOptions{Stride: stride, Padding: op.Padding})
-}
-
-// everyNth keeps the elements 0, n, 2n, … of a dimension.
-func everyNth(x gotorch.Tensor, dim, n int) gotorch.Tensor {
-	return gotorch.Call(nil, "slice.Tensor", x, dim, 0, nil, n)
 }
 
 // zscore standardises each feature vector of x [N,D].

@@ -3,7 +3,6 @@ package train
 import (
 	"maps"
 	"math"
-	"math/rand/v2"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -167,82 +166,6 @@ func TestTrainAll(t *testing.T) {
 				}
 			})
 		}
-	}
-}
-
-// TestNarrowNetworkOnLargeImages takes the gradients of the strided 1x1
-// convolutions, which conv2d computes in another way where channels are last (left
-// to oneDNN they overran its memory), and compares them with those on row-major
-// memory. There is no ReLU in between that rounding could switch.
-func TestNarrowNetworkOnLargeImages(t *testing.T) {
-	g, err := models.New(models.Spec{Arch: "resnet18_224x224", Width: 8, Classes: 10, Head: models.HeadLinear})
-	if err != nil {
-		t.Fatal(err)
-	}
-	shapes, err := g.Shapes(224, 224)
-	if err != nil {
-		t.Fatal(err)
-	}
-	compared := 0
-	for _, node := range g.Nodes {
-		if conv, ok := node.Op.(models.Conv2d); ok && conv.Kernel == 1 && conv.Stride > 1 {
-			compareLayouts(t, conv, append([]int{16}, shapes[node.Inputs[0]]...))
-			compared++
-		}
-	}
-	if compared != 3 {
-		t.Errorf("the network has %d such convolutions, want 3", compared)
-	}
-}
-
-// compareLayouts takes the gradients of a convolution's input and weight in both
-// layouts.
-func compareLayouts(t *testing.T, conv models.Conv2d, shape []int) {
-	t.Helper()
-	s := gotorch.NewScope()
-	defer s.Close()
-	rng := random(1, forWeights, 0)
-	weightShape := conv.Params()[0].Shape
-	images, weights := normal(rng, shape), normal(rng, weightShape)
-	take := func(order layout) []gotorch.Tensor {
-		x := upload(s, images, shape, placement{gotorch.CPU, order, gotorch.Float32}).SetRequiresGrad(true)
-		w := upload(s, weights, weightShape, placement{gotorch.CPU, order, gotorch.Float32}).SetRequiresGrad(true)
-		params := map[string]gotorch.Tensor{"weight": w}
-		y := apply(conv, []gotorch.Tensor{x}, func(name string) gotorch.Tensor { return params[name] }, training)
-		return gotorch.Grad([]gotorch.Tensor{y.Mul(y).Mean()}, []gotorch.Tensor{x, w}, gotorch.GradOptions{})
-	}
-	got, want := take(channelsLast), take(rowMajor)
-	for i, of := range []string{"input", "weight"} {
-		if d := off(got[i], want[i]); !(d < 1e-5) {
-			t.Errorf("%+v: the gradient of its %s is off by %.2g", conv, of, d)
-		}
-	}
-	if err := s.Err(); err != nil {
-		t.Error(err)
-	}
-}
-
-// normal draws a tensor of the given shape.
-func normal(rng *rand.Rand, shape []int) []float32 {
-	values := make([]float32, constant(0, shape).Len())
-	for i := range values {
-		values[i] = float32(rng.NormFloat64())
-	}
-	return values
-}
-
-// TestEveryNth also takes the result of an operation that failed.
-func TestEveryNth(t *testing.T) {
-	scope := gotorch.NewScope()
-	defer scope.Close()
-	x := gotorch.FromSlice(scope, []float32{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 2, 5)
-	if got := gotorch.ToSlice[float32](everyNth(x, 1, 2)); !slices.Equal(got, []float32{0, 2, 4, 5, 7, 9}) {
-		t.Errorf("every second column is %v", got)
-	}
-	failed := x.Add(gotorch.FromSlice(scope, []float32{1, 2, 3}, 3))
-	err := scope.Err()
-	if everyNth(everyNth(failed, 0, 2), 1, 2).Valid() || err == nil || scope.Err() != err {
-		t.Errorf("the error %v has become %v", err, scope.Err())
 	}
 }
 

@@ -108,3 +108,34 @@ func TestLosses(t *testing.T) {
 	want(t, "kl", F.KLDiv(logProbs, gotorch.Full(s, dims(2, 3), 1.0/3), F.Sum), dims(), 0.4811786)
 	want(t, "mse", F.MSELoss(logits, gotorch.ZerosLike(logits), F.Mean), dims(), 2.5416667)
 }
+
+// TestStridedPointwiseConv2d compares strided 1x1 convolutions of few channels, on
+// which oneDNN once overran its memory, with libtorch's own in float64.
+func TestStridedPointwiseConv2d(t *testing.T) {
+	for _, size := range []int{56, 57} {
+		s := newScope(t)
+		random := gotorch.NewGenerator(s, gotorch.CPU, 1)
+		images := gotorch.RandN(s, dims(16, 8, size, size), random)
+		weights := gotorch.RandN(s, dims(16, 8, 1, 1), random)
+		gradients := func(conv func(x, w gotorch.Tensor) gotorch.Tensor, dtype gotorch.DType, layout func(gotorch.Tensor) gotorch.Tensor) []gotorch.Tensor {
+			x, w := layout(images.To(dtype)).SetRequiresGrad(true), layout(weights.To(dtype)).SetRequiresGrad(true)
+			y := conv(x, w)
+			return append(gotorch.Grad([]gotorch.Tensor{y.Mul(y).Mean()}, []gotorch.Tensor{x, w}, gotorch.GradOptions{}), y.Detach())
+		}
+		own := func(x, w gotorch.Tensor) gotorch.Tensor {
+			return gotorch.Call(nil, "conv2d", x, w, gotorch.Tensor{}, dims(2, 2), dims(0, 0), dims(1, 1), 1)
+		}
+		ours := func(x, w gotorch.Tensor) gotorch.Tensor {
+			return F.Conv2d(x, w, gotorch.Tensor{}, F.ConvOptions{Stride: 2})
+		}
+		rowMajor := func(t gotorch.Tensor) gotorch.Tensor { return t.Clone() }
+		want := gradients(own, gotorch.Float64, rowMajor)
+		for name, layout := range map[string]func(gotorch.Tensor) gotorch.Tensor{"row-major": rowMajor, "channels last": gotorch.Tensor.ChannelsLast} {
+			for i, got := range gradients(ours, gotorch.Float32, layout) {
+				if d := got.To(gotorch.Float64).Sub(want[i]).Abs().Max().Item() / want[i].Abs().Max().Item(); !(d < 1e-5) {
+					t.Errorf("%s, %dx%d: value %d is off by %.2g", name, size, size, i, d)
+				}
+			}
+		}
+	}
+}
