@@ -106,7 +106,8 @@ type Result struct {
 }
 
 // Score evaluates a batch of crops, each uint8 [S,S,3] with S the model's
-// ImageSize. The results do not depend on which images share a batch.
+// ImageSize. The results do not depend on which images share a batch. A score that
+// is not a number is a *ScoreError.
 func (m *Model) Score(ctx context.Context, crops [][]uint8) ([]Result, error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
@@ -152,10 +153,19 @@ func (m *Model) results(out map[string]ort.Value, n int) ([]Result, error) {
 			r.Score = maxSoftmax(z, m.score.Temperature)
 		}
 		if math.IsNaN(r.Score) {
-			return nil, ascood.Errorf(ascood.Internal, "the score of image %d of the batch is not a number: the weights are damaged or the settings are extreme", i)
+			return nil, &ScoreError{i}
 		}
 	}
 	return results, nil
+}
+
+// ScoreError says of which image of a batch the score is not a number.
+type ScoreError struct{ Index int }
+
+const notANumber = "is not a number: the weights are damaged or the settings are extreme"
+
+func (e *ScoreError) Error() string {
+	return fmt.Sprintf("the score of image %d of the batch %s", e.Index, notANumber)
 }
 
 // maxSoftmax is the largest of softmax(z/t).

@@ -2,6 +2,7 @@ package ioodin
 
 import (
 	"context"
+	"errors"
 	"iter"
 
 	"github.com/ascood/ascood"
@@ -52,7 +53,7 @@ func (m *Model) Scan(ctx context.Context, d dataset.Dataset, opt ScanOptions) it
 				yield(Scanned{}, err)
 				return
 			}
-			images, err := m.scanBatch(ctx, batch)
+			images, err := m.scanBatch(ctx, d, batch)
 			if err != nil {
 				yield(Scanned{}, err)
 				return
@@ -67,17 +68,21 @@ func (m *Model) Scan(ctx context.Context, d dataset.Dataset, opt ScanOptions) it
 }
 
 // scanBatch scores the images of a batch that could be read.
-func (m *Model) scanBatch(ctx context.Context, b dataset.Batch) ([]Scanned, error) {
+func (m *Model) scanBatch(ctx context.Context, d dataset.Dataset, b dataset.Batch) ([]Scanned, error) {
 	size := m.info.Preprocess.CropLen()
 	images := make([]Scanned, len(b.Indices))
 	var crops [][]uint8
+	var sound []int // the crops' indices in the dataset
 	for i := range images {
 		images[i] = Scanned{Index: b.Indices[i], Err: b.Errs[i]}
 		if b.Errs[i] == nil {
-			crops = append(crops, b.Pixels[i*size:(i+1)*size])
+			crops, sound = append(crops, b.Pixels[i*size:(i+1)*size]), append(sound, b.Indices[i])
 		}
 	}
 	results, err := m.Score(ctx, crops)
+	if e, ok := errors.AsType[*ScoreError](err); ok {
+		return nil, ascood.Errorf(ascood.Internal, "the score of %s %s", d.Name(sound[e.Index]), notANumber)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -65,8 +65,10 @@ func Resume(ctx context.Context, o Options) error {
 	if err != nil {
 		return err
 	}
-	if err := runs.CheckWritable(o.Output); err != nil {
-		return ascood.In("output", err)
+	if saved.at.Epochs < saved.config.Epochs {
+		if err := runs.CheckWritable(o.Output); err != nil {
+			return ascood.In("output", err)
+		}
 	}
 	return start(ctx, saved.config, o, saved)
 }

@@ -14,9 +14,11 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/ascood/ascood"
@@ -518,4 +520,40 @@ func TestWrongResume(t *testing.T) {
 	if err := Resume(t.Context(), o); err == nil || !strings.Contains(err.Error(), "does not say where its run was") {
 		t.Errorf("resumed a bare state dict: %v", err)
 	}
+}
+
+// TestResumeNotWritable: a run that cannot be written to is not continued for an
+// epoch first.
+func TestResumeNotWritable(t *testing.T) {
+	o := options(t)
+	if err := Run(endAfter(t, 3), small(t), o); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(o.Output, 0o555); err != nil {
+		t.Fatal(err)
+	}
+	withoutPrivileges(t, filepath.Dir(filepath.Dir(o.Output)))
+	err := Resume(t.Context(), o)
+	if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), "output: no files can be written there") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// withoutPrivileges takes from the test, if root runs it, the right to write
+// anywhere, and lets it into dir.
+func withoutPrivileges(t *testing.T, dir string) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		return
+	}
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	runtime.LockOSThread() // the kernel keeps the user of file accesses for each thread
+	const nobody = 65534
+	syscall.RawSyscall(syscall.SYS_SETFSUID, nobody, 0, 0)
+	t.Cleanup(func() {
+		syscall.RawSyscall(syscall.SYS_SETFSUID, 0, 0, 0)
+		runtime.UnlockOSThread()
+	})
 }

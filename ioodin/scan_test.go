@@ -1,0 +1,65 @@
+package ioodin_test
+
+import (
+	"encoding/binary"
+	"image"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/dataset"
+	"github.com/ascood/ascood/internal/testmodel"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/onnx"
+)
+
+// TestScanNamesImage: a score that is not a number is of an image that the user can
+// find, though others of its batch could not be read.
+func TestScanNamesImage(t *testing.T) {
+	m, d := testmodel.Random(t, models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear}, testmodel.Square(28), artifact.MethodIODIN)
+	damage(t, m)
+	model, err := ioodin.New(m, d, ioodin.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	dir := t.TempDir()
+	paths := []string{filepath.Join(dir, "missing.png"), filepath.Join(dir, "sound.png")}
+	f, err := os.Create(paths[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := png.Encode(f, image.NewGray(image.Rect(0, 0, 28, 28))); err != nil {
+		t.Fatal(err)
+	}
+	var last error
+	for _, err := range model.Scan(t.Context(), dataset.OpenFiles(paths), ioodin.ScanOptions{BatchSize: 2, KeepGoing: true}) {
+		last = err
+	}
+	if last == nil || !strings.Contains(last.Error(), "the score of "+paths[1]+" is not a number") {
+		t.Errorf("error %v does not name %s", last, paths[1])
+	}
+}
+
+// damage makes a bias of the last layer not a number.
+func damage(t *testing.T, m *onnx.ModelProto) {
+	t.Helper()
+	_, bias, err := artifact.Classifier(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, w := range m.Graph.Initializer {
+		if values, err := w.Float32s(); err == nil && slices.Equal(values, bias) {
+			binary.LittleEndian.PutUint32(w.RawData, math.Float32bits(float32(math.NaN())))
+			return
+		}
+	}
+	t.Fatal("no bias found")
+}
