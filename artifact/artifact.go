@@ -80,22 +80,22 @@ type Source struct {
 	Training   json.RawMessage `json:"training,omitempty"`
 }
 
-// Method is a score that tells ID from OOD; higher is more in-distribution.
-type Method string
+// ScoreName is the name of a score that tells ID from OOD; higher is more in-distribution.
+type ScoreName string
 
 const (
-	MethodIODIN Method = "iodin"
-	MethodODIN  Method = "odin"
-	MethodMSP   Method = "msp" // max softmax(logits/T); T is 1 unless asked otherwise
+	ScoreIODIN ScoreName = "iodin"
+	ScoreODIN  ScoreName = "odin"
+	ScoreMSP   ScoreName = "msp" // max softmax(logits/T); T is 1 unless asked otherwise
 )
 
-// Methods lists the known scores.
-func Methods() []Method { return []Method{MethodIODIN, MethodODIN, MethodMSP} }
+// ScoreNames lists the known scores.
+func ScoreNames() []ScoreName { return []ScoreName{ScoreIODIN, ScoreODIN, ScoreMSP} }
 
-// MethodNames lists the known scores as one writes a list.
-func MethodNames() string {
+// KnownScores lists the known scores as one writes a list.
+func KnownScores() string {
 	var names []string
-	for _, m := range Methods() {
+	for _, m := range ScoreNames() {
 		names = append(names, string(m))
 	}
 	return strings.Join(names, ", ")
@@ -103,34 +103,34 @@ func MethodNames() string {
 
 // Score is a method with its settings.
 type Score struct {
-	Method      Method  `json:"method"`
-	Temperature float64 `json:"temperature"`
-	Noise       float64 `json:"noise"`
+	Name        ScoreName `json:"method"`
+	Temperature float64   `json:"temperature"`
+	Noise       float64   `json:"noise"`
 }
 
 // DefaultScore returns a method's published settings.
-func DefaultScore(m Method) (Score, error) {
+func DefaultScore(m ScoreName) (Score, error) {
 	switch m {
-	case MethodIODIN, MethodODIN:
-		return Score{Method: m, Temperature: 1000, Noise: 0.0014}, nil
-	case MethodMSP:
-		return Score{Method: m, Temperature: 1}, nil
+	case ScoreIODIN, ScoreODIN:
+		return Score{Name: m, Temperature: 1000, Noise: 0.0014}, nil
+	case ScoreMSP:
+		return Score{Name: m, Temperature: 1}, nil
 	}
-	return Score{}, ascood.Errorf(ascood.Invalid, "unknown score %q; known are %s", m, MethodNames())
+	return Score{}, ascood.Errorf(ascood.Invalid, "unknown score %q; known are %s", m, KnownScores())
 }
 
 // String describes the score, as in "iodin (temperature 1000, noise 0.0014)".
 func (s Score) String() string {
-	if s.Method == MethodMSP {
-		return fmt.Sprintf("%s (temperature %v)", s.Method, s.Temperature)
+	if s.Name == ScoreMSP {
+		return fmt.Sprintf("%s (temperature %v)", s.Name, s.Temperature)
 	}
-	return fmt.Sprintf("%s (temperature %v, noise %v)", s.Method, s.Temperature, s.Noise)
+	return fmt.Sprintf("%s (temperature %v, noise %v)", s.Name, s.Temperature, s.Noise)
 }
 
 // Validate reports settings that no score can have.
 func (s Score) Validate() error {
-	if !slices.Contains(Methods(), s.Method) {
-		_, err := DefaultScore(s.Method)
+	if !slices.Contains(ScoreNames(), s.Name) {
+		_, err := DefaultScore(s.Name)
 		return err
 	}
 	if !(s.Temperature > 0 && s.Temperature <= math.MaxFloat32) {

@@ -145,7 +145,7 @@ func writeFile(t *testing.T, path string, content []byte) {
 }
 
 func TestDefaultScores(t *testing.T) {
-	for _, m := range Methods() {
+	for _, m := range ScoreNames() {
 		s, err := DefaultScore(m)
 		if err != nil {
 			t.Fatal(err)
@@ -154,7 +154,7 @@ func TestDefaultScores(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, s := range []Score{{MethodIODIN, 0, 0}, {MethodIODIN, math.NaN(), 0}, {MethodODIN, 1, -1}, {"energy", 1, 0}} {
+	for _, s := range []Score{{ScoreIODIN, 0, 0}, {ScoreIODIN, math.NaN(), 0}, {ScoreODIN, 1, -1}, {"energy", 1, 0}} {
 		if s.Validate() == nil {
 			t.Errorf("%+v is valid", s)
 		}

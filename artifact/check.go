@@ -109,7 +109,7 @@ func checkSettings(constants map[string]*onnx.TensorProto) error {
 	if err != nil {
 		return err
 	}
-	if err := (Score{MethodIODIN, temperature, noise}).Validate(); err != nil {
+	if err := (Score{ScoreIODIN, temperature, noise}).Validate(); err != nil {
 		return ascood.Errorf(ascood.Invalid, "a constant of the graph: %w", err)
 	}
 	return nil

@@ -40,7 +40,7 @@ func sound(t *testing.T) (*onnx.ModelProto, *Metadata) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	score := Score{MethodIODIN, 1000, 0.0014}
+	score := Score{ScoreIODIN, 1000, 0.0014}
 	return m, &Metadata{
 		Name: "sound", Classes: names(10), Score: score,
 		Preprocess:  preprocess.Config{PreSize: 5, ImageSize: 4, Std: [3]float64{1, 1, 1}},
@@ -83,7 +83,7 @@ func TestCheckSound(t *testing.T) {
 	for name, change := range map[string]func(m *onnx.ModelProto, d *Metadata){
 		"as it is":          func(*onnx.ModelProto, *Metadata) {},
 		"uncalibrated":      func(_ *onnx.ModelProto, d *Metadata) { d.Calibration = nil },
-		"other calibration": func(_ *onnx.ModelProto, d *Metadata) { d.Calibration.Score = Score{MethodMSP, 1, 0} },
+		"other calibration": func(_ *onnx.ModelProto, d *Metadata) { d.Calibration.Score = Score{ScoreMSP, 1, 0} },
 		"no larger crop":    func(_ *onnx.ModelProto, d *Metadata) { d.Preprocess.PreSize = 4 },
 		"open sizes": func(m *onnx.ModelProto, _ *Metadata) {
 			describeAs(m.Graph.Input, Pixels, onnx.TensorProto_UINT8, "batch", "H", "W", 3)
@@ -178,7 +178,7 @@ func TestCheckFaults(t *testing.T) {
 		"preprocess: image_size": meta(func(d *Metadata) { d.Preprocess.ImageSize = -4 }),
 		"preprocess: std of red": meta(func(d *Metadata) { d.Preprocess.Std[0] = 0 }),
 		"resized to a pre_size of 3, less than the crop; want at least the image_size, 4": meta(func(d *Metadata) { d.Preprocess.PreSize = 3 }),
-		`score: unknown score "energy"`:                               meta(func(d *Metadata) { d.Score.Method = "energy" }),
+		`score: unknown score "energy"`:                               meta(func(d *Metadata) { d.Score.Name = "energy" }),
 		"score: noise -1":                                             meta(func(d *Metadata) { d.Score.Noise = -1 }),
 		"calibration: samples is 0":                                   calibration(func(c *Calibration) { c.Samples = 0 }),
 		"calibration: tpr is 1;":                                      calibration(func(c *Calibration) { c.TPR = 1 }),

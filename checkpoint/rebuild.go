@@ -128,13 +128,13 @@ func (t *strided) validate() error {
 	return nil
 }
 
-func (t *strided) len() int { return (&Tensor{Shape: t.shape}).Len() }
+func (t *strided) size() int { return (&Tensor{Shape: t.shape}).Len() }
 
 // tensor returns the elements in C order, of the storage's memory where they
 // are already so.
 func (t *strided) tensor() *Tensor {
 	out := &Tensor{DType: t.storage.dtype, Shape: t.shape}
-	size, count := out.DType.Size(), t.len()
+	size, count := out.DType.Size(), t.size()
 	switch {
 	case count == 0:
 	case t.contiguous():

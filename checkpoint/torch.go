@@ -141,7 +141,7 @@ func stateDict(tensors map[string]*strided, fileLen int) (StateDict, error) {
 	total := 0
 	state := make(StateDict, len(tensors))
 	for name, t := range tensors {
-		if total += t.len() * t.storage.dtype.Size(); total > limit {
+		if total += t.size() * t.storage.dtype.Size(); total > limit {
 			return nil, ascood.Errorf(ascood.TooLarge, "its tensors take over %d bytes, from a file of %d", limit, fileLen)
 		}
 		state[name] = t.tensor()

@@ -190,15 +190,15 @@ func (l *loader) work() {
 	rng := rand.New(source)
 	for j := range l.jobs {
 		source.Seed(l.seed(j.slot.Indices[j.k]))
-		j.slot.Errs[j.k] = l.make(j.slot, j.k, rng)
+		j.slot.Errs[j.k] = l.load(j.slot, j.k, rng)
 		if j.slot.left.Add(-1) == 0 {
 			close(j.slot.done)
 		}
 	}
 }
 
-// make loads and transforms image k of a slot.
-func (l *loader) make(s *slot, k int, rng *rand.Rand) error {
+// load loads and transforms image k of a slot.
+func (l *loader) load(s *slot, k int, rng *rand.Rand) error {
 	i := s.Indices[k]
 	s.Labels[k] = int64(l.data.Label(i))
 	size := l.opt.Config.CropLen()

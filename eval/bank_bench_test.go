@@ -32,7 +32,7 @@ func BenchmarkBank(b *testing.B) {
 					err = posthoc.Fit(m, d)
 				}
 				if err == nil {
-					_, err = ScoreSet(queries, nil, []Method{{name, m}}, ScanOptions{})
+					_, err = ScoreSet(queries, nil, []Entry{{name, m}}, ScanOptions{})
 				}
 				if err != nil {
 					b.Fatal(err)

@@ -48,11 +48,11 @@ func BenchmarkImages(b *testing.B) {
 					b.Fatal(err)
 				}
 				one := dataset.Subset(d, []int{0}) // opens the graph
-				if _, err := n.Score(b.Context(), one, []Method{{name, m}}, ScanOptions{}); err != nil {
+				if _, err := n.Score(b.Context(), one, []Entry{{name, m}}, ScanOptions{}); err != nil {
 					b.Fatal(err)
 				}
 				for b.Loop() {
-					if _, err := n.Score(b.Context(), d, []Method{{name, m}}, ScanOptions{}); err != nil {
+					if _, err := n.Score(b.Context(), d, []Entry{{name, m}}, ScanOptions{}); err != nil {
 						b.Fatal(err)
 					}
 				}
@@ -120,7 +120,7 @@ func randomNetwork(b *testing.B, arch, preset string) *Network {
 	if err != nil {
 		b.Fatal(err)
 	}
-	m, meta := testmodel.Random(b, models.Spec{Arch: arch, Classes: 10, Head: models.HeadLinear}, pre, artifact.MethodIODIN)
+	m, meta := testmodel.Random(b, models.Spec{Arch: arch, Classes: 10, Head: models.HeadLinear}, pre, artifact.ScoreIODIN)
 	n, err := NewNetwork(m, meta, ioodin.Options{Threads: 2})
 	if err != nil {
 		b.Fatal(err)

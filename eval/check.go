@@ -123,7 +123,7 @@ func (e *Evaluation) checkChoice(c Choice, sizes posthoc.Sizes) error {
 	if c.Search {
 		return checkSweep(c.Name, sizes)
 	}
-	if err := posthoc.Check(c.Method.Method, sizes); err != nil {
+	if err := posthoc.Check(c.Entry.Method, sizes); err != nil {
 		return ascood.Errorf(ascood.CodeOf(err), "%s: %w: choose with %s %s.NAME=VALUE", c.Name, err, ascood.Field("set"), c.Name)
 	}
 	return nil

@@ -21,7 +21,7 @@ type Set struct {
 
 // Choice is a method to evaluate.
 type Choice struct {
-	Method
+	Entry
 	Search bool // over its published sweep; the settings of Method do not matter then
 }
 
@@ -96,8 +96,8 @@ func (e *Evaluation) Run(ctx context.Context) ([]Result, error) {
 
 // score scores set k by the methods whose scores of it are missing, and stores
 // them.
-func (e *Evaluation) score(ctx context.Context, k int, methods []Method, todo []work, results []Result) error {
-	var now []Method
+func (e *Evaluation) score(ctx context.Context, k int, methods []Entry, todo []work, results []Result) error {
+	var now []Entry
 	var at []int // indices of now
 	for i, m := range methods {
 		if todo[i].missing[k] {

@@ -85,7 +85,7 @@ func TestStaleScoresGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	e = fresh(t, e)
-	e.Choices[0].Method.Method = &posthoc.EBO{Temperature: 2}
+	e.Choices[0].Entry.Method = &posthoc.EBO{Temperature: 2}
 	interrupt(t, e, "near")
 	left, err := filepath.Glob(filepath.Join(e.Store.Dir, "scores", "ebo", "*.csv"))
 	if err != nil || len(left) != 1 || filepath.Base(left[0]) != "id.csv" {
@@ -141,7 +141,7 @@ func newEvaluation(t *testing.T, methods ...string) *Evaluation {
 		ValidID: set("", "val_id"), ValidOOD: set("", "val_ood"), Store: &Store{t.TempDir()},
 	}
 	for _, name := range methods {
-		e.Choices = append(e.Choices, Choice{Method: newMethod(t, name)})
+		e.Choices = append(e.Choices, Choice{Entry: newMethod(t, name)})
 	}
 	return e
 }
@@ -205,7 +205,7 @@ func (*undecided) Score(b *posthoc.Batch) ([]float64, error) {
 // has failed on.
 func TestFailedMethodHoldsUpNoOther(t *testing.T) {
 	e := newEvaluation(t, "mls")
-	e.Choices = append(e.Choices, Choice{Method: Method{"undecided", &undecided{}}})
+	e.Choices = append(e.Choices, Choice{Entry: Entry{"undecided", &undecided{}}})
 	if _, err := e.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "id: undecided: it gives test_id-images-idx3-ubyte[3] a score that is not a number") {
 		t.Fatalf("error %v", err)
 	}
@@ -222,12 +222,12 @@ func TestCancelledComparison(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := Method{"knn", &posthoc.KNN{K: 3}}
+	m := Entry{"knn", &posthoc.KNN{K: 3}}
 	if err := posthoc.Fit(m.Method, d); err != nil {
 		t.Fatal(err)
 	}
 	cancel()
-	if _, err := ScoreSet(s, openImages(t, "val_id"), []Method{m}, ScanOptions{}); !errors.Is(err, context.Canceled) {
+	if _, err := ScoreSet(s, openImages(t, "val_id"), []Entry{m}, ScanOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

@@ -59,14 +59,14 @@ func (e *Evaluation) recallChoice(w *work, r *Result) error {
 		return err
 	}
 	if !ok { // what is there is of other settings or another network
-		return e.Store.forget(w.Name)
+		return e.Store.discard(w.Name)
 	}
 	r.Settings, r.Notes, r.Trials = string(found.Settings), found.Notes, found.Trials
 	w.settled, w.Search = true, false
-	if w.Method.Method, err = posthoc.New(w.Name); err != nil {
+	if w.Entry.Method, err = posthoc.New(w.Name); err != nil {
 		return err
 	}
-	if err := posthoc.Configure(w.Method.Method, r.Settings); err != nil {
+	if err := posthoc.Configure(w.Entry.Method, r.Settings); err != nil {
 		return err
 	}
 	for k, s := range e.Sets() {
@@ -75,7 +75,7 @@ func (e *Evaluation) recallChoice(w *work, r *Result) error {
 			return err
 		}
 		if scores == nil {
-			if err := e.Store.forgetSet(w.Name, s.Name); err != nil {
+			if err := e.Store.discardSet(w.Name, s.Name); err != nil {
 				return err
 			}
 			continue
@@ -87,7 +87,7 @@ func (e *Evaluation) recallChoice(w *work, r *Result) error {
 
 // fit returns the methods that have sets to score, ready to, in the place of their
 // choices, and notes their settings. done is to be called when they have scored.
-func (e *Evaluation) fit(ctx context.Context, todo []work, results []Result) (methods []Method, done func(), err error) {
+func (e *Evaluation) fit(ctx context.Context, todo []work, results []Result) (methods []Entry, done func(), err error) {
 	var needed []Choice
 	for _, w := range todo {
 		if w.unscored() {
@@ -99,28 +99,28 @@ func (e *Evaluation) fit(ctx context.Context, todo []work, results []Result) (me
 		return nil, nil, err
 	}
 	if methods, err = e.settle(ctx, todo, m, results); err != nil {
-		m.close()
+		m.free()
 		return nil, nil, err
 	}
-	return methods, m.close, nil
+	return methods, m.free, nil
 }
 
 // settle finds the settings of the methods that have sets to score, and fits
 // them. What it has found is noted at once: those searched on images come last,
 // since they take longest.
-func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, results []Result) ([]Method, error) {
-	methods := make([]Method, len(todo))
+func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, results []Result) ([]Entry, error) {
+	methods := make([]Entry, len(todo))
 	var onFeatures, onImages []*sweep
 	for i, w := range todo {
 		if !w.unscored() {
 			continue
 		}
 		if !w.Search {
-			if err := posthoc.Fit(w.Method.Method, from.Data); err != nil {
+			if err := posthoc.Fit(w.Entry.Method, from.Data); err != nil {
 				return nil, fmt.Errorf("%s: %w", w.Name, err)
 			}
-			methods[i] = w.Method
-			if err := e.note(w, w.Method, nil, &results[i]); err != nil {
+			methods[i] = w.Entry
+			if err := e.note(w, w.Entry, nil, &results[i]); err != nil {
 				return nil, err
 			}
 			continue
@@ -157,7 +157,7 @@ func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, re
 }
 
 // note keeps the settings of a fitted method, unless they came from the store.
-func (e *Evaluation) note(w work, m Method, trials []Trial, r *Result) error {
+func (e *Evaluation) note(w work, m Entry, trials []Trial, r *Result) error {
 	if w.settled {
 		return nil
 	}
@@ -190,7 +190,7 @@ type material struct {
 	validID, validOOD *posthoc.Set   // likewise
 }
 
-func (m *material) close() {
+func (m *material) free() {
 	if m.bank != nil {
 		m.bank.Close()
 	}
@@ -226,7 +226,7 @@ func (e *Evaluation) gather(ctx context.Context, choices []Choice) (*material, e
 		m.Data, err = e.Network.Data(ctx, bank, m.validID)
 	}
 	if err != nil {
-		m.close()
+		m.free()
 		return nil, err
 	}
 	return m, nil

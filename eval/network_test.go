@@ -30,7 +30,7 @@ func TestReferenceFromImages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var methods []Method
+	var methods []Entry
 	for _, name := range posthoc.Names() {
 		m := newMethod(t, name)
 		switch m := m.Method.(type) {
@@ -95,7 +95,7 @@ func export32(t *testing.T, c *checkpoint.Checkpoint) *Network {
 	t.Helper()
 	half := [3]float64{.5, .5, .5}
 	model, meta, err := export.FromCheckpoint(c, export.Options{
-		Name: "net", Arch: "resnet18_32x32", Score: artifact.Score{Method: artifact.MethodIODIN, Temperature: 1000, Noise: 0.0014},
+		Name: "net", Arch: "resnet18_32x32", Score: artifact.Score{Name: artifact.ScoreIODIN, Temperature: 1000, Noise: 0.0014},
 		Preprocess: &preprocess.Config{PreSize: 32, ImageSize: 32, Mean: half, Std: half},
 	})
 	if err != nil {
@@ -145,13 +145,13 @@ func collectFrom(t *testing.T, n *Network, d dataset.Dataset) *posthoc.Set {
 	return s
 }
 
-func newMethod(t *testing.T, name string) Method {
+func newMethod(t *testing.T, name string) Entry {
 	t.Helper()
 	m, err := posthoc.New(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Method{name, m}
+	return Entry{name, m}
 }
 
 // TestASCOODHead checks that energies are of the network's logits, and that
@@ -167,7 +167,7 @@ func TestASCOODHead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	methods := []Method{newMethod(t, "ebo"), {"react", &posthoc.ReAct{Percentile: 100}}} // which changes nothing
+	methods := []Entry{newMethod(t, "ebo"), {"react", &posthoc.ReAct{Percentile: 100}}} // which changes nothing
 	for _, m := range methods {
 		if err := posthoc.Fit(m, d); err != nil {
 			t.Fatal(err)

@@ -19,7 +19,7 @@ type run struct {
 // noise. The first is for all methods that take only logits and features, too.
 // Runs that differ by the noise alone, as those of a search, share the gradient,
 // which a run before them computes.
-func plan(methods []Method) []run {
+func plan(methods []Entry) []run {
 	p := planner{runs: []run{{values: []string{artifact.Logits, artifact.Feature}, gradient: -1}}}
 	for i, m := range methods {
 		needs := m.Needs()
@@ -40,7 +40,7 @@ func plan(methods []Method) []run {
 }
 
 // severalNoises reports whether methods differ by the noise at a temperature.
-func severalNoises(methods []Method, temperature float64) bool {
+func severalNoises(methods []Entry, temperature float64) bool {
 	noise, found := 0.0, false
 	for _, m := range methods {
 		needs := m.Needs()

@@ -8,7 +8,7 @@ import (
 )
 
 func TestPlan(t *testing.T) {
-	at := func(name string, temperature, noise string) Method {
+	at := func(name string, temperature, noise string) Entry {
 		m := newMethod(t, name)
 		if err := posthoc.Configure(m.Method, `{"temperature":`+temperature+`,"noise":`+noise+`}`); err != nil {
 			t.Fatal(err)
@@ -17,23 +17,23 @@ func TestPlan(t *testing.T) {
 	}
 	base := []string{"logits", "feature"}
 	for name, c := range map[string]struct {
-		methods []Method
+		methods []Entry
 		want    []run
 	}{
 		"nothing": {nil, []run{{values: base, gradient: -1}}},
 		"logits and maps": {
-			[]Method{newMethod(t, "msp"), newMethod(t, "rankfeat")},
+			[]Entry{newMethod(t, "msp"), newMethod(t, "rankfeat")},
 			[]run{{values: []string{"logits", "feature", "layer3", "layer4"}, methods: []int{0, 1}, gradient: -1}},
 		},
 		"one noise a temperature": {
-			[]Method{newMethod(t, "msp"), at("odin", "10", "0.1"), at("iodin", "10", "0.1"), at("iodin", "1", "0.2")},
+			[]Entry{newMethod(t, "msp"), at("odin", "10", "0.1"), at("iodin", "10", "0.1"), at("iodin", "1", "0.2")},
 			[]run{
 				{10, 0.1, []string{"logits", "feature", "odin", "iodin"}, []int{0, 1, 2}, -1},
 				{1, 0.2, []string{"iodin"}, []int{3}, -1},
 			},
 		},
 		"a search": {
-			[]Method{at("iodin", "1", "0.1"), at("iodin", "1", "0.2"), at("odin", "1", "0.1"), at("iodin", "10", "0.1"), at("iodin", "10", "0.2")},
+			[]Entry{at("iodin", "1", "0.1"), at("iodin", "1", "0.2"), at("odin", "1", "0.1"), at("iodin", "10", "0.1"), at("iodin", "10", "0.2")},
 			[]run{
 				{1, 0.1, []string{"logits", "feature", "gradient"}, nil, -1},
 				{1, 0.1, []string{"iodin", "odin"}, []int{0, 2}, 0},
@@ -54,10 +54,10 @@ func TestPlan(t *testing.T) {
 // are computed alone.
 func TestSharedGradient(t *testing.T) {
 	n, images := openNetwork(t), openImages(t, "val_id")
-	var sweep []Method
+	var sweep []Entry
 	for _, name := range []string{"iodin", "odin"} {
 		for _, m := range posthoc.Sweep(name)[5:9] { // two temperatures
-			sweep = append(sweep, Method{name, m})
+			sweep = append(sweep, Entry{name, m})
 		}
 	}
 	together, err := n.Score(t.Context(), images, sweep, ScanOptions{})
@@ -65,7 +65,7 @@ func TestSharedGradient(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, m := range sweep {
-		alone, err := n.Score(t.Context(), images, []Method{m}, ScanOptions{})
+		alone, err := n.Score(t.Context(), images, []Entry{m}, ScanOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/ascood/ascood/posthoc"
 )
 
-// Method is a post-hoc method with its name.
-type Method struct {
+// Entry is a post-hoc method with its name.
+type Entry struct {
 	Name string
 	posthoc.Method
 }
@@ -141,7 +141,7 @@ const together = 4096
 // Score scores the images of a dataset with fitted methods, in one pass over
 // them. Memory does not grow with their number, but for the scores. A method that
 // fails does not hold up the others: its scores are empty, and the error says why.
-func (n *Network) Score(ctx context.Context, d dataset.Dataset, methods []Method, opt ScanOptions) ([]Scores, error) {
+func (n *Network) Score(ctx context.Context, d dataset.Dataset, methods []Entry, opt ScanOptions) ([]Scores, error) {
 	runs := plan(methods)
 	p := newPass(methods, d)
 	for b, err := range n.scan(ctx, d, runs, opt) {
@@ -165,7 +165,7 @@ func (n *Network) Score(ctx context.Context, d dataset.Dataset, methods []Method
 
 // ScoreSet scores images whose logits and features have been collected, as Score
 // does. The methods must need nothing else.
-func ScoreSet(s *posthoc.Set, d dataset.Dataset, methods []Method, opt ScanOptions) ([]Scores, error) {
+func ScoreSet(s *posthoc.Set, d dataset.Dataset, methods []Entry, opt ScanOptions) ([]Scores, error) {
 	p := newPass(methods, d)
 	for from := 0; from < s.Logits.Rows(); from += together {
 		to := min(from+together, s.Logits.Rows())
@@ -186,7 +186,7 @@ type Scores struct {
 
 // pass gathers the scores of a dataset's images.
 type pass struct {
-	methods     []Method
+	methods     []Entry
 	scores      [][]float64 // of each method
 	failed      []error     // of each method
 	predictions []int
@@ -194,7 +194,7 @@ type pass struct {
 	waiting     posthoc.Batch // logits and features not yet scored
 }
 
-func newPass(methods []Method, d dataset.Dataset) *pass {
+func newPass(methods []Entry, d dataset.Dataset) *pass {
 	return &pass{methods: methods, scores: make([][]float64, len(methods)), failed: make([]error, len(methods)), data: d}
 }
 

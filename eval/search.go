@@ -22,12 +22,12 @@ type sweep struct {
 	work
 	trials []Trial
 	fitted []candidate
-	best   Method // when the search is over
+	best   Entry // when the search is over
 }
 
 // candidate is the method with the settings of a trial that can be.
 type candidate struct {
-	Method
+	Entry
 	trial int // its index
 }
 
@@ -44,7 +44,7 @@ func newSweep(w work, d *posthoc.Data) (*sweep, error) {
 		t := Trial{Settings: json.RawMessage(settings)}
 		switch err := posthoc.Fit(m, d); {
 		case err == nil:
-			s.fitted = append(s.fitted, candidate{Method{w.Name, m}, len(s.trials)})
+			s.fitted = append(s.fitted, candidate{Entry{w.Name, m}, len(s.trials)})
 		case ascood.CodeOf(err) == ascood.Invalid:
 			t.Error = err.Error()
 		default: // not the settings' fault
@@ -75,7 +75,7 @@ func (s *sweep) choose(id, ood [][]float64) error {
 		}
 		s.trials[c.trial].AUROC = m.AUROC
 		if s.best.Method == nil || m.AUROC > highest {
-			s.best, highest = c.Method, m.AUROC
+			s.best, highest = c.Entry, m.AUROC
 		}
 	}
 	return nil
@@ -92,11 +92,11 @@ func chooseAll(sweeps []*sweep, id, ood [][][]float64) error {
 
 // scoreSweeps scores images by all candidates at once, and returns the scores of
 // each sweep's.
-func scoreSweeps(sweeps []*sweep, score func([]Method) ([]Scores, error)) ([][][]float64, error) {
-	var methods []Method
+func scoreSweeps(sweeps []*sweep, score func([]Entry) ([]Scores, error)) ([][][]float64, error) {
+	var methods []Entry
 	for _, s := range sweeps {
 		for _, c := range s.fitted {
-			methods = append(methods, c.Method)
+			methods = append(methods, c.Entry)
 		}
 	}
 	scores, err := score(methods)
@@ -122,7 +122,7 @@ func (e *Evaluation) searchFeatures(sweeps []*sweep, from *material) error {
 	opt, finish := e.scan("search", from.validID.Len()+from.validOOD.Len())
 	defer finish()
 	score := func(features *posthoc.Set, s Set) ([][][]float64, error) {
-		scores, err := scoreSweeps(sweeps, func(methods []Method) ([]Scores, error) {
+		scores, err := scoreSweeps(sweeps, func(methods []Entry) ([]Scores, error) {
 			return ScoreSet(features, s.Images, methods, opt)
 		})
 		if err != nil {
@@ -180,7 +180,7 @@ func (e *Evaluation) scoreTrials(ctx context.Context, name string, s Set, sweeps
 	}
 	opt, finish := e.scan("search on "+name, s.Images.Len())
 	defer finish()
-	scores, err := scoreSweeps(missing, func(methods []Method) ([]Scores, error) { return e.Network.Score(ctx, s.Images, methods, opt) })
+	scores, err := scoreSweeps(missing, func(methods []Entry) ([]Scores, error) { return e.Network.Score(ctx, s.Images, methods, opt) })
 	if err != nil {
 		return nil, fmt.Errorf("search for settings on %s: %w", name, err)
 	}

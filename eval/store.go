@@ -98,9 +98,9 @@ func (s *Store) saveTrials(method, set, inputs string, scores [][]float64) error
 	return nil
 }
 
-// forget removes a method's settings and scores, so that nobody takes them for what
-// is to come. Those of a search that is not over say themselves what they are of.
-func (s *Store) forget(method string) error {
+// discard removes a method's settings and scores, which must not be taken for those of the
+// evaluation that begins. Those of an unfinished search say themselves what they are of.
+func (s *Store) discard(method string) error {
 	entries, err := os.ReadDir(s.scores(method))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return ascood.Errorf(ascood.Invalid, "stored scores: %w", err)
@@ -114,15 +114,15 @@ func (s *Store) forget(method string) error {
 		if ours, err := readRecord(s.scores(method, entry.Name()), &r); err != nil || !ours || r.CSV == "" {
 			continue // none of ours
 		}
-		if err := s.forgetSet(method, set); err != nil {
+		if err := s.discardSet(method, set); err != nil {
 			return err
 		}
 	}
 	return remove(s.scores(method + ".json"))
 }
 
-// forgetSet removes a method's scores of a set.
-func (s *Store) forgetSet(method, set string) error {
+// discardSet removes a method's scores of a set.
+func (s *Store) discardSet(method, set string) error {
 	return remove(s.scores(method, set+".csv"), s.scores(method, set+".json"))
 }
 
@@ -256,7 +256,7 @@ func digestOf(parts ...string) string {
 // inputs is the digest of what a choice's settings and fit depend on.
 func (e *Evaluation) inputs(c Choice) (string, error) {
 	parts := []string{storeVersion, e.Network.digest, c.Name}
-	candidates := []posthoc.Method{c.Method.Method}
+	candidates := []posthoc.Method{c.Entry.Method}
 	if c.Search {
 		candidates = posthoc.Sweep(c.Name)
 		parts = append(parts, "search", e.ValidID.Digest, e.ValidOOD.Digest)

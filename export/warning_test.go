@@ -17,7 +17,7 @@ func TestLoadsWithoutWarning(t *testing.T) {
 	sizes := map[string]int{"lenet": 28, "resnet18_32x32": 32, "resnet18_224x224": 64, "resnet50": 64}
 	for _, arch := range models.Archs() {
 		spec := models.Spec{Arch: arch, Width: 6, Classes: 10, Head: models.HeadASCOOD}
-		model, _ := testmodel.Random(t, spec, testmodel.Square(sizes[arch]), artifact.MethodIODIN)
+		model, _ := testmodel.Random(t, spec, testmodel.Square(sizes[arch]), artifact.ScoreIODIN)
 		said := captureStderr(t, func() {
 			s, err := ort.Open(model, ort.Options{Threads: 1})
 			if err != nil {

@@ -10,7 +10,7 @@ import (
 
 // TestScoreDoesNotDependOnBatch scores images together, alone and beside others.
 func TestScoreDoesNotDependOnBatch(t *testing.T) {
-	for _, method := range artifact.Methods() {
+	for _, method := range artifact.ScoreNames() {
 		t.Run(string(method), func(t *testing.T) {
 			m := openRandom(t, models.Spec{Arch: "resnet18_32x32", Width: 8}, 32, method, 2)
 			images := make([][]uint8, 24)

@@ -21,7 +21,7 @@ func BenchmarkScore(b *testing.B) {
 		{"resnet18_224x224", 224},
 	} {
 		for _, batch := range []int{1, 16} {
-			for _, method := range artifact.Methods() {
+			for _, method := range artifact.ScoreNames() {
 				b.Run(fmt.Sprintf("%s/batch%d/%s", net.arch, batch, method), func(b *testing.B) {
 					m := openRandom(b, models.Spec{Arch: net.arch}, net.size, method, 1)
 					images := make([][]uint8, batch)
@@ -41,7 +41,7 @@ func BenchmarkScore(b *testing.B) {
 }
 
 // openRandom opens a network of ten classes with random weights.
-func openRandom(tb testing.TB, spec models.Spec, size int, method artifact.Method, threads int) *ioodin.Model {
+func openRandom(tb testing.TB, spec models.Spec, size int, method artifact.ScoreName, threads int) *ioodin.Model {
 	tb.Helper()
 	spec.Classes, spec.Head = 10, models.HeadASCOOD
 	model, meta := testmodel.Random(tb, spec, testmodel.Square(size), method)

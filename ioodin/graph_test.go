@@ -122,7 +122,7 @@ func buildRandom(t *testing.T, spec models.Spec) (*onnx.ModelProto, *artifact.Me
 	if spec.Arch == "lenet" {
 		size = 28
 	}
-	return testmodel.Random(t, spec, testmodel.Square(size), artifact.MethodIODIN)
+	return testmodel.Random(t, spec, testmodel.Square(size), artifact.ScoreIODIN)
 }
 
 // closeTo compares values, relative to the largest.

@@ -59,7 +59,7 @@ func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) 
 		return nil, err
 	}
 	needs := []string{artifact.Logits, artifact.Prediction}
-	if name, ok := scoreOutput[score.Method]; ok {
+	if name, ok := scoreOutput[score.Name]; ok {
 		needs = append(needs, name)
 	}
 	part, err := onnx.Extract(m, needs, settings...)
@@ -81,9 +81,9 @@ var settings = []*onnx.ValueInfoProto{
 
 // scoreOutput is the graph's output that is the score; msp is computed from the
 // logits.
-var scoreOutput = map[artifact.Method]string{
-	artifact.MethodIODIN: artifact.IODIN,
-	artifact.MethodODIN:  artifact.ODIN,
+var scoreOutput = map[artifact.ScoreName]string{
+	artifact.ScoreIODIN: artifact.IODIN,
+	artifact.ScoreODIN:  artifact.ODIN,
 }
 
 // Info returns what the model says about itself.
@@ -147,7 +147,7 @@ func (m *Model) results(out map[string]ort.Value, n int) ([]Result, error) {
 		r := &results[i]
 		r.Prediction = int(predictions[i])
 		r.Probability = maxSoftmax(z, 1)
-		if name, ok := scoreOutput[m.score.Method]; ok {
+		if name, ok := scoreOutput[m.score.Name]; ok {
 			r.Score = float64(out[name].Floats()[i])
 		} else {
 			r.Score = maxSoftmax(z, m.score.Temperature)

@@ -22,7 +22,7 @@ import (
 // TestScanNamesImage: a score that is not a number is of an image that the user can
 // find, though others of its batch could not be read.
 func TestScanNamesImage(t *testing.T) {
-	m, d := testmodel.Random(t, models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear}, testmodel.Square(28), artifact.MethodIODIN)
+	m, d := testmodel.Random(t, models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear}, testmodel.Square(28), artifact.ScoreIODIN)
 	damage(t, m)
 	model, err := ioodin.New(m, d, ioodin.Options{Threads: 1})
 	if err != nil {

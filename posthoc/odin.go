@@ -41,7 +41,7 @@ func (p perturbation) needs(value string) Needs {
 func (p perturbation) Fit(*Data) error { return nil }
 
 func (p perturbation) check(Sizes) error {
-	return artifact.Score{Method: artifact.MethodODIN, Temperature: p.Temperature, Noise: p.Noise}.Validate()
+	return artifact.Score{Name: artifact.ScoreODIN, Temperature: p.Temperature, Noise: p.Noise}.Validate()
 }
 
 // scoreByGraph takes the scores from a value of the graph.

@@ -103,13 +103,13 @@ func checkSize(width, height, maxPixels int) error {
 // input remembers how reading went, which the decoders do not all report.
 type input struct {
 	io.Reader
-	any bool  // a byte was read
-	err error // other than io.EOF
+	begun bool  // a byte was read
+	err   error // other than io.EOF
 }
 
 func (in *input) Read(p []byte) (int, error) {
 	n, err := in.Reader.Read(p)
-	in.any = in.any || n > 0
+	in.begun = in.begun || n > 0
 	if err != nil && err != io.EOF {
 		in.err = err
 	}
@@ -128,7 +128,7 @@ func (in *input) explain(err error) error {
 	switch {
 	case in.err != nil:
 		return fmt.Errorf("reading the image: %w", in.err)
-	case !in.any:
+	case !in.begun:
 		return ascood.Errorf(ascood.Invalid, "no image: 0 bytes")
 	case unknown:
 		return ascood.Errorf(ascood.Invalid, "not an image in a known format; known are %s", formats)

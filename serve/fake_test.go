@@ -36,7 +36,7 @@ const side = 8
 var fakeInfo = artifact.Metadata{
 	Name: "fake", Arch: "lenet", Width: 6, Head: "linear", Classes: []string{"dark", "bright"},
 	Preprocess: preprocess.Config{PreSize: side, ImageSize: side, Std: [3]float64{1, 1, 1}},
-	Score:      artifact.Score{Method: artifact.MethodIODIN, Temperature: 1000, Noise: 0.0014},
+	Score:      artifact.Score{Name: artifact.ScoreIODIN, Temperature: 1000, Noise: 0.0014},
 	Calibration: &artifact.Calibration{
 		Samples: 9, TPR: 0.8, Threshold: 0.25, Quantiles: []float64{0.1, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9},
 		Data: "/home/someone/private/images",

@@ -140,7 +140,7 @@ func (r *run) finishEpoch(accuracy, validation float64) error {
 		ImagesPerSecond: t.sound() / t.Seconds, Seconds: t.Seconds + validation, Broken: t.Broken,
 	}
 	r.at = position{Epochs: r.load.Epoch, Accuracy: accuracy, Best: max(r.at.Best, accuracy)}
-	if err := r.metrics.append(row); err != nil {
+	if err := r.metrics.add(row); err != nil {
 		return err
 	}
 	if accuracy == r.at.Best {

@@ -71,8 +71,8 @@ func openMetrics(path string, epochs int) (*metrics, error) {
 	return m, nil
 }
 
-// append adds a row and writes the file.
-func (m *metrics) append(r Row) error {
+// add adds a row and writes the file.
+func (m *metrics) add(r Row) error {
 	m.records = append(m.records, r.record())
 	var out bytes.Buffer
 	w := csv.NewWriter(&out)

@@ -20,7 +20,7 @@ func TestMetrics(t *testing.T) {
 			Epoch: epoch + 1, LR: 0.1, Alpha: 30, LossID: 1.5, LossOOD: 0.25, LossEMA: 1.75,
 			TrainAccuracy: 0.5, ValAccuracy: 2.0 / 3, ImagesPerSecond: 543.21, Seconds: 12.5, Broken: 7,
 		}
-		if err := m.append(r); err != nil {
+		if err := m.add(r); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -38,7 +38,7 @@ func TestMetrics(t *testing.T) {
 	if m, err = openMetrics(path, 1); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.append(Row{Epoch: 2}); err != nil {
+	if err := m.add(Row{Epoch: 2}); err != nil {
 		t.Fatal(err)
 	}
 	check(header + "1" + rest + "2,0,0,0,0,0,0,0,0,0,0\n")

@@ -37,12 +37,15 @@ func newFlags(stdout io.Writer) *flags {
 	fs := cli.NewFlags("ascood-eval", usage, stdout)
 	f := &flags{fs: fs}
 	fs.StringVar(&f.model, "model", "", "artifact `file` that ascood-export wrote")
-	fs.StringVar(&f.results, "results", "", "`folder` of training runs s0, s1, …, each with a model.onnx or else a best.safetensors\nor a best.ckpt, in place of --model: tables are mean ± standard deviation over them")
+	fs.StringVar(&f.results, "results", "", "`folder` of training runs s0, s1, …, each with a model.onnx or else a best.safetensors\n"+
+		"or a best.ckpt, in place of --model: tables are mean ± standard deviation over them")
 	fs.StringVar(&f.id, "id", "", "labelled in-distribution test `images`")
 	fs.StringArrayVar(&f.near, "near", nil, "near-OOD images as `name=images`; may be repeated")
 	fs.StringArrayVar(&f.far, "far", nil, "far-OOD images as `name=images`; may be repeated")
-	fs.StringVar(&f.root, "data-root", "", "`folder` that the paths of image lists start from (default: the list's own); with --preset\nthe folder in OpenOOD's layout that holds benchmark_imglist/")
-	fs.StringVar(&f.preset, "preset", "", "published experiment whose image lists under --data-root are evaluated, in place of the\nflags that name images: "+strings.Join(presets.Names(), ", "))
+	fs.StringVar(&f.root, "data-root", "", "`folder` that the paths of image lists start from (default: the list's own); with --preset\n"+
+		"the folder in OpenOOD's layout that holds benchmark_imglist/")
+	fs.StringVar(&f.preset, "preset", "", "published experiment whose image lists under --data-root are evaluated, in place of the\n"+
+		"flags that name images: "+strings.Join(presets.Names(), ", "))
 	fs.BoolVar(&f.fullSpectrum, "fsood", false, "count the preset's covariate-shifted images as in-distribution")
 	fs.StringSliceVar(&f.methods, "postprocessor", nil, "`methods` to evaluate, separated by commas (default: the artifact's own score)")
 	fs.StringArrayVar(&f.settings, "set", nil, "hyperparameter of a method as `method.name=value`; may be repeated")
@@ -51,9 +54,11 @@ func newFlags(stdout io.Writer) *flags {
 	fs.StringVar(&f.validID, "id-val", "", "labelled in-distribution validation `images`")
 	fs.StringVar(&f.validOOD, "ood-val", "", "OOD validation `images`")
 	fs.BoolVar(&f.search, "aps", true, "search the settings of methods that have a published sweep, on the validation images")
-	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv, METHOD.json (its settings) and what --save-score keeps (default with\n--results: ood/ or fsood/ in there, if --save-csv or --save-score is given; scores in each run)")
+	fs.StringVar(&f.output, "output", "", "`folder` for METHOD.csv, METHOD.json (its settings) and what --save-score keeps (default with\n"+
+		"--results: ood/ or fsood/ in there, if --save-csv or --save-score is given; scores in each run)")
 	fs.BoolVar(&f.save, "save-csv", false, "write the tables, as METHOD.csv, into the output folder; --output alone does so, too")
-	fs.BoolVar(&f.keep, "save-score", false, "keep each image's score in the output folder's scores/METHOD/SET.csv, and what methods\nlearn from in features/; reuse what is there; give thresholds")
+	fs.BoolVar(&f.keep, "save-score", false, "keep each image's score in the output folder's scores/METHOD/SET.csv, and what methods\n"+
+		"learn from in features/; reuse what is there; give thresholds")
 	fs.StringVar(&f.report, "report", "", "web page `file` with tables, curves, thresholds and images, complete in itself")
 	fs.StringVar(&f.plots, "plots", "", "`folder` for PNG plots: ROC curves and histograms")
 	fs.StringVar(&f.recalibrate, "calibrate", "", "write a new calibration into this artifact `file`, from the --id images, and do nothing else")

@@ -538,7 +538,7 @@ func model(t *testing.T) string {
 	}
 	half := [3]float64{.5, .5, .5}
 	m, meta, err := export.FromCheckpoint(c, export.Options{
-		Name: "net", Arch: "resnet18_32x32", Score: artifact.Score{Method: artifact.MethodIODIN, Temperature: 1000, Noise: 0.0014},
+		Name: "net", Arch: "resnet18_32x32", Score: artifact.Score{Name: artifact.ScoreIODIN, Temperature: 1000, Noise: 0.0014},
 		Preprocess: &preprocess.Config{PreSize: 32, ImageSize: 32, Mean: half, Std: half},
 	})
 	if err != nil {

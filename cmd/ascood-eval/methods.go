@@ -89,7 +89,7 @@ func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
 			}
 		}
 		choices = append(choices, eval.Choice{
-			Method: eval.Method{Name: name, Method: m},
+			Entry:  eval.Entry{Name: name, Method: m},
 			Search: f.search && !fixed && posthoc.Sweep(name) != nil,
 		})
 	}
@@ -127,10 +127,10 @@ func (f *flags) parseSettings() (map[string]map[string]json.RawMessage, error) {
 func ownMethod(s artifact.Score) (string, map[string]json.RawMessage, error) {
 	number := func(v float64) json.RawMessage { return json.RawMessage(fmt.Sprint(v)) }
 	switch {
-	case s.Method == artifact.MethodMSP && s.Temperature == 1:
+	case s.Name == artifact.ScoreMSP && s.Temperature == 1:
 		return "msp", map[string]json.RawMessage{}, nil
-	case s.Method == artifact.MethodMSP:
+	case s.Name == artifact.ScoreMSP:
 		return "temp_scaling", map[string]json.RawMessage{"temperature": number(s.Temperature)}, nil
 	}
-	return string(s.Method), map[string]json.RawMessage{"temperature": number(s.Temperature), "noise": number(s.Noise)}, s.Validate()
+	return string(s.Name), map[string]json.RawMessage{"temperature": number(s.Temperature), "noise": number(s.Noise)}, s.Validate()
 }

@@ -105,7 +105,7 @@ func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	score, err := artifact.DefaultScore(artifact.MethodIODIN)
+	score, err := artifact.DefaultScore(artifact.ScoreIODIN)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -98,7 +98,7 @@ func (r *request) options() (export.Options, error) {
 	if opt.Name == "" {
 		opt.Name = strings.TrimSuffix(filepath.Base(r.output), ".onnx")
 	}
-	published, err := artifact.DefaultScore(artifact.MethodIODIN)
+	published, err := artifact.DefaultScore(artifact.ScoreIODIN)
 	if err != nil {
 		return opt, err
 	}

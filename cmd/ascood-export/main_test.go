@@ -86,7 +86,7 @@ func TestOwnCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (artifact.Score{Method: "odin", Temperature: 1000, Noise: 0.01}); meta.Name != "clothes" || meta.Score != want ||
+	if want := (artifact.Score{Name: "odin", Temperature: 1000, Noise: 0.01}); meta.Name != "clothes" || meta.Score != want ||
 		meta.Preprocess != pre || meta.Classes[2] != "two" || meta.Head != "ascood" || meta.Width != 8 {
 		t.Errorf("metadata %+v", meta)
 	}

@@ -49,7 +49,7 @@ func exported(t *testing.T, net network) (*onnx.ModelProto, *artifact.Metadata) 
 		t.Fatal(err)
 	}
 	half := [3]float64{.5, .5, .5}
-	score, err := artifact.DefaultScore(artifact.MethodIODIN)
+	score, err := artifact.DefaultScore(artifact.ScoreIODIN)
 	if err != nil {
 		t.Fatal(err)
 	}

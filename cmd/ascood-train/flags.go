@@ -80,7 +80,8 @@ func (f *flags) data() {
 	f.IntVar(&c.ValLimit, "val-limit", c.ValLimit, "validate on so many random images only; 0 is all")
 	f.BoolVar(&c.SkipBroken, "skip-broken", c.SkipBroken, "go on past training images that cannot be loaded, and count them")
 	f.pre = imageflags.Add(f.FlagSet)
-	f.StringVar(&c.Augment, "augment", c.Augment, "augmentation of training images: none, classic (flip, shift by up to 4 pixels), largescale (random resized crop, flip)")
+	f.StringVar(&c.Augment, "augment", c.Augment, "augmentation of training images: none, classic (flip, shift by up to 4 pixels),\n"+
+		"largescale (random resized crop, flip)")
 }
 
 // onlyASCOOD begins the usage of flags that do nothing with another --method.

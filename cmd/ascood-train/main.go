@@ -60,15 +60,15 @@ func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return f.reportData(stdout)
 	}
 	if f.printConfig {
-		f.print(stdout)
+		f.show(stdout)
 		return f.check()
 	}
 	if err := f.check(); err != nil {
 		return err
 	}
-	f.print(stderr)
+	f.show(stderr)
 	shown := newProgress(stderr)
-	defer shown.clear()
+	defer shown.end()
 	f.options.Log, f.options.Report = cli.Logger(stderr), shown.report
 	err := f.train(ctx)
 	if stopped, ok := errors.AsType[*train.Interruption](err); ok {

@@ -210,7 +210,7 @@ func open(t *testing.T, path string) *ioodin.Model {
 	if err != nil {
 		t.Fatal(err)
 	}
-	score, err := artifact.DefaultScore(artifact.MethodIODIN)
+	score, err := artifact.DefaultScore(artifact.ScoreIODIN)
 	if err != nil {
 		t.Fatal(err)
 	}

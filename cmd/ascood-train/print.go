@@ -16,9 +16,9 @@ import (
 // actions are flags that say what to do, not how.
 var actions = []string{"resume", "print-config", "check-data", "version"}
 
-// print shows the configuration that is in effect as flags, each after where its
+// show shows the configuration that is in effect as flags, each after where its
 // value comes from.
-func (f *flags) print(w io.Writer) {
+func (f *flags) show(w io.Writer) {
 	if p := f.base.preset; p != nil {
 		describe(w, p, f.config.Method)
 	}

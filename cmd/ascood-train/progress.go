@@ -28,7 +28,7 @@ func newProgress(w io.Writer) *progress { return &progress{w: w, terminal: cli.I
 func (p *progress) report(e train.Event) {
 	switch {
 	case e.Row != nil:
-		p.clear()
+		p.end()
 		p.epoch(*e.Row, e.Epochs)
 	case p.terminal:
 		p.step(e)
@@ -57,8 +57,8 @@ func (p *progress) epoch(r train.Row, epochs int) {
 		r.Epoch, epochs, r.LossEMA, r.LossID, r.LossOOD, 100*r.TrainAccuracy, 100*r.ValAccuracy, r.ImagesPerSecond, r.Seconds, broken)
 }
 
-// clear leaves the terminal clean.
-func (p *progress) clear() {
+// end leaves the terminal clean.
+func (p *progress) end() {
 	if p.bar != nil {
 		p.bar.Clear()
 	}

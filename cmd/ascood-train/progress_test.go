@@ -21,7 +21,7 @@ func TestProgress(t *testing.T) {
 		time.Sleep(throttle + 10*time.Millisecond)
 		p.report(train.Event{Epoch: 1, Epochs: 2, Images: 50, Left: 100, Loss: 1.375, Accuracy: 0.45})
 		p.report(train.Event{Epoch: 1, Epochs: 2, Left: 100, Row: &row})
-		p.clear()
+		p.end()
 		if !strings.Contains(out.String(), line) {
 			t.Errorf("bar %v: no line of the epoch in %q", bar, out.String())
 		}

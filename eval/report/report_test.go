@@ -140,7 +140,7 @@ func evaluate(t *testing.T) (*eval.Evaluation, []eval.Result) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e.Choices = append(e.Choices, eval.Choice{Method: eval.Method{Name: name, Method: m}})
+		e.Choices = append(e.Choices, eval.Choice{Entry: eval.Entry{Name: name, Method: m}})
 	}
 	results, err := e.Run(t.Context())
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 
 // Random exports a network with random weights that scores by the given method
 // with its published settings.
-func Random(tb testing.TB, spec models.Spec, pre preprocess.Config, method artifact.Method) (*onnx.ModelProto, *artifact.Metadata) {
+func Random(tb testing.TB, spec models.Spec, pre preprocess.Config, method artifact.ScoreName) (*onnx.ModelProto, *artifact.Metadata) {
 	tb.Helper()
 	graph, err := models.New(spec)
 	if err != nil {

@@ -36,7 +36,7 @@ func writeLeNet(path string, tb testing.TB) error {
 	if err != nil {
 		return err
 	}
-	score, err := artifact.DefaultScore(artifact.MethodIODIN)
+	score, err := artifact.DefaultScore(artifact.ScoreIODIN)
 	if err != nil {
 		return err
 	}

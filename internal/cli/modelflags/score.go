@@ -19,7 +19,7 @@ type Score struct {
 // AddScore defines --score, --temperature and --noise.
 func AddScore(fs *pflag.FlagSet, otherwise string) *Score {
 	s := &Score{fs: fs}
-	fs.StringVar(&s.method, "score", "", fmt.Sprintf("score `method`: %s (default: %s)", artifact.MethodNames(), otherwise))
+	fs.StringVar(&s.method, "score", "", fmt.Sprintf("score `method`: %s (default: %s)", artifact.KnownScores(), otherwise))
 	fs.Float64Var(&s.temperature, "temperature", 0, "divides the logits, greater than 0 (default: the method's own, or the artifact's)")
 	fs.Float64Var(&s.noise, "noise", 0, "size of the step against the gradient, not negative (default: likewise)")
 	return s
@@ -29,7 +29,7 @@ func AddScore(fs *pflag.FlagSet, otherwise string) *Score {
 // its published settings along.
 func (s *Score) Apply(own artifact.Score) (artifact.Score, error) {
 	score := own
-	if m := artifact.Method(s.method); s.fs.Changed("score") && m != own.Method {
+	if m := artifact.ScoreName(s.method); s.fs.Changed("score") && m != own.Name {
 		var err error
 		if score, err = artifact.DefaultScore(m); err != nil {
 			return score, cli.Usagef("--score: %w", err)
@@ -39,7 +39,7 @@ func (s *Score) Apply(own artifact.Score) (artifact.Score, error) {
 		score.Temperature = s.temperature
 	}
 	if s.fs.Changed("noise") {
-		if score.Method == artifact.MethodMSP {
+		if score.Name == artifact.ScoreMSP {
 			return score, cli.Usagef("--noise has no meaning for the score msp, which takes no gradient step")
 		}
 		score.Noise = s.noise

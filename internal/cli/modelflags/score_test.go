@@ -10,13 +10,13 @@ import (
 )
 
 func TestScoreFlags(t *testing.T) {
-	own := artifact.Score{Method: artifact.MethodIODIN, Temperature: 10, Noise: 0.5}
+	own := artifact.Score{Name: artifact.ScoreIODIN, Temperature: 10, Noise: 0.5}
 	for line, want := range map[string]artifact.Score{
 		"":                            own,
 		"--score iodin":               own,
-		"--noise 0":                   {Method: artifact.MethodIODIN, Temperature: 10, Noise: 0},
-		"--score odin":                {Method: artifact.MethodODIN, Temperature: 1000, Noise: 0.0014},
-		"--score msp --temperature 2": {Method: artifact.MethodMSP, Temperature: 2},
+		"--noise 0":                   {Name: artifact.ScoreIODIN, Temperature: 10, Noise: 0},
+		"--score odin":                {Name: artifact.ScoreODIN, Temperature: 1000, Noise: 0.0014},
+		"--score msp --temperature 2": {Name: artifact.ScoreMSP, Temperature: 2},
 	} {
 		fs := cli.NewFlags("prog", "", io.Discard)
 		s := AddScore(fs, "")
