@@ -1,0 +1,126 @@
+package ascood_test
+
+import (
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/ascood/ascood"
+
+// mayImport says which packages of the module each package may import, besides the
+// root package, which all may: the floors of ARCHITECTURE.md, from the ground up.
+var mayImport = map[string]string{
+	// Formats and formulas, each useful alone.
+	"onnx":                    "",
+	"models":                  "",
+	"metrics":                 "",
+	"preprocess":              "",
+	"gotorch":                 "",
+	"gotorch/nn/functional":   "gotorch",
+	"gotorch/optim":           "gotorch",
+	"internal/atomicfile":     "",
+	"dataset":                 "preprocess",
+	"runs":                    "",
+	"presets":                 "dataset preprocess",
+	"checkpoint":              "internal/atomicfile preprocess",
+	"artifact":                "internal/atomicfile metrics onnx preprocess",
+	"posthoc":                 "artifact",
+	"internal/ort":            "onnx",
+	"train":                   "checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile models preprocess runs",
+	"export":                  "artifact checkpoint models onnx preprocess",
+	"ioodin":                  "artifact dataset internal/ort onnx preprocess",
+	"eval/features":           "internal/atomicfile posthoc",
+	"eval":                    "artifact dataset eval/features internal/atomicfile ioodin metrics onnx posthoc",
+	"eval/report":             "eval internal/atomicfile metrics posthoc",
+	"serve":                   "artifact ioodin preprocess",
+	"internal/cli":            "",
+	"internal/cli/clitest":    "internal/cli",
+	"internal/cli/imageflags": "internal/cli preprocess",
+	"internal/cli/modelflags": "artifact dataset internal/cli ioodin metrics onnx",
+	"internal/testmodel":      "artifact checkpoint dataset export ioodin models onnx preprocess",
+	// The programs, which connect all this.
+	"cmd/ascood-train":      "gotorch internal/cli internal/cli/imageflags models preprocess presets runs train",
+	"cmd/ascood-export":     "artifact checkpoint dataset export internal/atomicfile internal/cli internal/cli/imageflags internal/cli/modelflags ioodin onnx",
+	"cmd/ascood-score":      "dataset internal/atomicfile internal/cli internal/cli/modelflags ioodin",
+	"cmd/ascood-eval":       "artifact checkpoint dataset eval eval/report export internal/atomicfile internal/cli internal/cli/modelflags ioodin metrics onnx posthoc preprocess presets runs",
+	"cmd/ascood-serve":      "internal/cli internal/cli/modelflags serve",
+	"scripts/demo/idximage": "dataset internal/atomicfile internal/cli",
+}
+
+// onlyIn says which packages may import a library; their names may end in "…".
+var onlyIn = map[string]string{
+	"github.com/yalue/onnxruntime_go":     "internal/ort",
+	"github.com/labstack/echo/v4":         "serve",
+	"github.com/prometheus/client_golang": "serve",
+	"github.com/disintegration/imaging":   "preprocess",
+	"github.com/nlpodyssey/safetensors":   "checkpoint eval/features",
+	"github.com/spf13/pflag":              "cmd/… internal/cli…",
+	"github.com/schollz/progressbar/v3":   "cmd/ascood-train internal/cli",
+	"gonum.org/v1/plot":                   "eval/report",
+	"google.golang.org/protobuf":          "onnx artifact eval internal/ort",
+	"C":                                   "gotorch",
+}
+
+func TestImports(t *testing.T) {
+	seen := map[string]bool{}
+	for _, line := range goList(t, "{{.ImportPath}} {{join .Imports \" \"}}", "./...") {
+		fields := strings.Fields(line)
+		name := strings.TrimPrefix(strings.TrimPrefix(fields[0], module), "/")
+		allowed, listed := mayImport[name]
+		seen[name] = true
+		if !listed && len(fields) > 1 && name != "" {
+			t.Errorf("%s: say in this test which packages it may import", name)
+			continue
+		}
+		for _, imported := range fields[1:] {
+			own, ours := strings.CutPrefix(imported, module+"/")
+			if ours && (name == "" || !slices.Contains(strings.Fields(allowed), own)) {
+				t.Errorf("%s may not import %s", name, own)
+			}
+			for library, where := range onlyIn {
+				if (imported == library || strings.HasPrefix(imported, library+"/")) && !slices.ContainsFunc(strings.Fields(where), func(pattern string) bool { return matches(name, pattern) }) {
+					t.Errorf("%s may not import %s: that is for %s", name, imported, where)
+				}
+			}
+		}
+	}
+	for name := range mayImport {
+		if !seen[name] {
+			t.Errorf("%s does not exist", name)
+		}
+	}
+}
+
+func matches(name, pattern string) bool {
+	prefix, open := strings.CutSuffix(pattern, "…")
+	return name == pattern || open && strings.HasPrefix(name, prefix)
+}
+
+// TestPrograms: what a program links is what it needs.
+func TestPrograms(t *testing.T) {
+	for program, without := range map[string][]string{
+		"ascood-train":  {"github.com/yalue/onnxruntime_go", "github.com/labstack/echo/v4", module + "/ioodin"},
+		"ascood-export": {module + "/gotorch", "github.com/labstack/echo/v4"},
+		"ascood-score":  {module + "/gotorch", module + "/export", "github.com/labstack/echo/v4"},
+		"ascood-eval":   {module + "/gotorch", "github.com/labstack/echo/v4"},
+		"ascood-serve":  {module + "/gotorch", module + "/export", module + "/eval"},
+	} {
+		for _, path := range goList(t, "{{.ImportPath}}", "-deps", "./cmd/"+program) {
+			if slices.Contains(without, path) {
+				t.Errorf("%s links %s", program, path)
+			}
+		}
+	}
+}
+
+// goList returns go list's lines.
+func goList(t *testing.T, format string, args ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"list", "-f", format}, args...)...).Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	return strings.Split(strings.TrimSpace(string(out)), "\n")
+}
