@@ -17,6 +17,11 @@ const (
 	Internal    Code = "internal"    // a fault of ours; details are for the log only
 )
 
+// Codes returns every code, for tables that must have an entry for each.
+func Codes() []Code {
+	return []Code{Invalid, TooLarge, Unsupported, Busy, Unavailable, Internal}
+}
+
 // Error is a failure with a code and a message fit for the person who caused it.
 type Error struct {
 	Code    Code
@@ -40,9 +45,12 @@ func Errorf(code Code, format string, args ...any) error {
 	return &Error{code, err.Error(), errors.Unwrap(err), format, args}
 }
 
-// CodeOf returns the code of the first *Error in err's chain, and Internal if
-// there is none.
+// CodeOf returns the code of the first *Error in err's chain, Internal if there
+// is none, and "" for a nil err.
 func CodeOf(err error) Code {
+	if err == nil {
+		return ""
+	}
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Code
 	}
