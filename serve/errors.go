@@ -23,7 +23,8 @@ const (
 	canceled         ascood.Code = "canceled" // the client left; for the log, nobody reads the answer
 )
 
-// statuses is the one place where an error becomes an HTTP status.
+// statuses is the one place where an error becomes an HTTP status; README.md has
+// the same table for clients.
 var statuses = map[ascood.Code]int{
 	ascood.Invalid:     http.StatusBadRequest,
 	ascood.TooLarge:    http.StatusRequestEntityTooLarge,
@@ -35,6 +36,15 @@ var statuses = map[ascood.Code]int{
 	methodNotAllowed:   http.StatusMethodNotAllowed,
 	timedOut:           http.StatusRequestTimeout,
 	canceled:           499, // nginx's "client closed request"
+}
+
+// statusOf is an HTTP status for any code. A code without one is a mistake of
+// ours.
+func statusOf(code ascood.Code) int {
+	if status, ok := statuses[code]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
 }
 
 // Error is an error as clients see it.
@@ -75,7 +85,7 @@ func writeError(err error, c echo.Context) {
 		return
 	}
 	e := public(err)
-	status := statuses[e.Code]
+	status := statusOf(e.Code)
 	if status == http.StatusServiceUnavailable {
 		response.Header().Set(echo.HeaderRetryAfter, "1")
 	}

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"log/slog"
+	"net/http"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -36,7 +37,7 @@ func (s *Server) withLog(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		if err != nil {
 			code := ascood.CodeOf(err)
-			if code == ascood.Internal {
+			if statusOf(code) == http.StatusInternalServerError {
 				level = slog.LevelError
 			}
 			attrs = append(attrs, slog.String("code", string(code)), slog.String("error", err.Error()))

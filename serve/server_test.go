@@ -14,9 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/labstack/echo/v4"
-
-	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 )
 
@@ -294,17 +291,5 @@ func TestPanicOfAHandler(t *testing.T) {
 	e := wantError(t, do(s, httptest.NewRequest("GET", "/v1/models", nil)), http.StatusInternalServerError, "internal")
 	if strings.Contains(e.Message, "secret") || !strings.Contains(log.String(), "secret state") {
 		t.Errorf("the client is told %q, the log %s", e.Message, log.String())
-	}
-}
-
-// Every code has a status.
-func TestStatuses(t *testing.T) {
-	s := newServer(t, &fakeModel{})
-	for code, status := range statuses {
-		w := httptest.NewRecorder()
-		c := s.echo.NewContext(httptest.NewRequest("GET", "/", nil), w)
-		c.Response().Header().Set(echo.HeaderXRequestID, "x")
-		writeError(ascood.Errorf(code, "example"), c)
-		wantError(t, w, status, string(code))
 	}
 }
