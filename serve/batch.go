@@ -14,12 +14,13 @@ import (
 // never waits for a batch to fill: an image that comes alone is scored alone.
 type batcher struct {
 	model   Model
-	max     int
+	size    int // most images of a batch
 	metrics *metrics
-	// waiting is unbuffered: whoever is about to send stands in line, first come
-	// first served, and leaves the line by giving up.
+	// waiting is unbuffered: senders stand in line, first come first served, and
+	// leave the line by giving up.
 	waiting chan *job
 	stop    context.CancelFunc
+	stopped <-chan struct{}
 	workers sync.WaitGroup
 }
 
@@ -37,16 +38,17 @@ type outcome struct {
 	err    error
 }
 
-func newBatcher(model Model, max, workers int, m *metrics) *batcher {
+func newBatcher(model Model, size, workers int, m *metrics) *batcher {
 	ctx, stop := context.WithCancel(context.Background())
-	b := &batcher{model: model, max: max, metrics: m, waiting: make(chan *job), stop: stop}
+	b := &batcher{model: model, size: size, metrics: m, waiting: make(chan *job), stop: stop, stopped: ctx.Done()}
 	for range workers {
-		b.workers.Go(func() { b.work(ctx) })
+		b.workers.Go(b.work)
 	}
 	return b
 }
 
-// close ends the workers after the batches in work.
+// close ends the workers after the batches in work. Images that still wait are
+// answered ascood.Unavailable.
 func (b *batcher) close() {
 	b.stop()
 	b.workers.Wait()
@@ -56,13 +58,8 @@ func (b *batcher) close() {
 func (b *batcher) score(ctx context.Context, crop []uint8, t *timing) (ioodin.Result, error) {
 	start := time.Now()
 	j := &job{ctx: ctx, crop: crop, done: make(chan outcome, 1)}
-	b.metrics.queued.Inc()
-	select {
-	case b.waiting <- j:
-		b.metrics.queued.Dec()
-	case <-ctx.Done():
-		b.metrics.queued.Dec()
-		return ioodin.Result{}, ctx.Err()
+	if err := b.send(j); err != nil {
+		return ioodin.Result{}, err
 	}
 	select {
 	case o := <-j.done:
@@ -74,13 +71,27 @@ func (b *batcher) score(ctx context.Context, crop []uint8, t *timing) (ioodin.Re
 	}
 }
 
-// work runs batches until ctx is done.
-func (b *batcher) work(ctx context.Context) {
+// send waits for a worker to take the job.
+func (b *batcher) send(j *job) error {
+	b.metrics.queued.Inc()
+	defer b.metrics.queued.Dec()
+	select {
+	case b.waiting <- j:
+		return nil
+	case <-j.ctx.Done():
+		return j.ctx.Err()
+	case <-b.stopped:
+		return ascood.Errorf(ascood.Unavailable, "shutting down")
+	}
+}
+
+// work runs batches until the batcher is closed.
+func (b *batcher) work() {
 	for {
 		select {
 		case j := <-b.waiting:
 			b.run(b.gather(j))
-		case <-ctx.Done():
+		case <-b.stopped:
 			return
 		}
 	}
@@ -89,12 +100,12 @@ func (b *batcher) work(ctx context.Context) {
 // gather joins to the first job those that wait already, less those whose
 // clients have left.
 func (b *batcher) gather(j *job) []*job {
-	batch := make([]*job, 0, b.max)
+	batch := make([]*job, 0, b.size)
 	for {
 		if j.ctx.Err() == nil {
 			batch = append(batch, j)
 		}
-		if len(batch) == b.max {
+		if len(batch) == b.size {
 			return batch
 		}
 		select {
@@ -143,7 +154,7 @@ func (b *batcher) infer(batch []*job) (results []ioodin.Result, err error) {
 		return err
 	})
 	if err != nil {
-		// Whatever it is, it is not for the client to mend.
+		// Whatever it is, the client can do nothing about it.
 		return nil, ascood.Errorf(ascood.Internal, "run model: %w", err)
 	}
 	return results, nil

@@ -1,12 +1,16 @@
 package serve
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/ascood/ascood"
 )
 
 // Images that wait while a batch runs make up the next ones.
@@ -95,4 +99,39 @@ func TestPanicOfTheModel(t *testing.T) {
 	}
 	explode = false
 	wantScore(t, do(s, raw(grayPNG(t, 128))), 128./255)
+}
+
+// Once the batcher is closed nobody waits for it, whether they came before or
+// after.
+func TestClosedBatcherAnswers(t *testing.T) {
+	m, begun, release := blocking()
+	b := newBatcher(m, 1, 1, newMetrics())
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	answers := make(chan error)
+	send := func() {
+		_, err := b.score(ctx, make([]uint8, 1), &timing{})
+		answers <- err
+	}
+	go send()
+	<-begun
+	go send() // waits for the worker that the first one keeps busy
+	closed := make(chan struct{})
+	go func() {
+		b.close()
+		close(closed)
+	}()
+	unavailable := func(when string) {
+		if err := <-answers; ascood.CodeOf(err) != ascood.Unavailable {
+			t.Errorf("%s: got %v", when, err)
+		}
+	}
+	unavailable("waiting when it closed")
+	close(release)
+	if err := <-answers; err != nil {
+		t.Errorf("in work when it closed: got %v", err)
+	}
+	<-closed
+	go send()
+	unavailable("after it closed")
 }
