@@ -9,16 +9,18 @@ import (
 
 // Config holds the server's limits. DefaultConfig has values for all of them.
 //
-// Memory is bounded by them: MaxRequests·MaxBody for uploads, and at worst 35
-// bytes for each of MaxPixels for the images being decoded (measured on
-// progressive JPEGs, garbage included; GOMEMLIMIT lowers it).
+// Memory is bounded by them: twice MaxUploadMemory for uploads, whose pieces are
+// joined at the end, and at worst 35 bytes for each of MaxPixels for the images
+// being decoded (measured on progressive JPEGs, garbage included; GOMEMLIMIT
+// lowers it).
 type Config struct {
-	MaxBody     int64         // bytes of one request
-	MaxPixels   int           // of one image, and of all images being decoded at once
-	MaxImages   int           // of one request
-	MaxRequests int           // in work at once; further ones are refused as busy
-	MaxBatch    int           // images that share one run of the network
-	Timeout     time.Duration // for one request, from its first byte to its answer
+	MaxBody         int64         // bytes of one request
+	MaxUploadMemory int64         // bytes of all requests at once, being received or in work
+	MaxPixels       int           // of one image, and of all images being decoded at once
+	MaxImages       int           // of one request
+	MaxRequests     int           // in work at once, after their upload; further ones are refused as busy
+	MaxBatch        int           // images that share one run of the network
+	Timeout         time.Duration // for one request, from its header to its answer
 
 	DrainDelay   time.Duration // between failing /readyz and closing the door, for load balancers to notice
 	DrainTimeout time.Duration // for the requests in flight at shutdown to finish
@@ -29,13 +31,14 @@ type Config struct {
 // DefaultConfig returns limits that suit a camera's photographs and a small machine.
 func DefaultConfig() Config {
 	return Config{
-		MaxBody:      16 << 20,
-		MaxPixels:    25_000_000,
-		MaxImages:    16,
-		MaxRequests:  64,
-		MaxBatch:     8,
-		Timeout:      60 * time.Second,
-		DrainTimeout: 30 * time.Second,
+		MaxBody:         16 << 20,
+		MaxUploadMemory: 1 << 30,
+		MaxPixels:       25_000_000,
+		MaxImages:       16,
+		MaxRequests:     64,
+		MaxBatch:        8,
+		Timeout:         60 * time.Second,
+		DrainTimeout:    30 * time.Second,
 	}
 }
 
@@ -58,6 +61,9 @@ func (c Config) Validate() error {
 			return ascood.Errorf(ascood.Invalid, "limit on %s: %d must be greater than 0", limit.name, limit.value)
 		}
 	}
+	if c.MaxUploadMemory < c.MaxBody {
+		return ascood.Errorf(ascood.Invalid, "limit on memory for uploads (bytes): %d must be at least the %d of a request body", c.MaxUploadMemory, c.MaxBody)
+	}
 	if c.DrainDelay < 0 {
 		return ascood.Errorf(ascood.Invalid, "drain delay %v: must not be negative", c.DrainDelay)
 	}
@@ -70,6 +76,11 @@ const (
 	idleTimeout    = 2 * time.Minute
 	writeMargin    = 10 * time.Second // for an answer to reach a client that used up its Timeout
 	maxHeaderBytes = 16 << 10
+
+	// Uploads are read, timed and accounted for in steps. One is about what a
+	// connection takes besides (30 KiB, measured); 13 kbit/s are fast enough.
+	stepBytes   = 32 << 10
+	stepTimeout = 20 * time.Second
 )
 
 // workers is how many batches to run at once. On the CPU one batch uses every

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"runtime/debug"
 
 	"github.com/labstack/echo/v4"
@@ -113,12 +112,13 @@ func classify(err error, r *http.Request) error {
 
 // uploadError gives a code to what goes wrong while a request's body is read.
 func uploadError(err error, r *http.Request) error {
+	ours, isOurs := errors.AsType[*ascood.Error](err)
 	tooLarge, isTooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
+	case isOurs:
+		return ours // less what the reader of forms wrapped it in
 	case isTooLarge:
 		return bodyTooLarge(tooLarge.Limit)
-	case errors.Is(err, os.ErrDeadlineExceeded), errors.Is(err, context.DeadlineExceeded):
-		return ascood.Errorf(timedOut, "the upload took too long")
 	case r.Context().Err() != nil:
 		return r.Context().Err()
 	case errors.Is(err, io.ErrUnexpectedEOF):

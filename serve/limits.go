@@ -8,22 +8,25 @@ import (
 	"github.com/ascood/ascood"
 )
 
-// withPlace lets MaxRequests requests in and turns further ones away before
-// anything of their body is read.
-func (s *Server) withPlace(next echo.HandlerFunc) echo.HandlerFunc {
-	return func(c echo.Context) error {
-		select {
-		case s.places <- struct{}{}:
-		default:
-			return ascood.Errorf(ascood.Busy, "%d requests are in work, the most there may be: try again later", cap(s.places))
-		}
-		s.metrics.inFlight.Inc()
-		defer func() {
-			s.metrics.inFlight.Dec()
-			<-s.places
-		}()
-		return next(c)
+// slots are for requests in work, one for each.
+type slots chan struct{}
+
+// take takes a slot, to be freed afterwards. It does not wait for one.
+func (s slots) take() error {
+	select {
+	case s <- struct{}{}:
+		return nil
+	default:
+		return s.busy()
 	}
+}
+
+func (s slots) free() { <-s }
+
+func (s slots) full() bool { return len(s) == cap(s) }
+
+func (s slots) busy() error {
+	return ascood.Errorf(ascood.Busy, "%d requests are in work, the most there may be: try again later", cap(s))
 }
 
 // withDeadline gives up on a request that takes longer than Timeout.

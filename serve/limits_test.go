@@ -101,9 +101,9 @@ func TestBusy(t *testing.T) {
 	wantScore(t, do(s, raw(grayPNG(t, 128))), 128./255)
 }
 
-// A client that leaves frees its place, whether its image waits or is being
+// A client that leaves frees its slot, whether its image waits or is being
 // scored.
-func TestCanceledClientFreesItsPlace(t *testing.T) {
+func TestCanceledClientFreesItsSlot(t *testing.T) {
 	m, begun, release := blocking()
 	defer close(release)
 	s := newServer(t, m, func(c *Config) { c.MaxRequests = 2 })
@@ -120,8 +120,8 @@ func TestCanceledClientFreesItsPlace(t *testing.T) {
 	leave()
 	<-done
 	<-done
-	if n := len(s.places); n != 0 {
-		t.Errorf("%d places still taken", n)
+	if n := len(s.slots); n != 0 {
+		t.Errorf("%d slots still taken", n)
 	}
 	if got := metric(t, s, "ascood_images_queued"); got != "0" {
 		t.Errorf("%s images still wait", got)
@@ -165,7 +165,7 @@ func TestSlowUpload(t *testing.T) {
 		t.Fatal(err)
 	}
 	body, err := io.ReadAll(response.Body)
-	if response.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(body), `"code":"timeout","message":"the upload took too long"`) {
+	if response.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(body), `"code":"timeout","message":"the upload took too long: all of it must arrive within 50ms"`) {
 		t.Errorf("status %d: %s %v", response.StatusCode, body, err)
 	}
 }

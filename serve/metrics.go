@@ -3,6 +3,7 @@ package serve
 import (
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -19,7 +20,7 @@ type metrics struct {
 	images   *prometheus.CounterVec   // outcome: a verdict, or the code of an image's error
 	stages   *prometheus.HistogramVec // stage: waiting, decoding, inference
 	batches  prometheus.Histogram     // images a run
-	inFlight prometheus.Gauge
+	inFlight atomic.Int64             // score requests being received, in work or being answered
 	queued   prometheus.Gauge
 }
 
@@ -27,31 +28,32 @@ func newMetrics() *metrics {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-	make := promauto.With(registry)
-	return &metrics{
+	factory := promauto.With(registry)
+	m := &metrics{
 		registry: registry,
-		requests: make.NewHistogramVec(prometheus.HistogramOpts{
+		requests: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ascood_http_request_seconds", Help: "Time from a request's header to its answer.",
 			Buckets: prometheus.DefBuckets,
 		}, []string{"route", "status"}),
-		images: make.NewCounterVec(prometheus.CounterOpts{
+		images: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "ascood_images_total", Help: "Images by outcome: a verdict, or the code of the image's error.",
 		}, []string{"outcome"}),
-		stages: make.NewHistogramVec(prometheus.HistogramOpts{
+		stages: factory.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ascood_image_seconds", Help: "Time an image spends in each stage.",
 			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
 		}, []string{"stage"}),
-		batches: make.NewHistogram(prometheus.HistogramOpts{
+		batches: factory.NewHistogram(prometheus.HistogramOpts{
 			Name: "ascood_batch_images", Help: "Images that shared one run of the network.",
 			Buckets: []float64{1, 2, 4, 8, 16, 32, 64},
 		}),
-		inFlight: make.NewGauge(prometheus.GaugeOpts{
-			Name: "ascood_requests_in_flight", Help: "Score requests in work.",
-		}),
-		queued: make.NewGauge(prometheus.GaugeOpts{
+		queued: factory.NewGauge(prometheus.GaugeOpts{
 			Name: "ascood_images_queued", Help: "Images that wait for the network.",
 		}),
 	}
+	factory.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "ascood_requests_in_flight", Help: "Score requests being received, in work or being answered.",
+	}, func() float64 { return float64(m.inFlight.Load()) })
+	return m
 }
 
 // request counts an answered request. The route, not the path, is the label:

@@ -56,13 +56,9 @@ type timing struct{ waiting, decoding, inference time.Duration }
 // none of its images could be scored, so for a single image the status tells.
 func (s *Server) score(c echo.Context) error {
 	start := time.Now()
-	r := c.Request()
-	uploads, err := s.readUploads(c.Response().Writer, r)
-	if err != nil {
-		return err
-	}
-	c.Set(imagesKey, len(uploads))
-	results, err := s.scoreAll(r.Context(), uploads)
+	s.metrics.inFlight.Add(1)
+	defer s.metrics.inFlight.Add(-1)
+	results, err := s.results(c)
 	if err != nil {
 		return err
 	}
@@ -73,6 +69,29 @@ func (s *Server) score(c echo.Context) error {
 		Results:   results,
 		TimeMS:    milliseconds(time.Since(start)),
 	})
+}
+
+// results reads the images and scores them. Only those that are there in full
+// take one of the slots, and nothing is held any more when the answer is written:
+// a client that is slow to send or to read keeps no other one out.
+func (s *Server) results(c echo.Context) ([]Result, error) {
+	// Refuse before the upload what would be refused after it.
+	if s.slots.full() {
+		return nil, s.slots.busy()
+	}
+	w, r := c.Response().Writer, c.Request()
+	body := s.limitBody(w, r)
+	defer body.release()
+	uploads, err := s.readUploads(w, r)
+	if err != nil {
+		return nil, err
+	}
+	c.Set(imagesKey, len(uploads))
+	if err := s.slots.take(); err != nil {
+		return nil, err
+	}
+	defer s.slots.free()
+	return s.scoreAll(r.Context(), uploads)
 }
 
 // scoreAll scores the images side by side. An error that is not an image's own

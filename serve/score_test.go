@@ -105,6 +105,7 @@ func TestNewRefuses(t *testing.T) {
 		{func(c *Config) { c.MaxBody = 0 }, "limit on request body (bytes): 0 must be greater than 0"},
 		{func(c *Config) { c.MaxPixels = -1 }, "limit on pixels of an image: -1 must be greater than 0"},
 		{func(c *Config) { c.MaxBatch = 0 }, "limit on images of a batch: 0 must be greater than 0"},
+		{func(c *Config) { c.MaxBody, c.MaxUploadMemory = 9, 8 }, "limit on memory for uploads (bytes): 8 must be at least the 9 of a request body"},
 		{func(c *Config) { c.DrainDelay = -1 }, "drain delay -1ns: must not be negative"},
 	} {
 		config := DefaultConfig()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
@@ -40,8 +41,11 @@ type Server struct {
 	metrics  *metrics
 	decoder  *decoder
 	batcher  *batcher
-	places   chan struct{} // one taken by each request in work
+	slots    slots
+	memory   *semaphore.Weighted // for uploads, bytes
 	draining atomic.Bool
+
+	stepTimeout time.Duration // the constant, except in tests
 }
 
 // New returns a server for a model, which must be calibrated: without that there
@@ -65,7 +69,10 @@ func New(model Model, config Config) (*Server, error) {
 		metrics: m,
 		decoder: newDecoder(model.Info().Preprocess, config.MaxPixels),
 		batcher: newBatcher(model, config.MaxBatch, workers(model.Device()), m),
-		places:  make(chan struct{}, config.MaxRequests),
+		slots:   make(slots, config.MaxRequests),
+		memory:  semaphore.NewWeighted(config.MaxUploadMemory),
+
+		stepTimeout: stepTimeout,
 	}
 	s.routes()
 	return s, nil
@@ -75,7 +82,7 @@ func (s *Server) routes() {
 	e := s.echo
 	e.HTTPErrorHandler = writeError
 	e.Use(withRequestID, s.withLog, withRecover, withHeaders)
-	e.POST("/v1/score", s.score, s.withDeadline, s.withPlace)
+	e.POST("/v1/score", s.score, s.withDeadline)
 	get := func(path string, handler echo.HandlerFunc) {
 		e.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
 	}
@@ -139,13 +146,13 @@ func (s *Server) warm(ctx context.Context) error {
 // drain announces the end, closes the door and waits for those inside.
 func (s *Server) drain(server *http.Server) error {
 	s.draining.Store(true)
-	s.log.Info("shutting down", "in_flight", len(s.places))
+	s.log.Info("shutting down", "in_flight", s.metrics.inFlight.Load())
 	time.Sleep(s.config.DrainDelay)
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
 	defer cancel()
 	err := server.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = fmt.Errorf("%d requests cut off: they did not finish within %v", len(s.places), s.config.DrainTimeout)
+		err = fmt.Errorf("%d requests cut off: they did not finish within %v", s.metrics.inFlight.Load(), s.config.DrainTimeout)
 	}
 	return errors.Join(err, server.Close())
 }

@@ -30,7 +30,6 @@ func (s *Server) readUploads(w http.ResponseWriter, r *http.Request) ([]upload, 
 	if r.ContentLength > s.config.MaxBody {
 		return nil, bodyTooLarge(s.config.MaxBody)
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, s.config.MaxBody)
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if mediaType == "multipart/form-data" {
 		return s.readForm(r)

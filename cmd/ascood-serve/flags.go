@@ -25,6 +25,7 @@ for operators. SIGINT or SIGTERM lets the requests in flight finish.
 // Ends of the flags' ranges, beyond what any client sends or waits for.
 const (
 	mostMiB        = 16 << 10
+	mostMemoryMiB  = 16 << 20
 	leastMegapixel = 0.001
 	mostMegapixels = 10_000 // a JPEG has at most 65535x65535
 	mostImages     = 10_000
@@ -51,11 +52,12 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	o.score = modelflags.AddScore(fs, "the artifact's")
 
 	c := &o.limits
-	mib, megapixels := int(c.MaxBody>>20), float64(c.MaxPixels)/1e6
+	mib, memory, megapixels := int(c.MaxBody>>20), int(c.MaxUploadMemory>>20), float64(c.MaxPixels)/1e6
 	fs.Var(cli.Int(&mib, 1, mostMiB), "max-body", "largest request, `MiB`")
+	fs.Var(cli.Int(&memory, 1, mostMemoryMiB), "max-upload-memory", "most `MiB` of uploads in memory at once; others are told to retry")
 	fs.Var(cli.Float(&megapixels, leastMegapixel, mostMegapixels), "max-megapixels", "largest image, `millions` of pixels by its header")
 	fs.Var(cli.Int(&c.MaxImages, 1, mostImages), "max-images", "most images in a request")
-	fs.Var(cli.Int(&c.MaxRequests, 1, mostRequests), "max-requests", "most requests in work at once; others are told to retry")
+	fs.Var(cli.Int(&c.MaxRequests, 1, mostRequests), "max-requests", "most requests in work at once, their upload done; others are told to retry")
 	fs.Var(cli.Int(&c.MaxBatch, 1, mostBatch), "max-batch", "most images that share a run of the network")
 	fs.Var(cli.Duration(&c.Timeout, leastTime, mostTime), "timeout", "longest time for a request, its upload included")
 	fs.Var(cli.Duration(&c.DrainDelay, 0, mostTime), "drain-delay", "at shutdown, time to go on serving while /readyz fails")
@@ -69,6 +71,7 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 		return nil, err
 	}
 	c.MaxBody = int64(mib) << 20
+	c.MaxUploadMemory = int64(memory) << 20
 	c.MaxPixels = int(megapixels * 1e6)
 	var err error
 	if c.Logger, err = logger(*format, stderr); err != nil {

@@ -256,6 +256,7 @@ func TestFlags(t *testing.T) {
 		{[]string{"--model", "m", "--log-format", "xml"}, `unknown format "xml"; known are text and json`},
 		{[]string{"--model", "m", "--max-body", "0"}, `--max-body 0: must be from 1 to 16384`},
 		{[]string{"--model", "m", "--max-body", "99999999999999"}, `--max-body 99999999999999: must be from 1 to 16384`},
+		{[]string{"--model", "m", "--max-body", "5000"}, "limit on memory for uploads (bytes): 1073741824 must be at least the 5242880000 of a request body"},
 		{[]string{"--model", "m", "--max-megapixels", "nan"}, `--max-megapixels nan: must be from 0.001 to 10000`},
 		{[]string{"--model", "m", "--max-batch", "0"}, `--max-batch 0: must be from 1 to 1024`},
 		{[]string{"--model", "m", "--timeout", "-3s"}, `--timeout -3s: must be from 1ms to 24h0m0s`},
