@@ -217,6 +217,40 @@ func TestBusyBeforeAndAfterTheUpload(t *testing.T) {
 	early.wantAnswer(http.StatusServiceUnavailable, `"message":"1 requests are in work, the most there may be: try again later"`)
 }
 
+// A client that leaves while its images are scored is noticed, even if its body
+// went on after the end of the form.
+func TestClientLeavesAfterItsForm(t *testing.T) {
+	m, begun, release := blocking()
+	s := newServer(t, m)
+	web := httptest.NewServer(s)
+	defer web.Close()
+	defer close(release)
+	r := form(t, file{"image", "a.png", grayPNG(t, 128)})
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body = append(body, make([]byte, 20_000)...)
+	c := dial(t, web.Listener.Addr().String())
+	fmt.Fprintf(c, "POST /v1/score HTTP/1.1\r\nHost: x\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+		r.Header.Get("Content-Type"), len(body), body)
+	<-begun
+	c.Close()
+	eventually(t, "the client that left to be noticed", func() bool { return s.metrics.inFlight.Load() == 0 })
+	wantNothingHeld(t, s)
+}
+
+// A client that ends its upload early, but still listens, is told so.
+func TestHalfClosedUpload(t *testing.T) {
+	s := newServer(t, &fakeModel{})
+	c := startUpload(t, serveOn(t, s), 1000)
+	fmt.Fprint(c, "some bytes and then no more")
+	if err := c.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	c.wantAnswer(http.StatusBadRequest, `"message":"the upload ended early"`)
+}
+
 // A client that does not read its answer holds nothing that others need.
 func TestSlowReaderHoldsNoSlot(t *testing.T) {
 	s := newServer(t, &fakeModel{}, func(c *Config) { c.MaxRequests = 1 })

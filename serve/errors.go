@@ -119,10 +119,10 @@ func uploadError(err error, r *http.Request) error {
 		return ours // less what the reader of forms wrapped it in
 	case isTooLarge:
 		return bodyTooLarge(tooLarge.Limit)
+	case errors.Is(err, io.ErrUnexpectedEOF): // the client may still listen
+		return ascood.Errorf(ascood.Invalid, "the upload ended early")
 	case r.Context().Err() != nil:
 		return r.Context().Err()
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return ascood.Errorf(ascood.Invalid, "the upload ended early")
 	}
 	return ascood.Errorf(ascood.Invalid, "the upload cannot be read: %w", err)
 }

@@ -78,6 +78,11 @@ func (s *Server) readForm(r *http.Request) ([]upload, error) {
 		}
 		uploads = append(uploads, u)
 	}
+	// The body may go on after the form. Only when it has been read to its end does
+	// net/http notice a client that leaves.
+	if _, err := io.Copy(io.Discard, r.Body); err != nil {
+		return nil, uploadError(err, r)
+	}
 	if len(uploads) == 0 {
 		return nil, ascood.Errorf(ascood.Invalid, "no image: the form has no field named %q", fieldName)
 	}
