@@ -50,8 +50,8 @@ func (d *decoder) crop(ctx context.Context, file []byte, t *timing) ([]uint8, er
 	return d.preprocess.Crop(img), nil
 }
 
-// cost is a file's number of pixels by its header, within the bounds that keep
-// the promises above. What is no image, or too large a one, is cheap: it will be
+// cost is a file's number of pixels by its header, and at least one core's share.
+// A file that is not an image, or a too large one, costs the least: it will be
 // refused.
 func (d *decoder) cost(file []byte) int64 {
 	header, _, err := image.DecodeConfig(bytes.NewReader(file))

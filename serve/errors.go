@@ -67,9 +67,9 @@ func public(err error) Error {
 	return Error{code, err.Error()}
 }
 
-// blames reports whether it is the image that is wrong, and not the request or
-// the server.
-func blames(err error) bool {
+// isImageError reports whether it is the image that is wrong, and not the request
+// or the server.
+func isImageError(err error) bool {
 	switch ascood.CodeOf(err) {
 	case ascood.Invalid, ascood.TooLarge, ascood.Unsupported:
 		return true

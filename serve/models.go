@@ -43,8 +43,8 @@ type Limits struct {
 	Images int   `json:"images"`
 }
 
-// models describes the model that is served. What the metadata says of files is
-// left out: paths are nobody's business.
+// models describes the model that is served. It leaves out what the metadata says
+// of files: clients need not know the server's paths.
 func (s *Server) models(c echo.Context) error {
 	m := s.model.Info()
 	return c.JSON(http.StatusOK, ModelsResponse{[]ModelInfo{{

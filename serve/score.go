@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -98,17 +99,17 @@ func (s *Server) results(c echo.Context) ([]Result, error) {
 // ends them all.
 func (s *Server) scoreAll(ctx context.Context, uploads []upload) ([]Result, error) {
 	results := make([]Result, len(uploads))
-	faults := make([]error, len(uploads))
+	imageErrors := make([]error, len(uploads))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, u := range uploads {
 		group.Go(func() error {
 			return guard(func() error {
 				d, err := s.scoreOne(ctx, u.data)
 				results[i] = Result{File: u.name, Decision: d}
-				if err == nil || !blames(err) {
+				if err == nil || !isImageError(err) {
 					return err
 				}
-				faults[i] = err
+				imageErrors[i] = err
 				e := public(err)
 				results[i].Error = &e
 				s.metrics.images.WithLabelValues(string(e.Code)).Inc()
@@ -119,20 +120,19 @@ func (s *Server) scoreAll(ctx context.Context, uploads []upload) ([]Result, erro
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return results, hopeless(faults)
+	return results, allFailed(imageErrors)
 }
 
-// hopeless returns the first fault if every image has one.
-func hopeless(faults []error) error {
-	for _, err := range faults {
-		if err == nil {
-			return nil
-		}
+// allFailed returns the first image's error if every image has one, else nil.
+func allFailed(imageErrors []error) error {
+	if slices.Contains(imageErrors, nil) {
+		return nil
 	}
-	if len(faults) == 1 {
-		return faults[0]
+	first := imageErrors[0]
+	if len(imageErrors) == 1 {
+		return first
 	}
-	return fmt.Errorf("none of the %d images can be scored; the first: %w", len(faults), faults[0])
+	return fmt.Errorf("none of the %d images can be scored; the first: %w", len(imageErrors), first)
 }
 
 // scoreOne decodes, scores and judges one image.

@@ -47,7 +47,7 @@ func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !done(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("waited in vain for %s", what)
+			t.Fatalf("timed out waiting for %s", what)
 		}
 	}
 }
@@ -187,8 +187,8 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// checkAllow tries all methods on a path: those that it allows are to be those
-// that it handles.
+// checkAllow tries all methods on a path: the allowed ones must be the handled
+// ones.
 func checkAllow(t *testing.T, s *Server, path string, allow []string) {
 	t.Helper()
 	var handled []string
