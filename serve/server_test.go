@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -291,5 +292,36 @@ func TestPanicOfAHandler(t *testing.T) {
 	e := wantError(t, do(s, httptest.NewRequest("GET", "/v1/models", nil)), http.StatusInternalServerError, "internal")
 	if strings.Contains(e.Message, "secret") || !strings.Contains(log.String(), "secret state") {
 		t.Errorf("the client is told %q, the log %s", e.Message, log.String())
+	}
+}
+
+// brokenListener accepts one connection.
+type brokenListener struct {
+	net.Listener
+	accepted, breaks chan struct{}
+}
+
+func (l *brokenListener) Accept() (net.Conn, error) {
+	select {
+	case l.accepted <- struct{}{}:
+		return l.Listener.Accept()
+	case <-l.breaks:
+		return nil, errors.New("no more files")
+	}
+}
+
+// A server that cannot go on closes the connections that it has.
+func TestServeFails(t *testing.T) {
+	s := newServer(t, &fakeModel{})
+	l := &brokenListener{listen(t), make(chan struct{}, 1), make(chan struct{})}
+	served := make(chan error)
+	go func() { served <- s.Serve(t.Context(), l) }()
+	c := startUpload(t, l.Addr().String(), 1000)
+	close(l.breaks)
+	if err := <-served; err == nil || err.Error() != "serve: no more files" {
+		t.Errorf("got %v", err)
+	}
+	if _, err := c.answers.ReadByte(); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the connection is still open: %v", err)
 	}
 }
