@@ -167,6 +167,7 @@ func TestConcurrentUploads(t *testing.T) {
 			}
 			defer m.Close()
 			var clients sync.WaitGroup
+			barrier := make(chan struct{}) // until all clients are ready
 			for i := range 48 {
 				want, err := m.Score(t.Context(), [][]uint8{meta.Preprocess.Crop(picture(i))})
 				if err != nil {
@@ -174,8 +175,12 @@ func TestConcurrentUploads(t *testing.T) {
 				}
 				file := encoded(t, picture(i))
 				check(t, m, url, file, want[0])
-				clients.Go(func() { check(t, m, url, file, want[0]) })
+				clients.Go(func() {
+					<-barrier
+					check(t, m, url, file, want[0])
+				})
 			}
+			close(barrier)
 			clients.Wait()
 		})
 	}
