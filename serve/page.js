@@ -3,7 +3,7 @@
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const endpoint = location.origin + "/v1/score";
-const model = fetch("/v1/models").then(r => r.json()).then(answer => answer.models[0]);
+const model = call("/v1/models").then(answer => answer.models[0]);
 
 $("#curl").textContent =
   `curl -F image=@photo.jpg ${endpoint}\n` +
@@ -15,7 +15,7 @@ model.then(m => {
   $("#about").textContent =
     `Does an image look like those that the model “${m.name}” was trained on? It knows ${m.classes.length} classes: ${named}${more}.`;
   $("#limits").textContent =
-    `Up to ${Math.floor(m.limits.body_bytes / 2 ** 20)} MB and ${Math.floor(m.limits.image_pixels / 1e6)} megapixels each.`;
+    `Up to ${number(m.limits.body_bytes / 2 ** 20)} MB and ${number(m.limits.image_pixels / 1e6)} megapixels each.`;
 }).catch(() => { $("#summary").textContent = "The server does not answer."; });
 
 // Images are asked about one by one, a few at a time, so that each answer shows
@@ -56,15 +56,23 @@ async function ask(file, card) {
   const { limits, calibration } = await model;
   // The server would say so too, but some browsers send all of it before they listen.
   if (file.size > limits.body_bytes) throw new Error("The file is larger than the server accepts.");
+  const answer = await call(endpoint, { method: "POST", body: file });
+  show(card, answer.results[0], answer.time_ms, calibration);
+}
+
+// call returns the server's answer. Its errors are for people to read, also where
+// a proxy answered instead of the server.
+async function call(url, options) {
   let response;
   try {
-    response = await fetch(endpoint, { method: "POST", body: file });
+    response = await fetch(url, options);
   } catch {
     throw new Error("The server did not answer, or refused the upload.");
   }
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error.message);
-  show(card, answer.results[0], answer.time_ms, calibration);
+  const answer = await response.json().catch(() => null);
+  if (!response.ok) throw new Error(answer?.error?.message || `The server answered with status ${response.status} and no reason.`);
+  if (!answer) throw new Error("The server answered with something other than a result.");
+  return answer;
 }
 
 function preview(file, card) {
@@ -116,6 +124,8 @@ function share(p, samples) {
   if (p < 0.01) return `About 1 in ${Math.round(1 / p).toLocaleString("en")} known images is at least this strange.`;
   return `${percent(p)} of known images are at least this strange.`;
 }
+
+function number(value) { return value.toLocaleString("en", { maximumFractionDigits: 3 }); }
 
 function percent(share) {
   const value = share * 100;

@@ -1,7 +1,10 @@
 package serve
 
 import (
+	"encoding/base64"
 	"net/http/httptest"
+	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -29,5 +32,26 @@ func TestPage(t *testing.T) {
 	// It needs nothing from elsewhere, and nothing that the policy forbids.
 	if found := regexp.MustCompile(`(src|href)="(https?:)?//|@import|\sstyle="|\son[a-z]+="`).FindString(body); found != "" {
 		t.Errorf("the page contains %q", found)
+	}
+}
+
+// The page's script, by Node's test runner.
+func TestPageScript(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Fatal("the tests of page.js need node: apt-get install nodejs")
+	}
+	// go test knows by this that its earlier result does not hold for changed files.
+	for _, file := range []string{"page_test.mjs", "testdata/dom.mjs"} {
+		if _, err := os.Stat(file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	command := exec.CommandContext(t.Context(), node, "--test", "page_test.mjs")
+	command.Env = append(os.Environ(),
+		"PAGE_SERVER=http://"+serveOn(t, newServer(t, &fakeModel{})),
+		"PAGE_IMAGE="+base64.StdEncoding.EncodeToString(grayPNG(t, 255)))
+	if output, err := command.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, output)
 	}
 }
