@@ -25,7 +25,7 @@ func TestCalibrateKeepsTPR(t *testing.T) {
 		}
 		kept := 0
 		for _, s := range scores {
-			if c.Keeps(s) {
+			if c.Decide(s).Verdict == InDistribution {
 				kept++
 			}
 		}

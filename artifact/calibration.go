@@ -94,9 +94,6 @@ func (c *Calibration) PValue(score float64) float64 {
 	return (rank + 1) / float64(c.Samples+1)
 }
 
-// Keeps reports whether the score counts as in-distribution.
-func (c *Calibration) Keeps(score float64) bool { return score >= c.Threshold }
-
 // thin keeps at most n of the sorted values, evenly spaced in rank.
 func thin(sorted []float64, n int) []float64 {
 	if len(sorted) <= n {

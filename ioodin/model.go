@@ -92,6 +92,10 @@ func (m *Model) Info() artifact.Metadata { return m.info }
 // Settings returns the score in use.
 func (m *Model) Settings() artifact.Score { return m.score }
 
+// Calibration returns what the model's verdicts follow; the error of one that has
+// scores alone says why.
+func (m *Model) Calibration() (*artifact.Calibration, error) { return m.info.CalibrationOf(m.score) }
+
 // Device returns what the model runs on.
 func (m *Model) Device() ascood.Device { return m.session.Device() }
 

@@ -46,26 +46,27 @@ func DefaultConfig() Config {
 // server can have.
 func (c Config) Validate() error {
 	for _, limit := range []struct {
-		name  string
+		field ascood.Field
 		value int64
 	}{
-		{"request body (bytes)", c.MaxBody},
-		{"pixels of an image", int64(c.MaxPixels)},
-		{"images of a request", int64(c.MaxImages)},
-		{"requests at once", int64(c.MaxRequests)},
-		{"images of a batch", int64(c.MaxBatch)},
-		{"time for a request", int64(c.Timeout)},
-		{"time to drain", int64(c.DrainTimeout)},
+		{ascood.Field("max_body"), c.MaxBody},
+		{ascood.Field("max_pixels"), int64(c.MaxPixels)},
+		{ascood.Field("max_images"), int64(c.MaxImages)},
+		{ascood.Field("max_requests"), int64(c.MaxRequests)},
+		{ascood.Field("max_batch"), int64(c.MaxBatch)},
+		{ascood.Field("timeout"), int64(c.Timeout)},
+		{ascood.Field("drain_timeout"), int64(c.DrainTimeout)},
 	} {
 		if limit.value < 1 {
-			return ascood.Errorf(ascood.Invalid, "limit on %s: %d must be greater than 0", limit.name, limit.value)
+			return ascood.Errorf(ascood.Invalid, "%s %d: must be greater than 0", limit.field, limit.value)
 		}
 	}
 	if c.MaxUploadMemory < c.MaxBody {
-		return ascood.Errorf(ascood.Invalid, "limit on memory for uploads (bytes): %d must be at least the %d of a request body", c.MaxUploadMemory, c.MaxBody)
+		return ascood.Errorf(ascood.Invalid, "%s: %d bytes are less than the %d of one request (%s)",
+			ascood.Field("max_upload_memory"), c.MaxUploadMemory, c.MaxBody, ascood.Field("max_body"))
 	}
 	if c.DrainDelay < 0 {
-		return ascood.Errorf(ascood.Invalid, "drain delay %v: must not be negative", c.DrainDelay)
+		return ascood.Errorf(ascood.Invalid, "%s %v: must not be negative", ascood.Field("drain_delay"), c.DrainDelay)
 	}
 	return nil
 }

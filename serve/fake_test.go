@@ -25,7 +25,7 @@ import (
 // fakeModel scores an image by its brightness, 0 to 1. It keeps dark images,
 // below 0.25, out.
 type fakeModel struct {
-	uncalibrated error
+	uncalibrated bool
 	before       func(crops [][]uint8) error // called ahead of each batch, if set
 	mu           sync.Mutex
 	batches      []int // sizes of the batches so far
@@ -33,30 +33,29 @@ type fakeModel struct {
 
 const side = 8
 
+var fakeScore = artifact.Score{Name: artifact.ScoreIODIN, Temperature: 1000, Noise: 0.0014}
+
 var fakeInfo = artifact.Metadata{
 	Name: "fake", Arch: "lenet", Width: 6, Head: "linear", Classes: []string{"dark", "bright"},
 	Preprocess: preprocess.Config{PreSize: side, ImageSize: side, Std: [3]float64{1, 1, 1}},
-	Score:      artifact.Score{Name: artifact.ScoreIODIN, Temperature: 1000, Noise: 0.0014},
+	Score:      fakeScore,
 	Calibration: &artifact.Calibration{
 		Samples: 9, TPR: 0.8, Threshold: 0.25, Quantiles: []float64{0.1, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9},
-		Data: "/home/someone/private/images",
+		Score: fakeScore, Data: "/home/someone/private/images",
 	},
 	Source: artifact.Source{Checkpoint: "best.safetensors", SHA256: "abc123"},
 }
 
-func (m *fakeModel) Info() artifact.Metadata  { return fakeInfo }
+func (m *fakeModel) Info() artifact.Metadata {
+	info := fakeInfo
+	if m.uncalibrated {
+		info.Calibration = nil
+	}
+	return info
+}
+
 func (m *fakeModel) Settings() artifact.Score { return fakeInfo.Score }
 func (m *fakeModel) Device() ascood.Device    { return ascood.Device{} }
-func (m *fakeModel) Calibrated() error        { return m.uncalibrated }
-
-func (m *fakeModel) Decide(score float64) ioodin.Decision {
-	c := fakeInfo.Calibration
-	d := ioodin.Decision{Verdict: ioodin.OutOfDistribution, Threshold: c.Threshold, PValue: c.PValue(score)}
-	if c.Keeps(score) {
-		d.Verdict = ioodin.InDistribution
-	}
-	return d
-}
 
 func (m *fakeModel) Score(_ context.Context, crops [][]uint8) ([]ioodin.Result, error) {
 	m.mu.Lock()

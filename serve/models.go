@@ -50,7 +50,7 @@ func (s *Server) models(c echo.Context) error {
 	return c.JSON(http.StatusOK, ModelsResponse{[]ModelInfo{{
 		Name: m.Name, Arch: m.Arch, Width: m.Width, Head: m.Head, Classes: m.Classes,
 		Preprocess: m.Preprocess, Settings: s.model.Settings(),
-		Calibration: CalibrationInfo{m.Calibration.Samples, m.Calibration.TPR, m.Calibration.Threshold},
+		Calibration: CalibrationInfo{s.calibration.Samples, s.calibration.TPR, s.calibration.Threshold},
 		Device:      s.model.Device().String(), SHA256: m.Source.SHA256,
 		Limits: Limits{s.config.MaxBody, s.config.MaxPixels, s.config.MaxImages},
 	}}})

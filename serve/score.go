@@ -11,7 +11,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/ioodin"
 )
 
 // ScoreResponse answers POST /v1/score, whether for one image or several.
@@ -32,14 +31,14 @@ type Result struct {
 
 // Decision has the names that ascood-score gives its columns.
 type Decision struct {
-	Verdict     ioodin.Verdict `json:"verdict"`
-	Score       float64        `json:"score"`       // higher is more in-distribution
-	Threshold   float64        `json:"threshold"`   // the lowest score of an in-distribution image
-	PValue      float64        `json:"p_value"`     // share of known images at least this strange
-	Prediction  int            `json:"prediction"`  // index of the most likely class
-	Class       string         `json:"class"`       // its name
-	Probability float64        `json:"probability"` // and its probability
-	StagesMS    Stages         `json:"stages_ms"`
+	Verdict     artifact.Verdict `json:"verdict"`
+	Score       float64          `json:"score"`       // higher is more in-distribution
+	Threshold   float64          `json:"threshold"`   // the lowest score of an in-distribution image
+	PValue      float64          `json:"p_value"`     // share of known images at least this strange
+	Prediction  int              `json:"prediction"`  // index of the most likely class
+	Class       string           `json:"class"`       // its name
+	Probability float64          `json:"probability"` // and its probability
+	StagesMS    Stages           `json:"stages_ms"`
 }
 
 // Stages says where an image's time went, in milliseconds.
@@ -146,7 +145,7 @@ func (s *Server) scoreOne(ctx context.Context, file []byte) (*Decision, error) {
 	if err != nil {
 		return nil, err
 	}
-	verdict := s.model.Decide(r.Score)
+	verdict := s.calibration.Decide(r.Score)
 	s.metrics.images.WithLabelValues(string(verdict.Verdict)).Inc()
 	s.metrics.stage(t)
 	return &Decision{

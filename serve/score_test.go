@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"strings"
 	"sync"
 	"testing"
 
@@ -94,19 +95,18 @@ func scored(t *testing.T, s http.Handler, level uint8) string {
 }
 
 func TestNewRefuses(t *testing.T) {
-	uncalibrated := ascood.Errorf(ascood.Unavailable, "model fake has no calibration: export it with --calibrate")
-	if _, err := New(&fakeModel{uncalibrated: uncalibrated}, DefaultConfig()); err != uncalibrated {
+	if _, err := New(&fakeModel{uncalibrated: true}, DefaultConfig()); ascood.CodeOf(err) != ascood.Unavailable || !strings.Contains(err.Error(), "without a calibration") {
 		t.Errorf("uncalibrated model: got %v", err)
 	}
 	for _, tt := range []struct {
 		change func(*Config)
 		want   string
 	}{
-		{func(c *Config) { c.MaxBody = 0 }, "limit on request body (bytes): 0 must be greater than 0"},
-		{func(c *Config) { c.MaxPixels = -1 }, "limit on pixels of an image: -1 must be greater than 0"},
-		{func(c *Config) { c.MaxBatch = 0 }, "limit on images of a batch: 0 must be greater than 0"},
-		{func(c *Config) { c.MaxBody, c.MaxUploadMemory = 9, 8 }, "limit on memory for uploads (bytes): 8 must be at least the 9 of a request body"},
-		{func(c *Config) { c.DrainDelay = -1 }, "drain delay -1ns: must not be negative"},
+		{func(c *Config) { c.MaxBody = 0 }, "max_body 0: must be greater than 0"},
+		{func(c *Config) { c.MaxPixels = -1 }, "max_pixels -1: must be greater than 0"},
+		{func(c *Config) { c.MaxBatch = 0 }, "max_batch 0: must be greater than 0"},
+		{func(c *Config) { c.MaxBody, c.MaxUploadMemory = 9, 8 }, "max_upload_memory: 8 bytes are less than the 9 of one request (max_body)"},
+		{func(c *Config) { c.DrainDelay = -1 }, "drain_delay -1ns: must not be negative"},
 	} {
 		config := DefaultConfig()
 		tt.change(&config)

@@ -27,23 +27,22 @@ type Model interface {
 	Info() artifact.Metadata
 	Settings() artifact.Score
 	Device() ascood.Device
-	Calibrated() error
 	Score(ctx context.Context, crops [][]uint8) ([]ioodin.Result, error)
-	Decide(score float64) ioodin.Decision
 }
 
 // Server is an http.Handler that scores images with one model.
 type Server struct {
-	config   Config
-	model    Model
-	log      *slog.Logger
-	echo     *echo.Echo
-	metrics  *metrics
-	decoder  *decoder
-	batcher  *batcher
-	slots    slots
-	memory   *semaphore.Weighted // for uploads, bytes
-	draining atomic.Bool
+	config      Config
+	model       Model
+	calibration *artifact.Calibration
+	log         *slog.Logger
+	echo        *echo.Echo
+	metrics     *metrics
+	decoder     *decoder
+	batcher     *batcher
+	slots       slots
+	memory      *semaphore.Weighted // for uploads, bytes
+	draining    atomic.Bool
 
 	stepTimeout time.Duration // the constant, except in tests
 }
@@ -54,7 +53,9 @@ func New(model Model, config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
 		return nil, err
 	}
-	if err := model.Calibrated(); err != nil {
+	info := model.Info()
+	calibration, err := info.CalibrationOf(model.Settings())
+	if err != nil {
 		return nil, err
 	}
 	if config.Logger == nil {
@@ -62,15 +63,16 @@ func New(model Model, config Config) (*Server, error) {
 	}
 	m := newMetrics()
 	s := &Server{
-		config:  config,
-		model:   model,
-		log:     config.Logger,
-		echo:    echo.New(),
-		metrics: m,
-		decoder: newDecoder(model.Info().Preprocess, config.MaxPixels),
-		batcher: newBatcher(model, config.MaxBatch, workers(model.Device()), m),
-		slots:   make(slots, config.MaxRequests),
-		memory:  semaphore.NewWeighted(config.MaxUploadMemory),
+		config:      config,
+		model:       model,
+		calibration: calibration,
+		log:         config.Logger,
+		echo:        echo.New(),
+		metrics:     m,
+		decoder:     newDecoder(info.Preprocess, config.MaxPixels),
+		batcher:     newBatcher(model, config.MaxBatch, workers(model.Device()), m),
+		slots:       make(slots, config.MaxRequests),
+		memory:      semaphore.NewWeighted(config.MaxUploadMemory),
 
 		stepTimeout: stepTimeout,
 	}

@@ -281,14 +281,24 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// brokenInfo panics within a handler.
-type brokenInfo struct{ *fakeModel }
+// breakingModel panics within a handler, once it is broken.
+type breakingModel struct {
+	fakeModel
+	broken bool
+}
 
-func (m brokenInfo) Settings() artifact.Score { panic("secret state") }
+func (m *breakingModel) Settings() artifact.Score {
+	if m.broken {
+		panic("secret state")
+	}
+	return m.fakeModel.Settings()
+}
 
 func TestPanicOfAHandler(t *testing.T) {
 	var log strings.Builder
-	s := newServer(t, brokenInfo{&fakeModel{}}, logTo(&log))
+	m := &breakingModel{}
+	s := newServer(t, m, logTo(&log))
+	m.broken = true
 	e := wantError(t, do(s, httptest.NewRequest("GET", "/v1/models", nil)), http.StatusInternalServerError, "internal")
 	if strings.Contains(e.Message, "secret") || !strings.Contains(log.String(), "secret state") {
 		t.Errorf("the client is told %q, the log %s", e.Message, log.String())

@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer m.Close()
-	if err := m.Calibrated(); err != nil {
+	if _, err := m.Calibration(); err != nil {
 		fmt.Fprintf(stderr, "no p-values and verdicts: %v\n", err)
 	}
 	out, err := create(*output, stdout)
@@ -177,8 +177,8 @@ func row(m *ioodin.Model, data dataset.Dataset, image ioodin.Scanned) []string {
 	fields[2] = strconv.Itoa(image.Prediction)
 	fields[3] = m.Info().Classes[image.Prediction]
 	fields[4] = format(image.Score)
-	if m.Calibrated() == nil {
-		d := m.Decide(image.Score)
+	if c, err := m.Calibration(); err == nil {
+		d := c.Decide(image.Score)
 		fields[5], fields[6] = format(d.PValue), string(d.Verdict)
 	}
 	return fields

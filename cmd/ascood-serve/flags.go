@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/spf13/pflag"
+
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/serve"
@@ -36,48 +38,61 @@ const (
 )
 
 type options struct {
+	fs          *pflag.FlagSet
 	model, addr string
 	compute     *modelflags.Compute
 	score       *modelflags.Score
 	limits      serve.Config
+	logFormat   string
+
+	// Limits in the units of their flags.
+	bodyMiB, memoryMiB int
+	megapixels         float64
 }
 
-// parse reads the command line.
-func parse(args []string, stdout, stderr io.Writer) (*options, error) {
-	o := &options{limits: serve.DefaultConfig()}
-	fs := cli.NewFlags("ascood-serve", usage, stdout)
+// flagNames are the flags of limits that have other names in serve.Config.
+var flagNames = cli.FlagNames{"max_pixels": "max-megapixels"}
+
+func newFlags(stdout io.Writer) *options {
+	o := &options{limits: serve.DefaultConfig(), fs: cli.NewFlags("ascood-serve", usage, stdout)}
+	fs := o.fs
 	fs.StringVar(&o.model, "model", "", "artifact `file` that ascood-export wrote with --calibrate")
 	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 picks a free one")
 	o.compute = modelflags.AddCompute(fs, "auto")
 	o.score = modelflags.AddScore(fs, "the artifact's")
 
 	c := &o.limits
-	mib, memory, megapixels := int(c.MaxBody>>20), int(c.MaxUploadMemory>>20), float64(c.MaxPixels)/1e6
-	fs.Var(cli.Int(&mib, 1, mostMiB), "max-body", "largest request, `MiB`")
-	fs.Var(cli.Int(&memory, 1, mostMemoryMiB), "max-upload-memory", "most `MiB` of uploads in memory at once; others are told to retry")
-	fs.Var(cli.Float(&megapixels, leastMegapixel, mostMegapixels), "max-megapixels", "largest image, `millions` of pixels by its header")
+	o.bodyMiB, o.memoryMiB, o.megapixels = int(c.MaxBody>>20), int(c.MaxUploadMemory>>20), float64(c.MaxPixels)/1e6
+	fs.Var(cli.Int(&o.bodyMiB, 1, mostMiB), "max-body", "largest request, `MiB`")
+	fs.Var(cli.Int(&o.memoryMiB, 1, mostMemoryMiB), "max-upload-memory", "most `MiB` of uploads in memory at once; others are told to retry")
+	fs.Var(cli.Float(&o.megapixels, leastMegapixel, mostMegapixels), "max-megapixels", "largest image, `millions` of pixels by its header")
 	fs.Var(cli.Int(&c.MaxImages, 1, mostImages), "max-images", "most images in a request")
 	fs.Var(cli.Int(&c.MaxRequests, 1, mostRequests), "max-requests", "most requests in work at once, their upload done; others are told to retry")
 	fs.Var(cli.Int(&c.MaxBatch, 1, mostBatch), "max-batch", "most images that share a run of the network")
 	fs.Var(cli.Duration(&c.Timeout, leastTime, mostTime), "timeout", "longest time for a request, its upload included")
 	fs.Var(cli.Duration(&c.DrainDelay, 0, mostTime), "drain-delay", "at shutdown, time to go on serving while /readyz fails")
 	fs.Var(cli.Duration(&c.DrainTimeout, leastTime, mostTime), "drain-timeout", "at shutdown, longest time for requests to finish")
-	format := fs.String("log-format", "text", "`format` of the log: text or json")
+	fs.StringVar(&o.logFormat, "log-format", "text", "`format` of the log: text or json")
+	return o
+}
 
-	if err := cli.Parse(fs, args, false); err != nil {
+// parse reads the command line.
+func parse(args []string, stdout, stderr io.Writer) (*options, error) {
+	o := newFlags(stdout)
+	if err := cli.Parse(o.fs, args, false); err != nil {
 		return nil, err
 	}
-	if err := cli.Require(fs, "model"); err != nil {
+	if err := cli.Require(o.fs, "model"); err != nil {
 		return nil, err
 	}
-	c.MaxBody = int64(mib) << 20
-	c.MaxUploadMemory = int64(memory) << 20
-	c.MaxPixels = int(megapixels * 1e6)
+	c := &o.limits
+	c.MaxBody, c.MaxUploadMemory = int64(o.bodyMiB)<<20, int64(o.memoryMiB)<<20
+	c.MaxPixels = int(o.megapixels * 1e6)
 	var err error
-	if c.Logger, err = logger(*format, stderr); err != nil {
+	if c.Logger, err = logger(o.logFormat, stderr); err != nil {
 		return nil, err
 	}
-	return o, c.Validate()
+	return o, flagNames.In(o.fs, c.Validate())
 }
 
 func logger(format string, w io.Writer) (*slog.Logger, error) {

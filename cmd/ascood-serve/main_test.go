@@ -194,7 +194,12 @@ func check(t *testing.T, m *ioodin.Model, url string, file []byte, want ioodin.R
 		t.Error(err)
 		return
 	}
-	d := m.Decide(got.Score)
+	c, err := m.Calibration()
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	d := c.Decide(got.Score)
 	if math.Abs(got.Score-want.Score) > 1e-6 || math.Abs(got.Probability-want.Probability) > 1e-5 || got.Prediction != want.Prediction ||
 		got.Class != m.Info().Classes[want.Prediction] || got.Verdict != d.Verdict || got.PValue != d.PValue || got.Threshold != d.Threshold {
 		t.Errorf("got %+v, want %+v, %+v", *got, want, d)
@@ -261,7 +266,7 @@ func TestFlags(t *testing.T) {
 		{[]string{"--model", "m", "--log-format", "xml"}, `unknown format "xml"; known are text and json`},
 		{[]string{"--model", "m", "--max-body", "0"}, `--max-body 0: must be from 1 to 16384`},
 		{[]string{"--model", "m", "--max-body", "99999999999999"}, `--max-body 99999999999999: must be from 1 to 16384`},
-		{[]string{"--model", "m", "--max-body", "5000"}, "limit on memory for uploads (bytes): 1073741824 must be at least the 5242880000 of a request body"},
+		{[]string{"--model", "m", "--max-body", "5000"}, "--max-upload-memory: 1073741824 bytes are less than the 5242880000 of one request (--max-body)"},
 		{[]string{"--model", "m", "--max-megapixels", "nan"}, `--max-megapixels nan: must be from 0.001 to 10000`},
 		{[]string{"--model", "m", "--max-batch", "0"}, `--max-batch 0: must be from 1 to 1024`},
 		{[]string{"--model", "m", "--timeout", "-3s"}, `--timeout -3s: must be from 1ms to 24h0m0s`},

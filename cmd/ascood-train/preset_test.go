@@ -41,16 +41,14 @@ func absolute(elements ...string) string {
 	return path
 }
 
-// sets are the real images that miniature data roots are made of.
-var sets = sync.OnceValues(func() (ofID, ofOOD dataset.Dataset) {
-	ofID, err := dataset.Open(clothes, "")
-	if err != nil {
-		panic(err)
+// sets are the real images that miniature data roots are made of: of ID and of OOD.
+var sets = sync.OnceValues(func() (sets [2]dataset.Dataset, err error) {
+	for i, path := range []string{clothes, digits} {
+		if sets[i], err = dataset.Open(path, ""); err != nil {
+			return sets, fmt.Errorf("%w; make setup fetches it", err)
+		}
 	}
-	if ofOOD, err = dataset.Open(digits, ""); err != nil {
-		panic(err)
-	}
-	return ofID, ofOOD
+	return sets, nil
 })
 
 // count is the number of images of a role in a miniature data root: what it
@@ -70,7 +68,11 @@ func count(r presets.Role) int {
 func miniature(t *testing.T, p *presets.Preset) (root string) {
 	t.Helper()
 	root = t.TempDir()
-	ofID, ofOOD := sets()
+	images, err := sets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofID, ofOOD := images[0], images[1]
 	for n, set := range p.Sets {
 		ood := !slices.Contains([]presets.Role{presets.Train, presets.Val, presets.Test, presets.CSID}, set.Role)
 		list, images := set.Under(root)
