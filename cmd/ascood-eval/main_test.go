@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -590,4 +591,16 @@ func compact(t *testing.T, text json.RawMessage) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// TestThreadsAreOfOneRun: what --threads asks for does not outlast the command.
+func TestThreadsAreOfOneRun(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	args := []string{"--model", model(t), "--id", images("test_id[:3]"), "--far", "far=" + images("test_ood[:3]"), "--postprocessor", "msp"}
+	if _, _, err := evaluate(t, append(args, "--threads", strconv.Itoa(before+1))...); err != nil {
+		t.Fatal(err)
+	}
+	if after := runtime.GOMAXPROCS(0); after != before {
+		t.Errorf("%d threads after the command, %d before", after, before)
+	}
 }

@@ -43,13 +43,21 @@ func (v Value) upload() (runtime.Value, error) {
 
 func newTensor[T float32 | int64 | uint8](shape []int, data []T) (runtime.Value, error) {
 	if len(shape) == 0 && len(data) == 1 {
-		return runtime.NewScalar(data[0])
+		return some(runtime.NewScalar(data[0]))
 	}
 	dims := make(runtime.Shape, len(shape))
 	for i, n := range shape {
 		dims[i] = int64(n)
 	}
-	return runtime.NewTensor(dims, data)
+	return some(runtime.NewTensor(dims, data))
+}
+
+// some returns v or an error, never a nil pointer that looks like a value.
+func some[V runtime.Value](v V, err error) (runtime.Value, error) {
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
 }
 
 // download returns an output's elements, which the binding has copied into memory

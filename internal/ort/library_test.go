@@ -1,0 +1,54 @@
+package ort
+
+import (
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood"
+)
+
+func textLogger(w io.Writer) *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
+
+func TestFindLibrary(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "libonnxruntime.so.1")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		env  string
+		cuda bool
+		says string
+	}{
+		{file, false, ""},
+		{dir, false, "is a folder holding libonnxruntime.so.1; it must name the library file"},
+		{t.TempDir(), false, "is a folder holding nothing readable"},
+		{filepath.Join(dir, "none"), false, LibraryEnv + ": "},
+		{"", false, `run "make setup", or name the library in ` + LibraryEnv},
+		{"", true, `run "make setup-cuda"`},
+	} {
+		t.Setenv(LibraryEnv, test.env)
+		path, err := findLibrary(test.cuda)
+		if test.says == "" {
+			if err != nil || path != test.env {
+				t.Errorf("found %s, %v", path, err)
+			}
+			continue
+		}
+		if ascood.CodeOf(err) != ascood.Unavailable || !strings.Contains(err.Error(), test.says) {
+			t.Errorf("%q: error %v, want %q", test.env, err, test.says)
+		}
+	}
+}
+
+func TestCheckCUDANamesTheProvider(t *testing.T) {
+	dir := t.TempDir()
+	err := checkCUDA(filepath.Join(dir, "libonnxruntime.so"))
+	if ascood.CodeOf(err) != ascood.Unavailable || !strings.Contains(err.Error(), "libonnxruntime_providers_cuda.so") {
+		t.Errorf("error %v", err)
+	}
+}
