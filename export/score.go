@@ -36,7 +36,7 @@ func (l *lowering) odinImage(image, gradient string, std []float32) string {
 // of equal ones (i-ODIN, Regmi 2024). It returns that element's index too.
 func (l *lowering) iodinImage(image, gradient string, std []float32, size int) (moved, index string) {
 	flat := l.reshape(gradient, 3*size*size)
-	at := l.Op("ArgMax", []string{l.Op("Abs", []string{flat})}, onnx.Int("axis", 1)) // [N,1]
+	at := l.largest(l.Op("Abs", []string{flat}), 3*size, size)
 	up := l.Op("GreaterOrEqual", []string{l.Op("GatherElements", []string{flat, at}, onnx.Int("axis", 1)), l.Scalar(0)})
 	against := l.Op("Where", []string{up, l.Scalar(-1), l.Scalar(1)})
 	channel := l.Op("Div", []string{at, l.Int64s(size * size)})
@@ -46,6 +46,19 @@ func (l *lowering) iodinImage(image, gradient string, std []float32, size int) (
 	pixels := l.reshape(image, 3*size*size)
 	pixels = l.Op("ScatterElements", []string{pixels, at, step}, onnx.Int("axis", 1), onnx.String("reduction", "add"))
 	return l.reshape(pixels, 3, size, size), l.reshape(at)
+}
+
+// largest returns the index [N,1] of the largest element of each image of x
+// [N,rows·columns], the first of equal ones. It looks for the largest of each row and
+// then for the largest of these: ONNX Runtime's CUDA provider has one thread for each
+// maximum, which one of 150,528 elements keeps busy for longer than the network.
+func (l *lowering) largest(x string, rows, columns int) string {
+	x = l.reshape(x, rows, columns)
+	column := l.Op("ArgMax", []string{x}, onnx.Int("axis", 2)) // [N,rows,1]
+	maxima := l.reshape(l.Op("GatherElements", []string{x, column}, onnx.Int("axis", 2)), rows)
+	row := l.Op("ArgMax", []string{maxima}, onnx.Int("axis", 1)) // [N,1]
+	column = l.Op("GatherElements", []string{l.reshape(column, rows), row}, onnx.Int("axis", 1))
+	return l.Op("Add", []string{l.Op("Mul", []string{row, l.Int64s(columns)}), column})
 }
 
 // confidence evaluates the network on a moved image: max softmax(logits/T), [N].
