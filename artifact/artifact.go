@@ -42,6 +42,12 @@ const (
 	IODIN      = "iodin"       // float32 [N]: the same with the one element moved
 )
 
+// Outputs are the names of all that a graph can have. It has Logits, Prediction and
+// the one that its score is; the others may have been left out at export.
+func Outputs() []string {
+	return []string{Logits, Feature, Prediction, Gradient, Index, ODIN, IODIN}
+}
+
 // Image is the value inside the graph that holds the normalised image, float32
 // [N,3,S,S].
 const Image = "image"
@@ -117,6 +123,27 @@ func DefaultScore(m ScoreName) (Score, error) {
 		return Score{Name: m, Temperature: 1}, nil
 	}
 	return Score{}, ascood.Errorf(ascood.Invalid, "unknown score %q; known are %s", m, KnownScores())
+}
+
+// Output returns the graph's output that is the score, "" if it is computed from the
+// logits.
+func (n ScoreName) Output() string {
+	switch n {
+	case ScoreIODIN:
+		return IODIN
+	case ScoreODIN:
+		return ODIN
+	}
+	return ""
+}
+
+// Needed returns the outputs that a graph must have for a score.
+func (n ScoreName) Needed() []string {
+	needed := []string{Logits, Prediction}
+	if output := n.Output(); output != "" {
+		needed = append(needed, output)
+	}
+	return needed
 }
 
 // String describes the score, as in "iodin (temperature 1000, noise 0.0014)".

@@ -22,10 +22,10 @@ func Check(m *onnx.ModelProto, d *Metadata) error {
 	if err := checkInputs(g, d.Preprocess.ImageSize); err != nil {
 		return err
 	}
-	if err := checkOutputs(g, d.Preprocess.ImageSize); err != nil {
+	if err := checkOutputs(g, d.Preprocess.ImageSize, d.Score.Name.Needed()); err != nil {
 		return err
 	}
-	if err := checkSettings(onnx.Constants(g)); err != nil {
+	if err := checkSettings(g); err != nil {
 		return err
 	}
 	if logits, known := countLogits(g); known && logits != len(d.Classes) {
@@ -44,7 +44,9 @@ func checkInputs(g *onnx.GraphProto, size int) error {
 	return checkValue("input", g.GetInput(), onnx.Value(Pixels, onnx.TensorProto_UINT8, "N", size, size, 3))
 }
 
-func checkOutputs(g *onnx.GraphProto, size int) error {
+// checkOutputs wants the needed outputs. Others must be as they should if they are
+// there.
+func checkOutputs(g *onnx.GraphProto, size int, needed []string) error {
 	makers := onnx.Makers(g)
 	var classes, dim any = "C", "D"
 	if l, err := lastLayer(g); err == nil {
@@ -59,6 +61,9 @@ func checkOutputs(g *onnx.GraphProto, size int) error {
 		onnx.Value(ODIN, onnx.TensorProto_FLOAT, "N"),
 		onnx.Value(IODIN, onnx.TensorProto_FLOAT, "N"),
 	} {
+		if !slices.Contains(needed, want.Name) && find(g.GetOutput(), want.Name) == nil {
+			continue
+		}
 		if err := checkValue("output", g.GetOutput(), want); err != nil {
 			return err
 		}
@@ -99,8 +104,13 @@ func fits(have, want *onnx.TypeProto_Tensor) bool {
 	return true
 }
 
-// checkSettings checks the constants that a run may vary.
-func checkSettings(constants map[string]*onnx.TensorProto) error {
+// checkSettings checks the constants that a run may vary, which the outputs that
+// depend on them cannot be without.
+func checkSettings(g *onnx.GraphProto) error {
+	if !slices.ContainsFunc([]string{Gradient, Index, ODIN, IODIN}, func(name string) bool { return find(g.GetOutput(), name) != nil }) {
+		return nil
+	}
+	constants := onnx.Constants(g)
 	temperature, err := scalar(constants, Temperature)
 	if err != nil {
 		return err

@@ -145,11 +145,7 @@ func TestCheckFaults(t *testing.T) {
 
 		// Outputs.
 		`the graph has no output "logits"; want FLOAT [N,10]`:          graph(func(g *onnx.GraphProto) { g.Output = without(g.Output, Logits) }),
-		`the graph has no output "feature"; want FLOAT [N,48]`:         graph(func(g *onnx.GraphProto) { g.Output = without(g.Output, Feature) }),
 		`the graph has no output "prediction"; want INT64 [N]`:         graph(func(g *onnx.GraphProto) { g.Output = without(g.Output, Prediction) }),
-		`the graph has no output "gradient"; want FLOAT [N,3,4,4]`:     graph(func(g *onnx.GraphProto) { g.Output = without(g.Output, Gradient) }),
-		`the graph has no output "iodin_index"; want INT64 [N]`:        graph(func(g *onnx.GraphProto) { g.Output = without(g.Output, Index) }),
-		`the graph has no output "odin"; want FLOAT [N]`:               graph(func(g *onnx.GraphProto) { g.Output = without(g.Output, ODIN) }),
 		`the graph has no output "iodin"; want FLOAT [N]`:              graph(func(g *onnx.GraphProto) { g.Output = without(g.Output, IODIN) }),
 		`the output "prediction" is FLOAT [N]; want INT64 [N]`:         graph(func(g *onnx.GraphProto) { describeAs(g.Output, Prediction, float, "N") }),
 		`the output "iodin" is FLOAT [N,1]; want FLOAT [N]`:            graph(func(g *onnx.GraphProto) { describeAs(g.Output, IODIN, float, "N", 1) }),

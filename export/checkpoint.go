@@ -21,6 +21,7 @@ type Options struct {
 	Preprocess *preprocess.Config // how images become the network's input
 	Classes    []string           // names in the order of the logits
 	Score      artifact.Score     // what the artifact computes
+	Outputs    []string           // to keep, of artifact.Outputs; nil is all
 	Source     artifact.Source    // where the weights came from
 }
 
@@ -52,10 +53,33 @@ func FromCheckpoint(c *checkpoint.Checkpoint, opt Options) (*onnx.ModelProto, *a
 	if err != nil {
 		return nil, nil, err
 	}
+	if model, err = keep(model, opt); err != nil {
+		return nil, nil, err
+	}
 	return model, &artifact.Metadata{
 		Name: opt.Name, Arch: arch, Width: graph.Spec.Width, Head: string(graph.Spec.Head),
 		Classes: classes, Preprocess: pre, Score: opt.Score, Source: opt.Source,
 	}, nil
+}
+
+// keep leaves of a model what computes the outputs that opt asks for.
+func keep(m *onnx.ModelProto, opt Options) (*onnx.ModelProto, error) {
+	if opt.Outputs == nil {
+		return m, nil
+	}
+	field := ascood.Field("outputs")
+	for _, name := range opt.Outputs {
+		if !slices.Contains(artifact.Outputs(), name) {
+			return nil, ascood.Errorf(ascood.Invalid, "%s: unknown output %q; known are %s", field, name, strings.Join(artifact.Outputs(), ", "))
+		}
+	}
+	for _, name := range opt.Score.Name.Needed() {
+		if !slices.Contains(opt.Outputs, name) {
+			return nil, ascood.Errorf(ascood.Invalid, "%s: %s is not among them, without which there is no score %s; it needs %s",
+				field, name, opt.Score.Name, strings.Join(opt.Score.Name.Needed(), ", "))
+		}
+	}
+	return onnx.Extract(m, opt.Outputs)
 }
 
 // chooseArch returns what the checkpoint or the flag says, which must not differ.

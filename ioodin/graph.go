@@ -34,9 +34,9 @@ func OpenGraph(m *onnx.ModelProto, d *artifact.Metadata, from string, values []s
 	if err := artifact.Check(m, d); err != nil {
 		return nil, fmt.Errorf("model %s: %w", d.Name, err)
 	}
-	cut := settings
+	cut := settings(m)
 	if from != "" {
-		cut = append(slices.Clone(settings), onnx.Value(from, onnx.TensorProto_FLOAT, "N", "C", "H", "W"))
+		cut = append(cut, onnx.Value(from, onnx.TensorProto_FLOAT, "N", "C", "H", "W"))
 	}
 	part, err := onnx.Extract(expose(m, values), values, cut...)
 	if err != nil {

@@ -58,11 +58,7 @@ func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) 
 	if err := score.Validate(); err != nil {
 		return nil, err
 	}
-	needs := []string{artifact.Logits, artifact.Prediction}
-	if name, ok := scoreOutput[score.Name]; ok {
-		needs = append(needs, name)
-	}
-	part, err := onnx.Extract(m, needs, settings...)
+	part, err := onnx.Extract(m, score.Name.Needed(), settings(m)...)
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "model %s: %w", d.Name, err)
 	}
@@ -73,17 +69,16 @@ func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) 
 	return &Model{info: *d, score: score, session: session}, nil
 }
 
-// settings are the graph's constants that a run may vary.
-var settings = []*onnx.ValueInfoProto{
-	onnx.Value(artifact.Temperature, onnx.TensorProto_FLOAT),
-	onnx.Value(artifact.Noise, onnx.TensorProto_FLOAT),
-}
-
-// scoreOutput is the graph's output that is the score; msp is computed from the
-// logits.
-var scoreOutput = map[artifact.ScoreName]string{
-	artifact.ScoreIODIN: artifact.IODIN,
-	artifact.ScoreODIN:  artifact.ODIN,
+// settings are the graph's constants that a run may vary, of those that it has.
+func settings(m *onnx.ModelProto) []*onnx.ValueInfoProto {
+	constants := onnx.Constants(m.Graph)
+	var present []*onnx.ValueInfoProto
+	for _, name := range []string{artifact.Temperature, artifact.Noise} {
+		if constants[name] != nil {
+			present = append(present, onnx.Value(name, onnx.TensorProto_FLOAT))
+		}
+	}
+	return present
 }
 
 // Info returns what the model says about itself.
@@ -151,7 +146,7 @@ func (m *Model) results(out map[string]ort.Value, n int) ([]Result, error) {
 		r := &results[i]
 		r.Prediction = int(predictions[i])
 		r.Probability = maxSoftmax(z, 1)
-		if name, ok := scoreOutput[m.score.Name]; ok {
+		if name := m.score.Name.Output(); name != "" {
 			r.Score = float64(out[name].Floats()[i])
 		} else {
 			r.Score = maxSoftmax(z, m.score.Temperature)

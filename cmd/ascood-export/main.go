@@ -41,6 +41,7 @@ type request struct {
 	name               string
 	arch, classes      string
 	calibrate, dataDir string
+	outputs            []string
 	tpr                float64
 	threads            int
 	score              *modelflags.Score
@@ -70,6 +71,8 @@ func newFlags(stdout io.Writer) *request {
 	fs.StringVar(&r.name, "name", "", "`name` of the model (default: the output's, without .onnx)")
 	fs.StringVar(&r.arch, "arch", "", "architecture of a bare state dict")
 	r.preprocess = imageflags.Add(fs)
+	fs.StringSliceVar(&r.outputs, "outputs", nil, "`outputs` to keep, separated by commas, for programs that compute all of a file whatever\n"+
+		"they ask it for (default: all, "+strings.Join(artifact.Outputs(), ",")+")")
 	fs.StringVar(&r.classes, "classes", "", "`file` with one class name a line, in the order of the logits")
 	cli.AddThreads(fs, &r.threads, "threads", "threads to calibrate with")
 	return r
@@ -94,7 +97,7 @@ func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
 
 // options gathers what the flags say of the network.
 func (r *request) options() (export.Options, error) {
-	opt := export.Options{Name: r.name, Arch: r.arch}
+	opt := export.Options{Name: r.name, Arch: r.arch, Outputs: r.outputs}
 	if opt.Name == "" {
 		opt.Name = strings.TrimSuffix(filepath.Base(r.output), ".onnx")
 	}

@@ -5,13 +5,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/internal/testmodel"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
 )
 
@@ -125,6 +129,9 @@ func TestWrongInput(t *testing.T) {
 		"bare without arch":     {slices.Concat(pre28, []string{"--checkpoint", lenet}), "--arch must say what it is; known are lenet"},
 		"bare without size":     {[]string{"--checkpoint", lenet, "--arch", "lenet"}, "give --preprocess with one of"},
 		"half of a size":        {[]string{"--checkpoint", lenet, "--arch", "lenet", "--pre-size", "28"}, "belong together"},
+		"unknown output":        {slices.Concat(good, []string{"--outputs", "logits,scores"}), `--outputs: unknown output "scores"; known are logits, feature, `},
+		"output missing":        {slices.Concat(good, []string{"--outputs", "logits,prediction,odin"}), "--outputs: iodin is not among them"},
+		"no outputs":            {slices.Concat(good, []string{"--outputs", ""}), "--outputs: logits is not among them"},
 		"crop out of less":      {slices.Concat(good, []string{"--pre-size", "20"}), "resized to a pre_size of 20, less than the crop; want at least the image_size, 28"},
 		"preset and size":       {slices.Concat(good, []string{"--preprocess", "cifar10"}), "one or the other"},
 		"unknown preset":        {[]string{"--checkpoint", lenet, "--arch", "lenet", "--preprocess", "mnist"}, "cifar10"},
@@ -159,4 +166,41 @@ func command(t *testing.T, args ...string) (stdout string, err error) {
 	var out, errs bytes.Buffer
 	err = run(t.Context(), args, &out, &errs)
 	return out.String(), err
+}
+
+// TestOutputs leaves out what is not asked for; the scores stay.
+func TestOutputs(t *testing.T) {
+	dir := t.TempDir()
+	load := func(name string, args ...string) (*onnx.ModelProto, *artifact.Metadata) {
+		path := filepath.Join(dir, name)
+		args = append(args, "--checkpoint", lenet, "--arch", "lenet", "-o", path, "--calibrate", clothes+"[:40]", "--tpr", "0.9", "--name", "m")
+		if _, err := command(t, append(args, pre28...)...); err != nil {
+			t.Fatal(err)
+		}
+		checkWithONNX(t, path)
+		m, meta, err := artifact.Load(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m, meta
+	}
+	whole, wholeMeta := load("whole.onnx")
+	part, partMeta := load("part.onnx", "--outputs", "logits,prediction,iodin")
+	if !reflect.DeepEqual(partMeta.Calibration, wholeMeta.Calibration) {
+		t.Errorf("the part is calibrated as %+v, the whole as %+v", partMeta.Calibration, wholeMeta.Calibration)
+	}
+	var outputs []string
+	for _, v := range part.Graph.Output {
+		outputs = append(outputs, v.Name)
+	}
+	if !slices.Equal(outputs, []string{"logits", "prediction", "iodin"}) || len(part.Graph.Node) >= len(whole.Graph.Node) {
+		t.Errorf("the part has outputs %v and %d of %d nodes", outputs, len(part.Graph.Node), len(whole.Graph.Node))
+	}
+	if _, err := ioodin.OpenGraph(part, partMeta, "", []string{artifact.Feature}, ioodin.Options{}); ascood.CodeOf(err) != ascood.Unsupported || !strings.Contains(err.Error(), `"feature"`) {
+		t.Errorf("error %v on asking for what was left out", err)
+	}
+	plain, plainMeta := load("plain.onnx", "--outputs", "logits,prediction", "--score", "msp")
+	if len(plain.Graph.Node) >= len(part.Graph.Node) || plainMeta.Calibration.Score.Name != artifact.ScoreMSP {
+		t.Errorf("%d nodes for msp, %d for i-ODIN", len(plain.Graph.Node), len(part.Graph.Node))
+	}
 }
