@@ -58,7 +58,7 @@ func expose(m *onnx.ModelProto, values []string) *onnx.ModelProto {
 	for _, name := range values {
 		is := func(v *onnx.ValueInfoProto) bool { return v.Name == name }
 		if made[name] != nil && !slices.ContainsFunc(outputs, is) {
-			outputs = append(outputs, onnx.Value(name, onnx.TensorProto_FLOAT, "N", "C", "H", "W"))
+			outputs = append(outputs, onnx.Shapeless(name, onnx.TensorProto_FLOAT))
 		}
 	}
 	return onnx.WithGraph(m, onnx.WithOutputs(g, outputs))

@@ -224,6 +224,13 @@ func Value(name string, t TensorProto_DataType, dims ...any) *ValueInfoProto {
 	}}
 }
 
+// Shapeless describes a tensor whose shape is for the runtime to find out.
+func Shapeless(name string, t TensorProto_DataType) *ValueInfoProto {
+	v := Value(name, t)
+	v.Type.GetTensorType().Shape = nil
+	return v
+}
+
 func int64s(v []int) []int64 {
 	out := make([]int64, len(v))
 	for i, n := range v {
