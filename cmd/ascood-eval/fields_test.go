@@ -9,5 +9,5 @@ import (
 
 func TestFieldsHaveFlags(t *testing.T) {
 	// A run's checkpoint or the preset says these.
-	clitest.CheckFields(t, newFlags(io.Discard).fs, flagNames, "arch", "classes", "preprocess", "pre_size", "image_size", "mean", "std")
+	clitest.CheckFields(t, newFlags(io.Discard).fs, flagNames, "arch", "classes", "preprocess", "pre_size", "image_size", "mean", "std", "outputs")
 }
