@@ -6,7 +6,7 @@ override ONNXRUNTIME_LIB := $(abspath $(ONNXRUNTIME_LIB))
 # OpenMP's waiting threads are to sleep, so that others get the cores.
 with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000
 
-.PHONY: help setup setup-cuda build test test-kernels lint bench bench-eval reference demo serve generate clean
+.PHONY: help setup setup-cuda build test test-kernels lint bench bench-eval reference demo serve generate notices clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -50,6 +50,10 @@ serve: build ## serve what the demo made
 generate: ## write onnx/onnx.pb.go anew (needs protoc: apt-get install protobuf-compiler)
 	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go
 	go generate ./onnx
+
+notices: ## write THIRD_PARTY_NOTICES.md anew, of the modules that the programs link
+	go run ./scripts/notices >THIRD_PARTY_NOTICES.md.part
+	mv THIRD_PARTY_NOTICES.md.part THIRD_PARTY_NOTICES.md
 
 clean: ## remove what was built, not what was fetched
 	rm -rf bin demo lib/libgotorch.so

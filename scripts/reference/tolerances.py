@@ -8,7 +8,7 @@ import numpy as np
 GIVEN = {
     "presets/testdata/published.json": "collected by hand from the publications",
     "preprocess/testdata/crops/photo.txt": "written by hand",
-    "preprocess/testdata/crops/*.[jp][pn]g": "images drawn at random",
+    "preprocess/testdata/crops/*.[jp][pn]g": "cut out of two photographs",
     "testdata/nets/*[0-9t].safetensors": "weights drawn at random, with seed 1",
     "testdata/nets/*.x.safetensors": "images drawn at random, with seed 1",
     "train/testdata/*-given.safetensors": "weights, images and choices drawn at random",
