@@ -2,13 +2,8 @@
 // error type whose code says how a failure is to be treated, be it by an exit
 // status or by an HTTP status.
 //
-// The system itself is in the folders beside this file; data flows through them
-// in one direction:
-//
-//	preprocess → train → checkpoint → export → artifact → ioodin → serve
-//
-// with models (networks as data) under train and export, and gotorch (libtorch)
-// under train alone.
+// The system itself is in the folders beside this file; ARCHITECTURE.md is the way
+// through them.
 package ascood
 
 // Version is that of the module; CHANGELOG.md says what each brought.

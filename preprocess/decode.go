@@ -56,6 +56,9 @@ func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
 	if animatedWebP(header.Bytes()) {
 		return nil, ascood.Errorf(ascood.Unsupported, "animated WebP images are not handled")
 	}
+	// The one call of imaging, which nobody maintains: it hands on to package image. Of
+	// what can be made to panic there (CVE-2023-36308, crafted TIFFs) nothing is used,
+	// the size has been checked, and the recover above is for whatever is left.
 	decoded, err := imaging.Decode(io.MultiReader(&header, in), imaging.AutoOrientation(false))
 	if err != nil {
 		return nil, in.explain(err)

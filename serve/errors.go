@@ -22,8 +22,8 @@ const (
 	canceled         ascood.Code = "canceled" // the client left; for the log, nobody reads the answer
 )
 
-// statuses is the one place where an error becomes an HTTP status; README.md has
-// the same table for clients.
+// statuses is the one place where an error becomes an HTTP status; docs/http-api.md
+// has the same table for clients.
 var statuses = map[ascood.Code]int{
 	ascood.Invalid:     http.StatusBadRequest,
 	ascood.TooLarge:    http.StatusRequestEntityTooLarge,

@@ -41,14 +41,14 @@ func written(s *Server, code ascood.Code) *httptest.ResponseRecorder {
 	return w
 }
 
-// The table in README.md is the one in the code.
+// The table in docs/http-api.md is the one in the code.
 func TestStatusesAreDocumented(t *testing.T) {
-	readme, err := os.ReadFile("../README.md")
+	page, err := os.ReadFile("../docs/http-api.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	documented := map[ascood.Code]int{}
-	for _, row := range regexp.MustCompile("(?m)^\\| ([0-9]{3}) \\| (`[a-z_`, ]+) \\|").FindAllStringSubmatch(string(readme), -1) {
+	for _, row := range regexp.MustCompile("(?m)^\\| ([0-9]{3}) \\| (`[a-z_`, ]+) \\|").FindAllStringSubmatch(string(page), -1) {
 		for code := range strings.SplitSeq(row[2], ", ") {
 			var status int
 			if _, err := fmt.Sscan(row[1], &status); err != nil {
@@ -58,6 +58,6 @@ func TestStatusesAreDocumented(t *testing.T) {
 		}
 	}
 	if !maps.Equal(documented, statuses) {
-		t.Errorf("README.md has %v, the code %v", documented, statuses)
+		t.Errorf("docs/http-api.md has %v, the code %v", documented, statuses)
 	}
 }
