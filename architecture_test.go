@@ -1,6 +1,7 @@
 package ascood_test
 
 import (
+	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -35,8 +36,9 @@ var mayImport = map[string]string{
 	"eval":                    "artifact dataset eval/features internal/atomicfile ioodin metrics onnx posthoc",
 	"eval/report":             "eval internal/atomicfile metrics posthoc",
 	"serve":                   "artifact ioodin preprocess",
+	"internal/pages":          "",
 	"internal/cli":            "",
-	"internal/cli/clitest":    "internal/cli",
+	"internal/cli/clitest":    "internal/cli internal/pages",
 	"internal/cli/imageflags": "internal/cli preprocess",
 	"internal/cli/modelflags": "artifact dataset internal/cli ioodin metrics onnx",
 	"internal/testmodel":      "artifact checkpoint dataset export ioodin models onnx preprocess",
@@ -90,6 +92,41 @@ func TestImports(t *testing.T) {
 	for name := range mayImport {
 		if !seen[name] {
 			t.Errorf("%s does not exist", name)
+		}
+	}
+}
+
+// offFloors are packages that are no part of the picture: for tests and scripts.
+var offFloors = []string{"internal/pages", "internal/cli/clitest", "internal/testmodel", "scripts/…"}
+
+// TestFloors: the picture in ARCHITECTURE.md has all packages, each above those that
+// it may import.
+func TestFloors(t *testing.T) {
+	content, err := os.ReadFile("ARCHITECTURE.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, picture, _ := strings.Cut(string(content), "```text\n")
+	picture, _, _ = strings.Cut(picture, "```")
+	floor := map[string]int{} // counted from the top
+	for i, line := range strings.Split(picture, "\n") {
+		for _, name := range strings.Fields(line) {
+			if _, ok := mayImport[name]; ok {
+				floor[name] = i + 1
+			}
+		}
+	}
+	for name, allowed := range mayImport {
+		if slices.ContainsFunc(offFloors, func(pattern string) bool { return matches(name, pattern) }) {
+			continue
+		}
+		if floor[name] == 0 {
+			t.Errorf("%s has no place in the picture of ARCHITECTURE.md", name)
+		}
+		for _, imported := range strings.Fields(allowed) {
+			if floor[imported] <= floor[name] {
+				t.Errorf("%s may import %s, but is not above it in the picture of ARCHITECTURE.md", name, imported)
+			}
 		}
 	}
 }
