@@ -48,7 +48,7 @@ func (r *run) save(name string) error {
 	}
 	c.Meta = checkpoint.Meta{
 		Arch: r.config.Arch, Classes: r.images.classes, Preprocess: &r.config.Preprocess, Training: training,
-		Epoch: r.at.Epochs, Step: r.at.Steps, Accuracy: r.at.Accuracy, Tool: "ascood-train",
+		Epoch: r.at.Epochs, Step: r.at.Steps, Accuracy: r.at.Accuracy, Tool: "ascood-train " + ascood.Version,
 	}
 	return c.Save(filepath.Join(r.options.Output, name))
 }

@@ -15,11 +15,8 @@ import (
 
 // check reports what is missing or impossible before anything is done.
 func (f *flags) check() error {
-	if err := f.options.Validate(); err != nil {
-		return err
-	}
 	if f.resume {
-		return f.config.Validate()
+		return f.config.Validate() // of the run to resume, not of the command line
 	}
 	if p := f.base.preset; p != nil {
 		if err := f.checkPreset(p); err != nil {
@@ -29,7 +26,10 @@ func (f *flags) check() error {
 	if missing := f.missing(); len(missing) > 0 {
 		return cli.Usagef("missing:\n  %s", strings.Join(missing, "\n  "))
 	}
-	return f.config.Validate()
+	if err := f.config.Validate(); err != nil {
+		return cli.Usagef("%w", err)
+	}
+	return nil
 }
 
 // missing returns the flags without which there is no run, each with what it
