@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -59,7 +60,7 @@ func TestPValueOfManySamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(c.Quantiles) != maxQuantiles {
+	if len(c.Quantiles) != 10_000 {
 		t.Errorf("%d quantiles are stored", len(c.Quantiles))
 	}
 	for _, s := range []float64{-1, 0, 100, n / 20, n / 2, n - 1, n} {
@@ -70,17 +71,32 @@ func TestPValueOfManySamples(t *testing.T) {
 	}
 }
 
+func TestThin(t *testing.T) {
+	values := []float64{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}
+	for n, want := range map[int][]float64{10: values, 4: {0, 3, 6, 9}, 3: {0, 4, 9}, 2: {0, 9}} {
+		if got := thin(values, n); !slices.Equal(got, want) {
+			t.Errorf("%d of them are %v, want %v", n, got, want)
+		}
+	}
+}
+
 func TestCalibrateWrongInput(t *testing.T) {
-	for want, c := range map[string]struct {
+	for _, c := range []struct {
 		scores []float64
 		tpr    float64
+		want   string // of the error; none if it is empty
 	}{
-		"at least 20 are needed": {make([]float64, 19), 0.95},
-		"between 0 and 1":        {make([]float64, 100), 1},
-		"not a number":           {append(make([]float64, 50), math.NaN()), 0.95},
+		{make([]float64, 19), 0.95, "at least 20 are needed"},
+		{make([]float64, 20), 0.95, ""},
+		{make([]float64, 9), 0.9, "at least 10 are needed"},
+		{make([]float64, 10), 0.9, ""},
+		{make([]float64, 100), 0, "TPR 0: must be between 0 and 1"},
+		{make([]float64, 100), 1, "TPR 1: must be between 0 and 1"},
+		{append(make([]float64, 50), math.NaN()), 0.95, "not a number"},
 	} {
-		if _, err := Calibrate(c.scores, c.tpr, Score{}, ""); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("error %v, want one that says %q", err, want)
+		_, err := Calibrate(c.scores, c.tpr, Score{}, "")
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d scores at a TPR of %v: error %v, want one that says %q", len(c.scores), c.tpr, err, c.want)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sort"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/metrics"
@@ -81,16 +82,8 @@ func CheckCalibration(n int, tpr float64) error {
 // images at least this strange, the image itself counted in, so in
 // [1/(Samples+1), 1].
 func (c *Calibration) PValue(score float64) float64 {
-	below, _ := slices.BinarySearchFunc(c.Quantiles, score, func(q, s float64) int {
-		if q <= s {
-			return -1
-		}
-		return 1
-	})
-	rank := float64(below)
-	if m := len(c.Quantiles); m < c.Samples {
-		rank *= float64(c.Samples) / float64(m)
-	}
+	below := sort.Search(len(c.Quantiles), func(i int) bool { return c.Quantiles[i] > score })
+	rank := float64(below) * (float64(c.Samples) / float64(len(c.Quantiles)))
 	return (rank + 1) / float64(c.Samples+1)
 }
 

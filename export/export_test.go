@@ -62,13 +62,63 @@ func TestMissingWeightIsNamed(t *testing.T) {
 	wantError(t, err, "fc.bias")
 }
 
-func TestBatchNormWithoutConvolution(t *testing.T) {
-	weights := Weights{"fc.weight": fc["fc.weight"], "fc.bias": fc["fc.bias"]}
-	for _, name := range []string{"weight", "bias", "running_mean", "running_var"} {
-		weights["odd."+name] = make([]float32, 3)
+// TestBatchNormThatCannotBeFolded has one that does not follow a convolution, or
+// not one whose output has no other use.
+func TestBatchNormThatCannotBeFolded(t *testing.T) {
+	conv := models.Conv2d{In: 3, Out: 3, Kernel: 1, Stride: 1}
+	bn := models.Node{Name: "bn", Op: models.BatchNorm2d{Features: 3}, Inputs: []models.Value{1}}
+	first := withOp(models.BatchNorm2d{Features: 3})
+	first.Nodes[0].Name = "bn"
+	isFeature, isLogits := withOp(conv, bn), withOp(conv, bn)
+	isFeature.Feature, isLogits.Logits = 1, 1
+	for _, c := range []struct {
+		name, want string
+		graph      *models.Graph
+	}{
+		{"of the image", "does not follow a convolution", first},
+		{"of a ReLU", "follows ReLU, not a convolution", withOp(models.ReLU{}, bn)},
+		{"the convolution's output is added to it", "of its own", withOp(conv, bn, models.Node{Name: "add", Op: models.Add{}, Inputs: []models.Value{1, 2}})},
+		{"the convolution's output is the feature", "of its own", isFeature},
+		{"the convolution's output is the logits", "of its own", isLogits},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Build(c.graph, zeroWeights(c.graph), pre4x4, artifact.Score{Temperature: 1})
+			wantError(t, err, "batch normalisation bn", c.want)
+		})
 	}
-	_, err := Build(withOp(models.BatchNorm2d{Features: 3}), weights, pre4x4, artifact.Score{Temperature: 1})
-	wantError(t, err, "odd", "does not follow a convolution")
+}
+
+func zeroWeights(g *models.Graph) Weights {
+	weights := Weights{}
+	for _, p := range g.Params() {
+		n := 1
+		for _, d := range p.Shape {
+			n *= d
+		}
+		weights[p.Name] = make([]float32, n)
+	}
+	return weights
+}
+
+// TestWeightsAreHeldOnce counts the initializers, which the forward passes and the
+// gradient share.
+func TestWeightsAreHeldOnce(t *testing.T) {
+	g := withOp(models.Conv2d{In: 3, Out: 3, Kernel: 1, Stride: 1, Bias: true})
+	m, err := Build(g, zeroWeights(g), pre4x4, artifact.Score{Temperature: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range g.Params() {
+		count := 0
+		for _, init := range m.Graph.Initializer {
+			if strings.HasPrefix(init.Name, p.Name) {
+				count++
+			}
+		}
+		if count != 1 {
+			t.Errorf("%d initializers hold %s", count, p.Name)
+		}
+	}
 }
 
 // TestPhaseTaps checks the decomposition of a strided convolution's gradient

@@ -79,10 +79,10 @@ var gradientCases = []gradientCase{
 		func(x gotorch.Tensor, p params) gotorch.Tensor { return x.Mean(2, 3) }},
 	{"ZScore", 3, []models.Node{
 		{Name: "flat", Op: models.Flatten{}, Inputs: []models.Value{0}},
-		{Name: "", Op: models.ZScore{Eps: 1e-6}, Inputs: []models.Value{1}},
+		{Name: "", Op: models.ZScore{Eps: 0.1}, Inputs: []models.Value{1}},
 	}, func(x gotorch.Tensor, p params) gotorch.Tensor {
 		x = x.Flatten(1, -1)
-		std := x.Std(1).Unsqueeze(1).AddScalar(1e-6)
+		std := x.Std(1).Unsqueeze(1).AddScalar(0.1)
 		return x.Sub(x.Mean(1).Unsqueeze(1)).Div(std).Mul(p("sigma"))
 	}},
 	{"Flatten and Linear", 4, nil, func(x gotorch.Tensor, p params) gotorch.Tensor { return x }},

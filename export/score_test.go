@@ -1,52 +1,66 @@
 package export_test
 
 import (
-	"math/rand/v2"
+	"math"
 	"testing"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/preprocess"
 )
 
-// TestIndexIsTheFirstOfTheLargest gives gradients with several largest elements, of
-// either sign, in one row, in several and in all channels.
-func TestIndexIsTheFirstOfTheLargest(t *testing.T) {
-	const size, batch, n = 28, 64, 3 * 28 * 28
-	m, _ := testmodel.Random(t, models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear}, testmodel.Square(size), artifact.ScoreIODIN)
-	part, err := onnx.Extract(m, []string{artifact.Index}, onnx.Value(artifact.Gradient, onnx.TensorProto_FLOAT, "N", 3, size, size))
+// TestNormalisation compares the graph's image with (v/255 - mean)/std.
+func TestNormalisation(t *testing.T) {
+	graph := gradientCase{name: "Flatten", size: 2}.graph(t)
+	pre := preprocess.Config{PreSize: 2, ImageSize: 2, Mean: [3]float64{0.1, 0.2, 0.4}, Std: [3]float64{0.5, 0.25, 2}}
+	model, err := export.Build(graph, testmodel.RandomWeights(graph), pre, artifact.Score{Temperature: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := ort.Open(part, ort.Options{Threads: 1})
+	model.Graph.Output = append(model.Graph.Output, onnx.Value(artifact.Image, onnx.TensorProto_FLOAT, "N", 3, 2, 2))
+	s, err := ort.Open(model, ort.Options{Threads: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	rng := rand.New(rand.NewPCG(1, 2))
-	gradient, want := make([]float32, batch*n), make([]int64, batch)
-	for i := range batch {
-		image := gradient[i*n : (i+1)*n]
-		for k := range image {
-			image[k] = rng.Float32() - 0.5
-		}
-		want[i] = n
-		for range 1 + i%5 { // places of the largest
-			k := rng.IntN(n)
-			if i%2 == 1 {
-				k = rng.IntN(size) // in the first row
-			}
-			image[k] = float32(1 - 2*rng.IntN(2))
-			want[i] = min(want[i], int64(k))
-		}
-	}
-	clear(gradient[:n]) // of equal elements throughout
-	want[0] = 0
-	out, err := s.Run(map[string]ort.Value{artifact.Gradient: {Shape: []int{batch, 3, size, size}, Data: gradient}})
+	pixels := []uint8{0, 1, 2, 50, 60, 70, 100, 150, 200, 253, 254, 255} // RGB of four
+	out, err := s.Run(map[string]ort.Value{artifact.Pixels: {Shape: []int{1, 2, 2, 3}, Data: pixels}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	equal(t, artifact.Index, out[artifact.Index].Ints(), want)
+	var want []float32
+	for channel := range 3 {
+		for pixel := range 4 {
+			v := float64(pixels[3*pixel+channel])
+			want = append(want, float32((v/255-pre.Mean[channel])/pre.Std[channel]))
+		}
+	}
+	closeTo(t, artifact.Image, out[artifact.Image].Floats(), want, 1e-6, true)
+}
+
+// TestStepWithoutGradient has an image just below 0 before a ReLU, which gives no
+// gradient: where there is none ODIN and i-ODIN move down, so that the logits stay
+// the biases. i-ODIN takes the first element.
+func TestStepWithoutGradient(t *testing.T) {
+	c := gradientCase{name: "ReLU", size: 2, nodes: []models.Node{{Name: "op", Op: models.ReLU{}, Inputs: []models.Value{0}}}}
+	graph := c.graph(t)
+	weights := testmodel.RandomWeights(graph)
+	x := make([]float32, 3*2*2)
+	for i := range x {
+		x[i] = -0.001
+	}
+	out := runImages(t, openGraph(t, graph, weights, c.size), x, 1, []int{1, 3, 2, 2}, setting{temperature: 1, noise: 0.01})
+	largest, sum := 0.0, 0.0
+	for _, b := range weights["fc.bias"] {
+		largest = math.Max(largest, math.Exp(float64(b)))
+		sum += math.Exp(float64(b))
+	}
+	want := []float32{float32(largest / sum)}
+	closeTo(t, artifact.ODIN, out[artifact.ODIN].Floats(), want, 1e-6, false)
+	closeTo(t, artifact.IODIN, out[artifact.IODIN].Floats(), want, 1e-6, false)
+	equal(t, artifact.Index, out[artifact.Index].Ints(), []int64{0})
 }

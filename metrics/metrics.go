@@ -82,21 +82,23 @@ func tally(id, ood []float64) []step {
 }
 
 // fprAt returns the share of ID images at or below the first threshold that
-// detects at least the share tpr of the OOD images. As roc_curve does, it passes
-// over thresholds that add as many of each as both their neighbours.
+// detects at least the share tpr of the OOD images, as the last one does.
 func fprAt(tpr float64, steps []step, nID, nOOD float64) float64 {
-	for i, s := range steps {
-		if i > 0 && i < len(steps)-1 {
-			before, after := steps[i-1], steps[i+1]
-			if before.id+after.id == 2*s.id && before.ood+after.ood == 2*s.ood {
-				continue
-			}
-		}
-		if s.ood/nOOD >= tpr {
-			return s.id / nID
-		}
+	i := 0
+	for steps[i].ood/nOOD < tpr || passedOver(steps, i) {
+		i++
 	}
-	return 1
+	return steps[i].id / nID
+}
+
+// passedOver reports whether roc_curve leaves out a threshold: one that adds as many
+// of each as the next does.
+func passedOver(steps []step, i int) bool {
+	if i == 0 || i == len(steps)-1 {
+		return false
+	}
+	before, s, after := steps[i-1], steps[i], steps[i+1]
+	return before.id+after.id == 2*s.id && before.ood+after.ood == 2*s.ood
 }
 
 // areaPR is the area under the curve of precision over recall; counts gives the

@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"testing"
 )
 
@@ -54,9 +55,60 @@ func TestReferenceMetrics(t *testing.T) {
 	}
 }
 
+// TestFPR95 gives the ID and OOD images at each distinct score, lowest first. Where 95%
+// of the OOD images are detected by a threshold that adds as many of each as the
+// next does, that one decides.
+func TestFPR95(t *testing.T) {
+	evenly := slices.Repeat([][2]int{{1, 1}}, 20)
+	for _, c := range []struct {
+		name  string
+		steps [][2]int
+		want  float64
+	}{
+		{"the last but one is passed over", evenly, 1},
+		{"more ID images follow", append(slices.Clone(evenly[:19]), [2]int{2, 1}), 19. / 21},
+		{"fewer OOD images follow", [][2]int{{1, 17}, {1, 2}, {1, 1}}, 2. / 3},
+		{"the second is passed over", [][2]int{{1, 18}, {1, 1}, {1, 1}}, 1},
+		{"two are passed over", [][2]int{{1, 17}, {1, 1}, {1, 1}, {1, 1}, {1, 0}}, 4. / 5},
+		{"the first is not", [][2]int{{1, 19}, {1, 1}}, 1. / 2},
+		{"the last is not", [][2]int{{2, 1}, {1, 1}}, 1},
+		{"just not enough", [][2]int{{1, 37}, {0, 3}, {1, 0}}, 1. / 2},
+	} {
+		var id, ood []float64
+		for score, n := range c.steps {
+			id = append(id, slices.Repeat([]float64{float64(score)}, n[0])...)
+			ood = append(ood, slices.Repeat([]float64{float64(score)}, n[1])...)
+		}
+		m, err := Compute(id, ood, 0)
+		if err != nil || m.FPR95 != c.want {
+			t.Errorf("%s: FPR@95 is %v (%v), want %v", c.name, m.FPR95, err, c.want)
+		}
+	}
+}
+
+// TestOutrankedID has an OOD image above all ID images.
+func TestOutrankedID(t *testing.T) {
+	id, ood := []float64{2, 1}, []float64{3}
+	got, err := Compute(id, ood, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The precision of OOD is 0, 0, 1/3 at its recalls 0, 0, 1; that of ID, from the highest score
+	// on, is 0, 1/2, 2/3 at 0, 1/2, 1.
+	want := Metrics{FPR95: 1, AUROC: 0, AUPRIn: (0+1./2)/4 + (1./2+2./3)/4, AUPROut: 1. / 6, ACC: 0.5}
+	for k, v := range want.values() {
+		if math.Abs(got.values()[k]-v) > 1e-12 {
+			t.Errorf("%s is %v, want %v", columns[k], got.values()[k], v)
+		}
+	}
+	if !slices.Equal(id, []float64{2, 1}) || !slices.Equal(ood, []float64{3}) {
+		t.Errorf("the scores became %v and %v", id, ood)
+	}
+}
+
 func TestComputeWrongInput(t *testing.T) {
 	for name, sets := range map[string][2][]float64{
-		"no ID": {nil, {1}}, "no OOD": {{1}, nil}, "NaN": {{1, math.NaN()}, {0}},
+		"no ID": {nil, {1}}, "no OOD": {{1}, nil}, "NaN in ID": {{1, math.NaN()}, {0}}, "NaN in OOD": {{0}, {1, math.NaN()}},
 	} {
 		if _, err := Compute(sets[0], sets[1], 0); err == nil {
 			t.Errorf("%s: no error", name)

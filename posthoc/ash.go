@@ -1,6 +1,7 @@
 package posthoc
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -68,14 +69,6 @@ func strongest(h []float64, percentile float64) []int {
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case h[a] > h[b]:
-			return -1
-		case h[a] < h[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(h[b], h[a]) })
 	return order[:kept(len(h), percentile)]
 }

@@ -2,7 +2,9 @@ package posthoc
 
 import (
 	"errors"
+	"fmt"
 	"iter"
+	"maps"
 	"math"
 	"reflect"
 	"slices"
@@ -33,16 +35,66 @@ func TestSettings(t *testing.T) {
 	}
 }
 
-func TestSweeps(t *testing.T) {
-	for name, want := range map[string]int{"odin": 28, "iodin": 28, "gen": 42, "knn": 5, "vim": 2, "react": 4, "ash": 7, "scale": 7, "relation": 5, "msp": 0} {
-		if got := len(Sweep(name)); got != want {
-			t.Errorf("%s is searched over %d settings, want %d", name, got, want)
+func TestSettingOfWrongType(t *testing.T) {
+	err := Configure(&KNN{K: 5}, `{"k":"many"}`)
+	if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), `k cannot be a string; there are {"k":5}`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestPublishedSettings lists each method's settings, and those that its authors
+// searched.
+func TestPublishedSettings(t *testing.T) {
+	var perturbations, entropies []string
+	for _, temperature := range []string{"1", "10", "100", "1000"} {
+		for _, noise := range []string{"0.0014", "0.0028", "0.0042", "0.0056", "0.007", "0.0084", "0.0098"} {
+			perturbations = append(perturbations, "temperature "+temperature+", noise "+noise)
 		}
 	}
-	first, err := Settings(Sweep("odin")[1])
-	if err != nil || first != `{"temperature":1,"noise":0.0028}` {
-		t.Errorf("the second of odin's settings is %s (%v)", first, err)
+	for _, gamma := range []string{"0.01", "0.1", "0.5", "1", "2", "5", "10"} {
+		for _, m := range []string{"10", "50", "100", "200", "500", "1000"} {
+			entropies = append(entropies, "gamma "+gamma+", m "+m)
+		}
 	}
+	shapings := []string{"percentile 65", "percentile 70", "percentile 75", "percentile 80", "percentile 85", "percentile 90", "percentile 95"}
+	want := map[string]struct {
+		published string
+		sweep     []string
+	}{
+		"ash": {"percentile 90", shapings}, "dice": {"percentile 90", nil}, "ebo": {"temperature 1", nil}, "fdbd": {},
+		"gen": {"gamma 0.1, m 100", entropies}, "gradnorm": {},
+		"iodin": {"temperature 1000, noise 0.0014", perturbations}, "klm": {},
+		"knn": {"k 50", []string{"k 50", "k 100", "k 200", "k 500", "k 1000"}}, "mds": {}, "mls": {}, "msp": {},
+		"nnguide": {"k 100", nil}, "odin": {"temperature 1000, noise 0.0014", perturbations}, "rankfeat": {},
+		"react":    {"percentile 90", []string{"percentile 85", "percentile 90", "percentile 95", "percentile 99"}},
+		"relation": {"power 1", []string{"power 1", "power 2", "power 4", "power 6", "power 8"}}, "rmds": {},
+		"scale": {"percentile 85", shapings}, "she": {}, "temp_scaling": {"temperature 0", nil},
+		"vim": {"dim 256", []string{"dim 256", "dim 1000"}},
+	}
+	if names := slices.Sorted(maps.Keys(want)); !slices.Equal(Names(), names) {
+		t.Errorf("the methods are %v, want %v", Names(), names)
+	}
+	for _, name := range Names() {
+		if got := describe(t, newMethod(t, name)); got != want[name].published {
+			t.Errorf("%s has the settings %q, want %q", name, got, want[name].published)
+		}
+		var sweep []string
+		for _, m := range Sweep(name) {
+			sweep = append(sweep, describe(t, m))
+		}
+		if !slices.Equal(sweep, want[name].sweep) {
+			t.Errorf("%s is searched over %q, want %q", name, sweep, want[name].sweep)
+		}
+	}
+}
+
+func describe(t *testing.T, m Method) string {
+	t.Helper()
+	settings, err := Settings(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Describe(settings)
 }
 
 func TestUnknownMethod(t *testing.T) {
@@ -66,14 +118,57 @@ func TestNothingToNote(t *testing.T) {
 }
 
 func TestFitNeedsItsSets(t *testing.T) {
+	learnsFrom := map[string]string{
+		"dice": "train", "fdbd": "train", "knn": "train", "mds": "train", "nnguide": "train", "relation": "train", "rmds": "train",
+		"she": "train", "vim": "train", "klm": "validation", "react": "validation", "temp_scaling": "validation",
+	}
 	ref := loadReference(t)
+	empty := without(ref.set(t, "train"), func(int) bool { return true })
 	for _, name := range Names() {
-		d := ref.data(t)
-		needs := newMethod(t, name).Needs()
-		d.Train, d.ValidID = nil, nil
-		err := Fit(newMethod(t, name), d)
-		if want := needs.Train || needs.ValidID; (err != nil) != want {
-			t.Errorf("%s: error %v without sets", name, err)
+		for _, c := range []struct {
+			without string
+			take    func(d *Data)
+		}{
+			{"train", func(d *Data) { d.Train = nil }},
+			{"train", func(d *Data) { d.Train = empty }},
+			{"validation", func(d *Data) { d.ValidID = nil }},
+			{"validation", func(d *Data) { d.ValidID = empty }},
+		} {
+			d := ref.data(t)
+			c.take(d)
+			m := newMethod(t, name)
+			if v, ok := m.(*VIM); ok {
+				v.Dim = 32
+			}
+			if err := Fit(m, d); (err != nil) != (learnsFrom[name] == c.without) {
+				t.Errorf("%s: error %v without %s images", name, err, c.without)
+			}
+		}
+	}
+}
+
+// TestScoresOfTheGraph: the graph computes the scores at the method's settings.
+func TestScoresOfTheGraph(t *testing.T) {
+	for name, m := range map[string]Method{"odin": &ODIN{perturbation{10, 0.25}}, "iodin": &IODIN{perturbation{10, 0.25}}} {
+		if got, want := m.Needs(), (Needs{Graph: []string{name}, Temperature: 10, Noise: 0.25}); !reflect.DeepEqual(got, want) {
+			t.Errorf("%s needs %+v, want %+v", name, got, want)
+		}
+		scores, err := m.Score(&Batch{Graph: map[string]Tensor{name: {Data: []float32{0.5, 0.75}, Shape: []int{2}}}})
+		if err != nil || !slices.Equal(scores, []float64{0.5, 0.75}) {
+			t.Errorf("%s scores %v (%v)", name, scores, err)
+		}
+	}
+}
+
+// TestOneImageIsEnough fits methods to a single training and validation image.
+func TestOneImageIsEnough(t *testing.T) {
+	ref := loadReference(t)
+	d := ref.data(t)
+	one := without(ref.set(t, "train"), func(i int) bool { return i != 7 })
+	d.Train, d.ValidID = one, one
+	for _, m := range []Method{&KNN{K: 1}, &NNGuide{K: 1}, &SHE{}, &DICE{Percentile: 50}, &ReAct{Percentile: 50}, &KLM{}, &TempScaling{}} {
+		if err := Fit(m, d); err != nil {
+			t.Errorf("%T: %v", m, err)
 		}
 	}
 }
@@ -85,10 +180,18 @@ func TestWrongSettings(t *testing.T) {
 		want   string
 	}{
 		{&KNN{K: 1001}, "k 1001: must be from 1 to the number of training images, 1000"},
+		{&KNN{K: 1000}, ""},
 		{&NNGuide{}, "k 0"},
+		{&NNGuide{K: 1}, ""},
 		{&VIM{Dim: 64}, "less than the feature's 64"},
+		{&VIM{Dim: 63}, ""},
+		{&VIM{Dim: 1}, ""},
+		{&VIM{Dim: 0}, "dim 0"},
 		{&ReAct{Percentile: 101}, "percentile 101"},
+		{&ReAct{Percentile: 100}, ""},
+		{&ReAct{Percentile: 0}, ""},
 		{&ASH{Percentile: -1}, "percentile -1"},
+		{&ASH{Percentile: 99}, ""}, // of 64 it keeps 1
 		{&ASH{Percentile: 100}, "keeps none"},
 		{&Scale{Percentile: math.NaN()}, "percentile NaN"},
 		{&DICE{Percentile: 200}, "percentile 200"},
@@ -97,10 +200,16 @@ func TestWrongSettings(t *testing.T) {
 		{&ODIN{perturbation{0, 1}}, "temperature 0"},
 		{&IODIN{perturbation{1, -1}}, "noise -1"},
 		{&GEN{Gamma: 1}, "m 0"},
+		{&GEN{Gamma: 1, M: 1}, ""},
+		{&GEN{M: 1}, "gamma 0"},
 		{&Relation{}, "power 0"},
 	} {
 		err := Fit(c.method, ref.data(t))
-		if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), c.want) {
+		if c.want == "" {
+			if err != nil {
+				t.Errorf("%+v: %v", c.method, err)
+			}
+		} else if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%T: error %v, want %q", c.method, err, c.want)
 		}
 	}
@@ -181,7 +290,7 @@ func TestNarrowDirection(t *testing.T) {
 	}
 	// Both vary by a standard deviation of half a step: a step off is 2² away.
 	for i, want := range []float64{-4, -4, 0} {
-		if math.Abs(scores[i]-want) > 1e-6 {
+		if !(math.Abs(scores[i]-want) <= 1e-6) {
 			t.Errorf("image %d scores %v, want %v", i, scores[i], want)
 		}
 	}
@@ -189,10 +298,13 @@ func TestNarrowDirection(t *testing.T) {
 
 func TestUnlabelledTrainingImages(t *testing.T) {
 	d := loadReference(t).data(t)
-	d.Train.(*Set).Labels[7], d.ValidID.Labels[7] = -1, 10
-	for name, want := range map[string]string{"mds": "label -1", "she": "label -1", "temp_scaling": "label 10"} {
-		if err := Fit(newMethod(t, name), d); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: error %v, want %q", name, err, want)
+	for _, label := range []int{-1, 10} {
+		d.Train.(*Set).Labels[7], d.ValidID.Labels[7] = label, label
+		want := fmt.Sprintf("image has label %d", label)
+		for _, name := range []string{"mds", "she", "temp_scaling"} {
+			if err := Fit(newMethod(t, name), d); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: error %v, want %q", name, err, want)
+			}
 		}
 	}
 }
@@ -241,6 +353,8 @@ func TestFeaturesOfZeros(t *testing.T) {
 func TestScoreTogether(t *testing.T) {
 	ref := loadReference(t)
 	d, b := ref.data(t), &ref.set(t, "test_id").Batch
+	passes := 0
+	d.Train = counted{d.Train.(*Set), &passes}
 	methods := []Method{&KNN{K: 50}, newMethod(t, "msp"), &NNGuide{K: 100}, &Relation{Power: 2}, &KNN{K: 5}}
 	for _, m := range methods {
 		if err := Fit(m, d); err != nil {
@@ -248,6 +362,9 @@ func TestScoreTogether(t *testing.T) {
 		}
 	}
 	scores, errs := ScoreTogether(methods, b)
+	if passes != 1 {
+		t.Errorf("the training images are gone through %d times", passes)
+	}
 	for i, m := range methods {
 		alone, err := m.Score(b)
 		if err != nil || errs[i] != nil || !slices.Equal(scores[i], alone) {
@@ -260,6 +377,17 @@ func TestScoreTogether(t *testing.T) {
 	if !errors.Is(errs[0], broken) || errors.Join(errs[1:]...) != nil {
 		t.Errorf("errors %v", errs)
 	}
+}
+
+// counted is a bank that counts how often it is gone through.
+type counted struct {
+	*Set
+	passes *int
+}
+
+func (b counted) Blocks() iter.Seq2[*Set, error] {
+	*b.passes++
+	return b.Set.Blocks()
 }
 
 // brokenBank cannot be read.

@@ -46,9 +46,49 @@ func TestLargest(t *testing.T) {
 	}
 }
 
+// TestBlocks has the rows of a set and of a matrix come in runs, the last one shorter,
+// none empty.
+func TestBlocks(t *testing.T) {
+	for n, want := range map[int][]int{0: nil, 5: {5}, 1024: {1024}, 2500: {1024, 1024, 452}} {
+		s := &Set{Batch: Batch{Logits: randomMatrix(n, 2), Feature: randomMatrix(n, 3)}, Labels: rand.Perm(n)}
+		var got []int
+		rows := &Set{Batch: Batch{Logits: Matrix{Cols: 2}, Feature: Matrix{Cols: 3}}}
+		for block, err := range s.Blocks() {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, block.Len())
+			rows.Logits.Data = append(rows.Logits.Data, block.Logits.Data...)
+			rows.Feature.Data = append(rows.Feature.Data, block.Feature.Data...)
+			rows.Labels = append(rows.Labels, block.Labels...)
+		}
+		if !slices.Equal(got, want) || !slices.Equal(rows.Labels, s.Labels) ||
+			!slices.Equal(rows.Logits.Data, s.Logits.Data) || !slices.Equal(rows.Feature.Data, s.Feature.Data) {
+			t.Errorf("a set of %d comes in runs of %v, want %v, or not whole", n, got, want)
+		}
+		var data []float32
+		got = nil
+		for from, block := range s.Feature.blocks {
+			if from != len(data)/3 {
+				t.Errorf("a block of a matrix of %d rows begins at %d, want %d", n, from, len(data)/3)
+			}
+			got, data = append(got, block.Rows()), append(data, block.Data...)
+		}
+		if !slices.Equal(got, want) || !slices.Equal(data, s.Feature.Data) {
+			t.Errorf("a matrix of %d rows comes in runs of %v, want %v, or not whole", n, got, want)
+		}
+		for range s.Blocks() {
+			break // the rest is not to follow
+		}
+		for range s.Feature.blocks {
+			break
+		}
+	}
+}
+
 // TestCompareAll checks tiles and blocks that do not divide the sizes.
 func TestCompareAll(t *testing.T) {
-	rows, images := randomMatrix(BlockRows+3*tile+5, 7), randomMatrix(2*tile+9, 7)
+	rows, images := randomMatrix(BlockRows+3*tile+5, 7), randomMatrix(3*tile-1, 7)
 	clear(rows.Row(4))
 	m := &recorder{bank: &Set{Batch: Batch{Logits: rows, Feature: rows}, Labels: make([]int, rows.Rows())}}
 	if _, err := scoreCompared(m, &Batch{Feature: images}); err != nil {

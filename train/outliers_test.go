@@ -103,6 +103,32 @@ func TestNewOutliers(t *testing.T) {
 	}
 }
 
+// TestOutlierKinds makes outliers of a tenth of images of 32x32 pixels: 102 pixels, or 307
+// elements.
+func TestOutlierKinds(t *testing.T) {
+	s := gotorch.NewScope()
+	defer s.Close()
+	const alpha = 3
+	draws := func() *gotorch.Generator { return gotorch.NewGenerator(s, gotorch.CPU, 5) }
+	x := gotorch.RandN(s, []int{2, 3, 32, 32}, gotorch.CPU, draws())
+	m := gotorch.RandN(s, x.Shape(), gotorch.CPU, gotorch.NewGenerator(s, gotorch.CPU, 6))
+	top := salientPixels(m, 102)
+	for oodType, want := range map[string]gotorch.Tensor{
+		OODGradient: gradientOutliers(x, m, alpha, 307),
+		OODShuffle:  shuffleOutliers(x, top, permutations(s, top, draws())),
+		OODGaussian: gaussianOutliers(s, x, alpha, draws()),
+	} {
+		makeOutliers, err := newOutliers(oodType, 0.1, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := makeOutliers(batch{scope: s, x: x, saliency: func() gotorch.Tensor { return m }, alpha: alpha, random: draws()})
+		if err := s.Err(); err != nil || !slices.Equal(gotorch.ToSlice[float32](got), gotorch.ToSlice[float32](want)) {
+			t.Errorf("%s: not the outliers of a tenth of the images (%v)", oodType, err)
+		}
+	}
+}
+
 // message is an error's text, "" for none.
 func message(err error) string {
 	if err == nil {

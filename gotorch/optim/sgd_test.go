@@ -55,7 +55,7 @@ func near(a, b []float32) bool {
 	return slices.EqualFunc(a, b, func(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-6 })
 }
 
-// The numbers are those of torch.optim.SGD in PyTorch 1.13.
+// The numbers are those of torch.optim.SGD in PyTorch 1.13, the last by hand.
 func TestSGD(t *testing.T) {
 	for _, c := range []struct {
 		name            string
@@ -68,6 +68,8 @@ func TestSGD(t *testing.T) {
 			[]float32{0.8925, -1.835, 2.9792249}, []float32{0.325, -0.15, 0.6025}},
 		{"weight decay", optim.SGDOptions{WeightDecay: 0.1},
 			[]float32{0.931094, -1.9121879, 2.9835238}, nil},
+		{"weight decay of 1", optim.SGDOptions{WeightDecay: 1},
+			[]float32{0.6965, -1.443, 2.9035468}, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := gotorch.NewScope()

@@ -105,6 +105,7 @@ func TestLosses(t *testing.T) {
 	want(t, "sum", F.CrossEntropy(logits, target, F.Sum), dims(), 1.0117366)
 	logProbs := logits.LogSoftmax(1)
 	want(t, "nll", F.NLLLoss(logProbs, target, F.Mean), dims(), 0.5058683)
+	want(t, "nll of what does not sum to 1", F.NLLLoss(logits, target, F.Sum), dims(), -3.5)
 	want(t, "kl", F.KLDiv(logProbs, gotorch.Full(s, dims(2, 3), 1.0/3), F.Sum), dims(), 0.4811786)
 	want(t, "mse", F.MSELoss(logits, gotorch.ZerosLike(logits), F.Mean), dims(), 2.5416667)
 }

@@ -1,0 +1,279 @@
+package posthoc
+
+import (
+	"iter"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"gonum.org/v1/gonum/mat"
+
+	"github.com/ascood/ascood/artifact"
+)
+
+// logs returns the logits of given probabilities.
+func logs(p ...float32) []float32 {
+	z := make([]float32, len(p))
+	for i, v := range p {
+		z[i] = float32(math.Log(float64(v)))
+	}
+	return z
+}
+
+// TestFormulas scores one image whose logits and feature are so simple that the score
+// can be written down, where the reference's scores say little.
+func TestFormulas(t *testing.T) {
+	identity := Data{Weight: Matrix{[]float32{1, 0, 0, 1}, 2}, Bias: []float32{0, 0}}
+	// Predicted 0 with probability 3/4; no image is predicted 1.
+	validID := Set{Batch: Batch{Logits: Matrix{logs(.75, .25), 2}, Feature: Matrix{make([]float32, 2), 2}}, Labels: []int{0}}
+	for _, c := range []struct {
+		name    string
+		method  Method
+		data    Data
+		logits  []float32
+		feature []float32
+		want    float64
+	}{
+		{name: "ebo at T = 2", method: &EBO{Temperature: 2}, logits: []float32{2, 6}, want: 2 * math.Log(math.Exp(1)+math.Exp(3))},
+		{name: "gen of the two largest of four", method: &GEN{Gamma: .5, M: 2}, logits: logs(.125, .5, .125, .25),
+			want: -math.Sqrt(.5*.5) - math.Sqrt(.25*.75)},
+		{name: "gen of fewer classes than M", method: &GEN{Gamma: 2, M: 5}, logits: logs(.5, .5), want: -2. / 16},
+		// The probabilities are 3/4 and 1/4: Σ|2p-1| = 1.
+		{name: "gradnorm of a negative feature", method: &GradNorm{}, data: identity, feature: []float32{float32(math.Log(3)) - 1, -1},
+			want: math.Abs(math.Log(3)-1) + 1},
+		{name: "klm of a certain image of a class without any", method: &KLM{},
+			data: Data{Bias: make([]float32, 2), ValidID: &validID}, logits: []float32{-2000, 0}, want: 0},
+		{name: "klm of an image like those of the other class", method: &KLM{},
+			data: Data{Bias: make([]float32, 2), ValidID: &validID}, logits: logs(.5, .5), want: -math.Log(2 / math.Sqrt(3))},
+		// The median contribution, 3, is not kept.
+		{name: "dice", method: &DICE{Percentile: 50}, data: Data{
+			Weight: Matrix{[]float32{1, 2, 3, 4, 5}, 5}, Bias: []float32{.5},
+			Train: &Set{Batch: Batch{Logits: Matrix{[]float32{0}, 1}, Feature: Matrix{[]float32{1, 1, 1, 1, 1}, 5}}, Labels: []int{0}},
+		}, feature: []float32{1, 2, 3, 4, 5}, want: 4*4 + 5*5 + .5},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if err := c.method.Fit(&c.data); err != nil {
+				t.Fatal(err)
+			}
+			if c.feature == nil {
+				c.feature = []float32{0}
+			}
+			if c.logits == nil {
+				c.logits = []float32{0}
+			}
+			got, err := c.method.Score(&Batch{Logits: Matrix{c.logits, len(c.logits)}, Feature: Matrix{c.feature, len(c.feature)}})
+			if err != nil || len(got) != 1 || !(math.Abs(got[0]-c.want) <= 1e-6) {
+				t.Errorf("scores %v (%v), want %v", got, err, c.want)
+			}
+		})
+	}
+}
+
+// TestRankFeat has maps of two channels whose rows are at right angles, so that the
+// longer row is the largest singular component.
+func TestRankFeat(t *testing.T) {
+	shape := []int{2, 2, 2, 3}
+	third := []float32{
+		3, 0, 4, 0, 0, 0 /**/, 0, 2, 0, 0, 0, 0,
+		1, 0, 0, 0, 0, 0 /**/, 0, 0, 0, 0, 3, 0,
+	}
+	fourth := []float32{
+		0, 0, 12, 0, 0, 0 /**/, 0, 0, 0, 0, 0, 24,
+		6, 0, 0, 0, 6, 0 /**/, 0, 3, 0, 0, 0, 3,
+	}
+	wantThird := []float32{
+		0, 0, 0, 0, 0, 0 /**/, 0, 2, 0, 0, 0, 0,
+		1, 0, 0, 0, 0, 0 /**/, 0, 0, 0, 0, 0, 0,
+	}
+	m := &RankFeat{}
+	data := &Data{
+		Weight: Matrix{[]float32{1, 0, 0, 2}, 2}, Bias: []float32{.5, 0},
+		Continue: func(value string, x Tensor) (Matrix, error) {
+			if value != artifact.Layer3 || !slices.Equal(x.Shape, shape) || !slices.EqualFunc(x.Data, wantThird, near) {
+				t.Errorf("goes on from %s of shape %v with %v, want %v", value, x.Shape, x.Data, wantThird)
+			}
+			return Matrix{[]float32{0, 4, 2, 1}, 2}, nil
+		},
+	}
+	if err := Fit(m, data); err != nil {
+		t.Fatal(err)
+	}
+	got, err := m.Score(&Batch{Graph: map[string]Tensor{artifact.Layer3: {third, shape}, artifact.Layer4: {fourth, shape}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The mean features of what is left of the fourth stage are (2,0) and (0,1); with those
+	// after the third they average to (1,2) and (1,1).
+	want := []float64{math.Log(math.Exp(1.5) + math.Exp(4)), math.Log(math.Exp(1.5) + math.Exp(2))}
+	for i := range want {
+		if !(math.Abs(got[i]-want[i]) <= 1e-6) {
+			t.Errorf("image %d scores %v, want %v", i, got[i], want[i])
+		}
+	}
+}
+
+func near(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-6 }
+
+// small is a bank that comes in blocks of a few images.
+type small struct{ *Set }
+
+func (b small) Blocks() iter.Seq2[*Set, error] {
+	return func(yield func(*Set, error) bool) {
+		const few = 300
+		for from := 0; from < b.Len(); from += few {
+			to := min(from+few, b.Len())
+			block := &Set{Batch{Logits: b.Logits.Slice(from, to), Feature: b.Feature.Slice(from, to)}, b.Labels[from:to]}
+			if !yield(block, nil) {
+				return
+			}
+		}
+	}
+}
+
+// TestTrainingImagesInBlocks fits and scores by a bank in blocks and by the same in
+// one.
+func TestTrainingImagesInBlocks(t *testing.T) {
+	ref := loadReference(t)
+	whole, blocks := ref.data(t), ref.data(t)
+	blocks.Train = small{ref.set(t, "train")}
+	b := &ref.set(t, "test_ood").Batch
+	for _, name := range Names() {
+		if !newMethod(t, name).Needs().Train {
+			continue
+		}
+		want, got := fitAndScore(t, name, whole, b), fitAndScore(t, name, blocks, b)
+		spread := slices.Max(want) - slices.Min(want)
+		for i := range want {
+			if !(math.Abs(got[i]-want[i]) <= 1e-9*spread) {
+				t.Fatalf("%s: image %d scores %v, want %v", name, i, got[i], want[i])
+			}
+		}
+	}
+}
+
+// TestManyImages scores more than BlockRows images, which are the same few over and
+// over.
+func TestManyImages(t *testing.T) {
+	ref := loadReference(t)
+	d, few := ref.data(t), ref.set(t, "test_id").Batch
+	const times = BlockRows/200 + 1
+	many := Batch{
+		Logits:  Matrix{slices.Repeat(few.Logits.Data, times), few.Logits.Cols},
+		Feature: Matrix{slices.Repeat(few.Feature.Data, times), few.Feature.Cols},
+	}
+	for _, name := range Names() {
+		if newMethod(t, name).Needs().Graph != nil {
+			continue
+		}
+		want, got := fitAndScore(t, name, d, &few), fitAndScore(t, name, d, &many)
+		if len(got) != times*len(want) {
+			t.Fatalf("%s: %d scores for %d images", name, len(got), times*len(want))
+		}
+		spread := slices.Max(want) - slices.Min(want)
+		for i, v := range got {
+			if !(math.Abs(v-want[i%len(want)]) <= 1e-6*spread) {
+				t.Fatalf("%s: image %d scores %v, want %v", name, i, v, want[i%len(want)])
+			}
+		}
+	}
+}
+
+func fitAndScore(t *testing.T, name string, d *Data, b *Batch) []float64 {
+	t.Helper()
+	m := newMethod(t, name)
+	if v, ok := m.(*VIM); ok {
+		v.Dim = 32
+	}
+	if err := Fit(m, d); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	scores, err := m.Score(b)
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return scores
+}
+
+// TestWhitenCutOff has variances around 2⁻⁵² times the largest times their number:
+// directions that vary no more do not count.
+func TestWhitenCutOff(t *testing.T) {
+	const unit = 0x1p-52
+	variances := []float64{2, 8 * unit, 9 * unit, 7 * unit}
+	covariance := mat.NewSymDense(4, nil)
+	for i, v := range variances {
+		covariance.SetSym(i, i, v)
+	}
+	w, err := whiten(covariance)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []float64{1. / 2, 0, 1 / (9 * unit), 0} {
+		x := make([]float64, 4)
+		x[i] = 1
+		y := w.point(x)
+		if got := squaredDistance(y, make([]float64, 4)); !(math.Abs(got-want) <= 1e-9*want) {
+			t.Errorf("a step of 1 where the variance is %v has the squared length %v, want %v", variances[i], got, want)
+		}
+	}
+}
+
+// TestSoftmax has logits whose exponentials are no numbers.
+func TestSoftmax(t *testing.T) {
+	for _, c := range []struct {
+		z    []float32
+		t    float64
+		want []float64
+	}{
+		{logs(.2, .3, .5), 1, []float64{.2, .3, .5}},
+		{logs(.01, .25), .5, []float64{.0001 / .0626, .0625 / .0626}},
+		{[]float32{2000, 2000}, 1, []float64{.5, .5}},
+		{[]float32{-2000, -2000}, 1, []float64{.5, .5}},
+	} {
+		got := softmax(c.z, c.t)
+		for i := range c.want {
+			if !(math.Abs(got[i]-c.want[i]) <= 1e-6) {
+				t.Errorf("softmax(%v/%v) is %v, want %v", c.z, c.t, got, c.want)
+			}
+		}
+	}
+	for _, z := range [][]float32{{2000, 2000}, {-2000, -2000}} {
+		if got, want := energy(z), float64(z[0])+math.Log(2); math.Abs(got-want) > 1e-9 {
+			t.Errorf("the energy of %v is %v, want %v", z, got, want)
+		}
+	}
+}
+
+func TestArgmax(t *testing.T) {
+	for want, v := range [][]float32{{3}, {1, 2, 2, -5}, {0, 1, 2}} {
+		if got := argmax(v); got != want {
+			t.Errorf("the largest of %v is at %d, want %d", v, got, want)
+		}
+	}
+	if got := argmax([]float32{2, 2}); got != 0 {
+		t.Errorf("of equal ones number %d is taken, want the first", got)
+	}
+}
+
+func TestNoRows(t *testing.T) {
+	if got := (Matrix{}).Rows(); got != 0 {
+		t.Errorf("a matrix of nothing has %d rows", got)
+	}
+}
+
+// TestLargestInAnyOrder shows six values in many orders.
+func TestLargestInAnyOrder(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for k := 1; k <= 6; k++ {
+		for range 2000 {
+			l := newLargest(1, k)[0]
+			order := random.Perm(6)
+			for _, v := range order {
+				l.add(float32(v))
+			}
+			if smallest := float32(6 - k); l[0] != smallest || slices.Min(l) != smallest || len(l) != k {
+				t.Fatalf("of %v the %d largest are %v", order, k, l)
+			}
+		}
+	}
+}
