@@ -14,7 +14,7 @@ help: ## print this list
 setup: ## install what is missing: Debian packages, ONNX Runtime, MNIST digits, the libtorch shim
 	@scripts/setup.sh
 
-setup-cuda: ## fetch ONNX Runtime's CUDA provider (330 MB)
+setup-cuda: ## fetch ONNX Runtime's CUDA provider (180 MB, x86_64; CUDA=12 for NVIDIA drivers before 580)
 	@scripts/setup.sh cuda
 
 build: setup ## put the programs into bin/

@@ -2,13 +2,17 @@
 # Makes a Debian 12 machine ready to build, test and run everything here:
 #
 #     scripts/setup.sh          what the CPU needs
-#     scripts/setup.sh cuda     ONNX Runtime's CUDA provider, into lib/cuda
+#     scripts/setup.sh cuda     ONNX Runtime's CUDA provider, beside the library in lib/
 #     scripts/setup.sh checks   what .ci/run checks with besides
 #
 # Nothing is done twice: a second run touches no network. LIBTORCH=/path replaces
 # Debian's libtorch, ONNXRUNTIME_LIB=/path/libonnxruntime.so the fetched library.
+# CUDA=12 fetches the provider for NVIDIA drivers before 580, which lack CUDA 13.
 set -eu
 cd "$(dirname "$0")/.."
+
+# The library and the provider work together only if they are of one version.
+onnxruntime=1.29.0
 
 say() { echo "setup: $*"; }
 fail() {
@@ -83,7 +87,7 @@ fetch() {
 
 runtime() {
 	if [ -z "${ONNXRUNTIME_LIB:-}" ]; then
-		fetch onnxruntime-node@1.29.0 \
+		fetch "onnxruntime-node@$onnxruntime" \
 			5a3895541ef6ae220bcfc1db62fc6f9a32b213f5a6918a127ca63ef9ac68e63011eb4f47420f0cc221bf1e14a1a537097e6980773c71981f8c3124f703e4a23c \
 			"bin/napi-v6/linux/$arch/libonnxruntime.so.1" lib
 		return
@@ -93,15 +97,53 @@ runtime() {
 		fail "ONNXRUNTIME_LIB=$ONNXRUNTIME_LIB is not ONNX Runtime: as a shared library it would define OrtGetApiBase"
 }
 
+# cuda adds the two files of the CUDA provider to the library, which has what it
+# takes to load them.
 cuda() {
 	[ "$arch" = x64 ] || fail "ONNX Runtime's CUDA provider can be fetched for x86_64 alone, not for $(uname -m)"
-	fetch com.github.asus4.onnxruntime@0.4.9 \
-		064cf176e499f4891e0cfe90f25cf64c553689eee1492bd2ed921fccca28131a2ad02373267bae19a509ec8b288c182a3b8a2e0f58d76a1f0e63225b08ddbd16 \
-		Plugins/Linux/x64/libonnxruntime.so lib/cuda
-	fetch com.github.asus4.onnxruntime.linux-x64-gpu@0.4.9 \
-		168a4884d13f360fafd97eb9c1573d7253c2042be1bc0e771f1a3653429fe5f19d56c0bb88203e999d0a2d6820710023ed3219ea9362751e000b5d20ef85e8eb \
-		Plugins/Linux/x64/libonnxruntime_providers_shared.so \
-		Plugins/Linux/x64/libonnxruntime_providers_cuda.so lib/cuda
+	[ -z "${ONNXRUNTIME_LIB:-}" ] || fail "ONNXRUNTIME_LIB=$ONNXRUNTIME_LIB is a library of your own: put the CUDA provider of its version beside it"
+	provider=lib/libonnxruntime_providers_cuda.so
+	# Both providers go by the same names. What is there may be for the other CUDA.
+	if [ -e $provider ] && grep -aqF "libcublas.so.${CUDA:-13}" $provider; then
+		return
+	fi
+	case ${CUDA:-13} in
+	12) cuda12 ;;
+	13)
+		rm -f $provider
+		fetch com.github.asus4.onnxruntime.linux-x64-gpu@0.4.9 \
+			168a4884d13f360fafd97eb9c1573d7253c2042be1bc0e771f1a3653429fe5f19d56c0bb88203e999d0a2d6820710023ed3219ea9362751e000b5d20ef85e8eb \
+			Plugins/Linux/x64/libonnxruntime_providers_shared.so \
+			Plugins/Linux/x64/libonnxruntime_providers_cuda.so lib
+		;;
+	esac
+}
+
+# cuda12 lets onnxruntime-node's own installer take the provider for CUDA 12 from
+# NuGet: Microsoft.ML.OnnxRuntime.Gpu.Linux, runtimes/linux-x64/native. The digest of
+# that package is not known here; the files must name the library's version.
+cuda12() {
+	command -v npm >/dev/null || fail "npm is needed to fetch the CUDA provider; install nodejs"
+	source="NuGet's Microsoft.ML.OnnxRuntime.Gpu.Linux $onnxruntime, runtimes/linux-x64/native"
+	say "fetching the provider for CUDA 12 ($source) into lib"
+	part=$(mktemp -d "${TMPDIR:-/tmp}/ascood-setup.XXXXXX")
+	trap 'rm -rf "$part"' EXIT
+	npm install --loglevel error --no-save --prefix "$part" "onnxruntime-node@$onnxruntime" >"$part/log" 2>&1 || {
+		tail -n 5 "$part/log" >&2
+		fail "the provider for CUDA 12 could not be fetched; put libonnxruntime_providers_shared.so and libonnxruntime_providers_cuda.so of $source into lib/ by hand"
+	}
+	files=$part/node_modules/onnxruntime-node/bin/napi-v6/linux/x64
+	new=$files/$(basename $provider)
+	[ -e "$new" ] || fail "onnxruntime-node's installer has fetched no $(basename $provider); take it from $source"
+	tr '\0' '\n' <"$new" | grep -aqxF "$onnxruntime" || fail "the provider fetched is not of ONNX Runtime $onnxruntime"
+	grep -aqF libcublas.so.12 "$new" || fail "the provider fetched is not for CUDA 12"
+	mkdir -p lib
+	for file in libonnxruntime_providers_shared.so libonnxruntime_providers_cuda.so; do
+		cp "$files/$file" "lib/$file.part"
+		mv "lib/$file.part" "lib/$file"
+	done
+	rm -rf "$part"
+	trap - EXIT
 }
 
 case "${1:-cpu}" in
@@ -118,6 +160,10 @@ cpu)
 	gotorch/shim/build.sh lib/libgotorch.so
 	;;
 cuda)
+	case "${CUDA:-13}" in
+	12 | 13) ;;
+	*) fail "CUDA=$CUDA: ONNX Runtime's provider can be fetched for CUDA 12 and 13" ;;
+	esac
 	arch=$(architecture)
 	cuda
 	;;

@@ -12,7 +12,8 @@ import (
 
 // machine makes a folder with setup.sh in which nothing is fetched and nothing
 // installed: every Debian package is there, and npm's one archive has ONNX Runtime
-// for two architectures, each with its name as content, and the digits.
+// for two architectures, each with its name as content, the CUDA provider, and the
+// digits. npm install puts there what the folder "installed" holds.
 func machine(t *testing.T) (dir string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -32,16 +33,26 @@ esac
 	put(t, filepath.Join(tools, "dpkg-query"), "#!/bin/sh\necho installed\n")
 	put(t, filepath.Join(tools, "npm"), fmt.Sprintf(`#!/bin/sh
 echo "$@" >>%[1]s/fetched
+if [ "$1" = install ]; then
+	while [ "$1" != --prefix ]; do shift; done
+	test -d %[1]s/installed || { echo "ENETUNREACH"; exit 1; }
+	mkdir -p "$2/node_modules/onnxruntime-node"
+	cp -r %[1]s/installed "$2/node_modules/onnxruntime-node/bin"
+	exit
+fi
 tar -czf archive.tgz -C %[1]s package
 echo archive.tgz
 `, dir))
 	// The digest that is wanted is in the script, before the first file.
 	put(t, filepath.Join(tools, "sha512sum"), fmt.Sprintf(`#!/bin/sh
-package=$(tail -n 1 %[1]s/fetched | sed 's/.* //')
-grep -A 1 -F "fetch $package" %[1]s/scripts/setup.sh | grep -oE '[0-9a-f]{128}'
+package=$(tail -n 1 %[1]s/fetched | sed 's/.* //; s/onnxruntime-node@.*/onnxruntime-node@/')
+grep -A 1 -E "fetch \"?$package" %[1]s/scripts/setup.sh | grep -oE '[0-9a-f]{128}'
 `, dir))
 	for _, arch := range []string{"x64", "arm64"} {
 		put(t, filepath.Join(dir, "package", "bin", "napi-v6", "linux", arch, "libonnxruntime.so.1"), arch)
+	}
+	for _, file := range []string{"shared", "cuda"} {
+		put(t, filepath.Join(dir, "package", "Plugins", "Linux", "x64", "libonnxruntime_providers_"+file+".so"), "libcublas.so.13")
 	}
 	for _, file := range []string{"images-idx3", "labels-idx1"} {
 		put(t, filepath.Join(dir, "package", "data", "t10k-"+file+"-ubyte"), "digits")
@@ -63,9 +74,15 @@ func put(t *testing.T, path, content string) {
 // setup runs the script as on a system and machine of those names.
 func setup(t *testing.T, dir, system, machine string, args ...string) (said string, err error) {
 	t.Helper()
+	return setupCUDA(t, dir, "", system, machine, args...)
+}
+
+// setupCUDA is setup with CUDA=cudaMajor in the environment.
+func setupCUDA(t *testing.T, dir, cudaMajor, system, machine string, args ...string) (said string, err error) {
+	t.Helper()
 	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "scripts", "setup.sh"), args...)
 	cmd.Env = append(os.Environ(), "PATH="+filepath.Join(dir, "tools")+":"+os.Getenv("PATH"),
-		"TEST_SYSTEM="+system, "TEST_MACHINE="+machine, "ONNXRUNTIME_LIB=", "LIBTORCH=")
+		"TEST_SYSTEM="+system, "TEST_MACHINE="+machine, "ONNXRUNTIME_LIB=", "LIBTORCH=", "CUDA="+cudaMajor)
 	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
@@ -104,5 +121,54 @@ func TestSetupElsewhere(t *testing.T) {
 		if fetched, err := os.ReadFile(filepath.Join(dir, "fetched")); err == nil {
 			t.Errorf("%s %s, %s: fetched %s", c.system, c.machine, c.part, fetched)
 		}
+	}
+}
+
+// TestSetupCUDA: the provider comes beside the library, for the CUDA that is asked
+// for, whatever was there; nothing is fetched twice, and what cannot be had leaves
+// what there was.
+func TestSetupCUDA(t *testing.T) {
+	dir := machine(t)
+	provider := filepath.Join(dir, "lib", "libonnxruntime_providers_cuda.so")
+	installed := filepath.Join(dir, "installed", "napi-v6", "linux", "x64")
+	step := func(cuda, fails, has string) {
+		t.Helper()
+		said, err := setupCUDA(t, dir, cuda, "Linux", "x86_64", "cuda")
+		if (err != nil) != (fails != "") || !strings.Contains(said, fails) {
+			t.Errorf("CUDA=%s: %v, said %q, want %q", cuda, err, said, fails)
+		}
+		if have, _ := os.ReadFile(provider); !strings.Contains(string(have), has) {
+			t.Errorf("CUDA=%s: the provider is %q, want one of %s", cuda, have, has)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "lib", "libonnxruntime_providers_shared.so")); err != nil {
+			t.Errorf("CUDA=%s: %v", cuda, err)
+		}
+	}
+	step("", "", "libcublas.so.13")
+	step("12", "could not be fetched; put libonnxruntime_providers_shared.so and", "libcublas.so.13")
+	put(t, filepath.Join(installed, "libonnxruntime.so.1"), "the library alone")
+	step("12", "installer has fetched no libonnxruntime_providers_cuda.so", "libcublas.so.13")
+	put(t, filepath.Join(installed, "libonnxruntime_providers_shared.so"), "")
+	put(t, filepath.Join(installed, "libonnxruntime_providers_cuda.so"), "libcublas.so.12\x001.28.0\x00")
+	step("12", "is not of ONNX Runtime 1.29.0", "libcublas.so.13")
+	put(t, filepath.Join(installed, "libonnxruntime_providers_cuda.so"), "libcublas.so.12\x001.29.0\x00")
+	step("12", "", "libcublas.so.12")
+	step("13", "", "libcublas.so.13")
+	step("11", "can be fetched for CUDA 12 and 13", "libcublas.so.13")
+	before, _ := os.ReadFile(filepath.Join(dir, "fetched"))
+	step("", "", "libcublas.so.13")
+	if after, _ := os.ReadFile(filepath.Join(dir, "fetched")); len(after) != len(before) {
+		t.Errorf("what was there was fetched again: %s", after)
+	}
+}
+
+// TestSetupCUDAOfOwnLibrary: a provider of another version would not be loaded.
+func TestSetupCUDAOfOwnLibrary(t *testing.T) {
+	dir := machine(t)
+	t.Setenv("PATH", filepath.Join(dir, "tools")+":"+os.Getenv("PATH"))
+	cmd := exec.CommandContext(t.Context(), filepath.Join(dir, "scripts", "setup.sh"), "cuda")
+	cmd.Env = append(os.Environ(), "TEST_SYSTEM=Linux", "TEST_MACHINE=x86_64", "ONNXRUNTIME_LIB=/opt/libonnxruntime.so")
+	if said, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(said), "put the CUDA provider of its version beside it") {
+		t.Errorf("%v, said %q", err, said)
 	}
 }

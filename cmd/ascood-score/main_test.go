@@ -122,7 +122,7 @@ func TestWrongInput(t *testing.T) {
 		"temperature":         {[]string{"--model", model, "--temperature", "0", file}, "greater than 0"},
 		"noise of msp":        {[]string{"--model", model, "--score", "msp", "--noise", "1", file}, "no meaning"},
 		"device":              {[]string{"--model", model, "--device", "gpu", file}, "known are cpu, cuda"},
-		"no CUDA":             {[]string{"--model", model, "--device", "cuda", file}, "no CUDA provider"},
+		"no CUDA":             {[]string{"--model", model, "--device", "cuda:99", file}, "CUDA"},
 		"batch size":          {[]string{"--model", model, "--batch-size", "-1", file}, "at least 1"},
 		"output":              {[]string{"--model", model, "-o", filepath.Join(dir, "no", "s.csv"), file}, "there is no folder"},
 		"unlabelled line":     {[]string{"--model", model, "--imglist", list("a.png\n")}, "list.txt:1"},

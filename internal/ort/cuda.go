@@ -15,7 +15,7 @@ func checkCUDA(library string) error {
 		return ascood.Errorf(ascood.Unavailable, "no CUDA provider: %s has no %s beside it; run \"make setup-cuda\"", library, filepath.Base(provider))
 	}
 	if _, err := os.Stat("/dev/nvidiactl"); err != nil {
-		return ascood.Errorf(ascood.Unavailable, "no NVIDIA driver: /dev/nvidiactl is missing")
+		return ascood.Errorf(ascood.Unavailable, "CUDA needs the NVIDIA driver: /dev/nvidiactl is missing")
 	}
 	if gpus, _ := filepath.Glob("/dev/nvidia[0-9]*"); len(gpus) == 0 {
 		return ascood.Errorf(ascood.Unavailable, "no NVIDIA GPU: /dev holds no nvidia0")

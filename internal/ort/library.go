@@ -17,20 +17,13 @@ import (
 // library where it is not in the lib folder beside the program's own.
 const LibraryEnv = "ONNXRUNTIME_LIB"
 
-// Where the libraries are below the lib folder: the CUDA provider needs a build
-// of ONNX Runtime of its own.
-const (
-	cpuLibrary  = "libonnxruntime.so.1"
-	cudaLibrary = "cuda/libonnxruntime.so"
-)
+// library is the file's name in the lib folder. It serves the CPU, and CUDA with
+// the provider beside it.
+const library = "libonnxruntime.so.1"
 
-// findLibrary returns the path of the library to load for a kind of device: what
-// LibraryEnv names, else what stands in ../lib of the program's folder.
-func findLibrary(cuda bool) (string, error) {
-	name, remedy := cpuLibrary, "make setup"
-	if cuda {
-		name, remedy = cudaLibrary, "make setup-cuda"
-	}
+// findLibrary returns the path of the library to load: what LibraryEnv names, else
+// what stands in ../lib of the program's folder.
+func findLibrary() (string, error) {
 	if path := os.Getenv(LibraryEnv); path != "" {
 		info, err := os.Stat(path)
 		switch {
@@ -38,7 +31,7 @@ func findLibrary(cuda bool) (string, error) {
 			return "", ascood.Errorf(ascood.Unavailable, "%s: %w", LibraryEnv, err)
 		case info.IsDir():
 			return "", ascood.Errorf(ascood.Unavailable, "%s=%s is a folder holding %s; it must name the library file, such as %s",
-				LibraryEnv, path, listing(path), name)
+				LibraryEnv, path, listing(path), library)
 		}
 		return path, nil
 	}
@@ -46,9 +39,9 @@ func findLibrary(cuda bool) (string, error) {
 	if err != nil {
 		return "", ascood.Errorf(ascood.Unavailable, "find ONNX Runtime: %w", err)
 	}
-	path := filepath.Join(filepath.Dir(exe), "..", "lib", name)
+	path := filepath.Join(filepath.Dir(exe), "..", "lib", library)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return "", ascood.Errorf(ascood.Unavailable, "ONNX Runtime is not at %s: run %q, or name the library in %s", path, remedy, LibraryEnv)
+		return "", ascood.Errorf(ascood.Unavailable, "ONNX Runtime is not at %s: run \"make setup\", or name the library in %s", path, LibraryEnv)
 	}
 	return path, nil
 }
@@ -77,34 +70,22 @@ var environment struct {
 	library string
 }
 
-// loadLibrary makes sure that ONNX Runtime is loaded, with CUDA if asked for. One
-// with CUDA serves the CPU as well.
-func loadLibrary(cuda bool) error {
+// loadLibrary makes sure that ONNX Runtime is loaded, and returns the path of the
+// library.
+func loadLibrary() (string, error) {
 	environment.Lock()
 	defer environment.Unlock()
-	if environment.library != "" && !cuda {
-		return nil
+	if environment.library != "" {
+		return environment.library, nil
 	}
-	path, err := findLibrary(cuda)
+	path, err := findLibrary()
 	if err != nil {
-		return err
-	}
-	if cuda {
-		if err := checkCUDA(path); err != nil {
-			return err
-		}
-	}
-	switch environment.library {
-	case path:
-		return nil
-	case "":
-	default:
-		return ascood.Errorf(ascood.Unavailable, "ONNX Runtime is already loaded from %s and cannot be loaded again from %s", environment.library, path)
+		return "", err
 	}
 	runtime.SetSharedLibraryPath(path)
 	if err := runtime.InitializeEnvironment(runtime.WithLogLevelWarning()); err != nil {
-		return ascood.Errorf(ascood.Unavailable, "%s is not an ONNX Runtime library of version 1.24 or later: %w", path, err)
+		return "", ascood.Errorf(ascood.Unavailable, "%s is not an ONNX Runtime library of version 1.24 or later: %w", path, err)
 	}
 	environment.library = path
-	return nil
+	return path, nil
 }

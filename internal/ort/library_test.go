@@ -20,19 +20,16 @@ func TestFindLibrary(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, test := range []struct {
-		env  string
-		cuda bool
-		says string
+		env, says string
 	}{
-		{file, false, ""},
-		{dir, false, "is a folder holding libonnxruntime.so.1; it must name the library file"},
-		{t.TempDir(), false, "is a folder holding nothing readable"},
-		{filepath.Join(dir, "none"), false, LibraryEnv + ": "},
-		{"", false, `run "make setup", or name the library in ` + LibraryEnv},
-		{"", true, `run "make setup-cuda"`},
+		{file, ""},
+		{dir, "is a folder holding libonnxruntime.so.1; it must name the library file"},
+		{t.TempDir(), "is a folder holding nothing readable"},
+		{filepath.Join(dir, "none"), LibraryEnv + ": "},
+		{"", `run "make setup", or name the library in ` + LibraryEnv},
 	} {
 		t.Setenv(LibraryEnv, test.env)
-		path, err := findLibrary(test.cuda)
+		path, err := findLibrary()
 		if test.says == "" {
 			if err != nil || path != test.env {
 				t.Errorf("found %s, %v", path, err)

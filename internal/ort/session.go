@@ -56,8 +56,14 @@ func Open(m *onnx.ModelProto, opt Options) (*Session, error) {
 }
 
 func openOn(m *onnx.ModelProto, device ascood.Device, threads int) (*Session, error) {
-	if err := loadLibrary(device.IsCUDA()); err != nil {
+	library, err := loadLibrary()
+	if err != nil {
 		return nil, err
+	}
+	if device.IsCUDA() {
+		if err := checkCUDA(library); err != nil {
+			return nil, err
+		}
 	}
 	s := &Session{device: device}
 	for _, v := range m.Graph.Input {
