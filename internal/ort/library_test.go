@@ -41,11 +41,3 @@ func TestFindLibrary(t *testing.T) {
 		}
 	}
 }
-
-func TestCheckCUDANamesTheProvider(t *testing.T) {
-	dir := t.TempDir()
-	err := checkCUDA(filepath.Join(dir, "libonnxruntime.so"))
-	if ascood.CodeOf(err) != ascood.Unavailable || !strings.Contains(err.Error(), "libonnxruntime_providers_cuda.so") {
-		t.Errorf("error %v", err)
-	}
-}

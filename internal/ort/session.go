@@ -61,7 +61,7 @@ func openOn(m *onnx.ModelProto, device ascood.Device, threads int) (*Session, er
 		return nil, err
 	}
 	if device.IsCUDA() {
-		if err := checkCUDA(library); err != nil {
+		if err := findCUDA(library); err != nil {
 			return nil, err
 		}
 	}
