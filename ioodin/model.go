@@ -21,11 +21,15 @@ type Options struct {
 	Threads int             // for one batch; 0 is one a core
 	Score   *artifact.Score // nil is the artifact's
 	Logger  *slog.Logger    // tells what "auto" chose; nil is silent
+
+	// For a GPU.
+	TF32      bool  // compute faster, with scores that are good to six digits in place of seven
+	GPUMemory int64 // most that a session allocates on the GPU, bytes; 0 is no limit
 }
 
 // session opens a graph as the options say.
 func (o Options) session(m *onnx.ModelProto) (*ort.Session, error) {
-	return ort.Open(m, ort.Options{Device: o.Device, Threads: o.Threads, Logger: o.Logger})
+	return ort.Open(m, ort.Options{Device: o.Device, Threads: o.Threads, Logger: o.Logger, TF32: o.TF32, GPUMemory: o.GPUMemory})
 }
 
 // Model scores images. It may be used from several goroutines at once.

@@ -147,7 +147,7 @@ func (f *flags) folders(run string) folders {
 
 // checkCalibrate reports flags that have no meaning beside --calibrate.
 func (f *flags) checkCalibrate() (err error) {
-	with := []string{"calibrate", "id", "tpr", "data-root", "device", "threads"}
+	with := []string{"calibrate", "id", "tpr", "data-root", "device", "threads", "tf32", "gpu-memory"}
 	f.fs.Visit(func(given *pflag.Flag) {
 		if err == nil && !slices.Contains(with, given.Name) {
 			err = cli.Usagef("--%s has no meaning beside --calibrate", given.Name)

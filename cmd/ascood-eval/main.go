@@ -46,8 +46,10 @@ func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := f.check(); err != nil {
 		return err
 	}
-	opt := f.compute.Options
-	opt.Logger = cli.Logger(stderr)
+	opt, err := f.compute.Options(cli.Logger(stderr))
+	if err != nil {
+		return err
+	}
 	if opt.Threads > 0 { // for all that is not the network
 		defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(opt.Threads))
 	}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"strconv"
 	"sync/atomic"
 
 	runtime "github.com/yalue/onnxruntime_go"
@@ -14,13 +13,6 @@ import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/onnx"
 )
-
-// Options says how to run a graph.
-type Options struct {
-	Device  ascood.Device
-	Threads int          // for one run; 0 is one a core
-	Logger  *slog.Logger // tells what "auto" chose; nil is silent
-}
 
 // live counts the sessions that have not been closed.
 var live atomic.Int64
@@ -40,22 +32,22 @@ type Session struct {
 // may fall back, and says so.
 func Open(m *onnx.ModelProto, opt Options) (*Session, error) {
 	if !opt.Device.IsAuto() {
-		return openOn(m, opt.Device, opt.Threads)
+		return openOn(m, opt.Device, opt)
 	}
 	log := opt.Logger
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	s, err := openOn(m, ascood.CUDA(0), opt.Threads)
+	s, err := openOn(m, ascood.CUDA(0), opt)
 	if err == nil {
 		log.Info("device chosen", "device", s.device.String())
 		return s, nil
 	}
 	log.Info("device chosen", "device", "cpu", "because", err.Error())
-	return openOn(m, ascood.Device{}, opt.Threads)
+	return openOn(m, ascood.Device{}, opt)
 }
 
-func openOn(m *onnx.ModelProto, device ascood.Device, threads int) (*Session, error) {
+func openOn(m *onnx.ModelProto, device ascood.Device, opt Options) (*Session, error) {
 	library, err := loadLibrary()
 	if err != nil {
 		return nil, err
@@ -72,7 +64,7 @@ func openOn(m *onnx.ModelProto, device ascood.Device, threads int) (*Session, er
 	for _, v := range m.Graph.Output {
 		s.outputs = append(s.outputs, v.Name)
 	}
-	options, err := sessionOptions(device, threads)
+	options, err := sessionOptions(device, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -87,44 +79,6 @@ func openOn(m *onnx.ModelProto, device ascood.Device, threads int) (*Session, er
 	}
 	live.Add(1)
 	return s, nil
-}
-
-func sessionOptions(device ascood.Device, threads int) (*runtime.SessionOptions, error) {
-	options, err := runtime.NewSessionOptions()
-	if err != nil {
-		return nil, fmt.Errorf("session options: %w", err)
-	}
-	if err := configure(options, device, threads); err != nil {
-		options.Destroy()
-		return nil, err
-	}
-	return options, nil
-}
-
-func configure(options *runtime.SessionOptions, device ascood.Device, threads int) error {
-	if err := options.SetIntraOpNumThreads(threads); err != nil {
-		return fmt.Errorf("set threads: %w", err)
-	}
-	// Threads that wait for work must not take the cores from decoding: with
-	// other work on the machine, spinning halves the throughput.
-	if err := options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"); err != nil {
-		return fmt.Errorf("session options: %w", err)
-	}
-	if !device.IsCUDA() {
-		return nil
-	}
-	cuda, err := runtime.NewCUDAProviderOptions()
-	if err != nil {
-		return ascood.Errorf(ascood.Unavailable, "CUDA provider: %w", err)
-	}
-	defer cuda.Destroy()
-	if err := cuda.Update(map[string]string{"device_id": strconv.Itoa(device.Index())}); err != nil {
-		return ascood.Errorf(ascood.Unavailable, "CUDA device %d: %w", device.Index(), err)
-	}
-	if err := options.AppendExecutionProviderCUDA(cuda); err != nil {
-		return ascood.Errorf(ascood.Unavailable, "CUDA provider: %w", err)
-	}
-	return nil
 }
 
 // Device returns what the session runs on.

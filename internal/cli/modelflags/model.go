@@ -13,18 +13,45 @@ import (
 )
 
 // Compute says where and how to compute.
-type Compute struct{ ioodin.Options }
+type Compute struct {
+	fs        *pflag.FlagSet
+	options   ioodin.Options
+	memoryMiB int // of the GPU
+}
 
-// AddCompute defines --device and --threads.
+// mostMiB is more than any GPU has.
+const mostMiB = 1 << 20
+
+// AddCompute defines --device, --threads, --tf32 and --gpu-memory.
 func AddCompute(fs *pflag.FlagSet, device string) *Compute {
-	c := &Compute{}
-	cli.AddDevice(fs, &c.Device, device)
-	cli.AddThreads(fs, &c.Threads, "threads", "threads to compute with")
+	c := &Compute{fs: fs}
+	cli.AddDevice(fs, &c.options.Device, device)
+	cli.AddThreads(fs, &c.options.Threads, "threads", "threads to compute with")
+	fs.BoolVar(&c.options.TF32, "tf32", false, "on a GPU, compute faster with 11 significant bits; about one verdict in 10,000 changes")
+	fs.Var(cli.Int(&c.memoryMiB, 0, mostMiB), "gpu-memory", "most `MiB` that a session allocates on a GPU, one for each padded batch size; 0 is no limit")
 	return c
+}
+
+// Options returns what the flags say. log is told what "auto" chose.
+func (c *Compute) Options(log *slog.Logger) (ioodin.Options, error) {
+	opt := c.options
+	if !opt.Device.IsCUDA() && !opt.Device.IsAuto() {
+		for _, name := range []string{"tf32", "gpu-memory"} {
+			if c.fs.Changed(name) {
+				return opt, cli.Usagef("--%s has no meaning with --device %s: it is for a GPU", name, opt.Device)
+			}
+		}
+	}
+	opt.GPUMemory, opt.Logger = int64(c.memoryMiB)<<20, log
+	return opt, nil
 }
 
 // Open opens an artifact with the score that the flags choose.
 func (c *Compute) Open(path string, score *Score, log *slog.Logger) (*ioodin.Model, error) {
+	opt, err := c.Options(log)
+	if err != nil {
+		return nil, err
+	}
 	model, meta, err := artifact.Load(path)
 	if err != nil {
 		return nil, err
@@ -33,7 +60,6 @@ func (c *Compute) Open(path string, score *Score, log *slog.Logger) (*ioodin.Mod
 	if err != nil {
 		return nil, err
 	}
-	opt := c.Options
-	opt.Score, opt.Logger = &settings, log
+	opt.Score = &settings
 	return ioodin.New(model, meta, opt)
 }

@@ -1,0 +1,81 @@
+package ort
+
+import (
+	"fmt"
+	"log/slog"
+	"strconv"
+
+	runtime "github.com/yalue/onnxruntime_go"
+
+	"github.com/ascood/ascood"
+)
+
+// Options says how to run a graph.
+type Options struct {
+	Device  ascood.Device
+	Threads int          // for one run; 0 is one a core
+	Logger  *slog.Logger // tells what "auto" chose; nil is silent
+
+	// For a GPU.
+	TF32      bool  // round to 11 bits in convolutions and matrix products, which is faster
+	GPUMemory int64 // most that a session allocates, bytes; 0 is no limit
+}
+
+func sessionOptions(device ascood.Device, opt Options) (*runtime.SessionOptions, error) {
+	options, err := runtime.NewSessionOptions()
+	if err != nil {
+		return nil, fmt.Errorf("session options: %w", err)
+	}
+	if err := configure(options, device, opt); err != nil {
+		options.Destroy()
+		return nil, err
+	}
+	return options, nil
+}
+
+func configure(options *runtime.SessionOptions, device ascood.Device, opt Options) error {
+	if err := options.SetIntraOpNumThreads(opt.Threads); err != nil {
+		return fmt.Errorf("set threads: %w", err)
+	}
+	// Threads that wait for work must not take the cores from decoding: with
+	// other work on the machine, spinning halves the throughput.
+	if err := options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"); err != nil {
+		return fmt.Errorf("session options: %w", err)
+	}
+	if !device.IsCUDA() {
+		return nil
+	}
+	cuda, err := runtime.NewCUDAProviderOptions()
+	if err != nil {
+		return ascood.Errorf(ascood.Unavailable, "CUDA provider: %w", err)
+	}
+	defer cuda.Destroy()
+	if err := cuda.Update(cudaOptions(device, opt)); err != nil {
+		return ascood.Errorf(ascood.Unavailable, "CUDA device %d: %w", device.Index(), err)
+	}
+	if err := options.AppendExecutionProviderCUDA(cuda); err != nil {
+		return ascood.Errorf(ascood.Unavailable, "CUDA provider: %w", err)
+	}
+	return nil
+}
+
+// cudaOptions are the CUDA provider's settings.
+func cudaOptions(device ascood.Device, opt Options) map[string]string {
+	options := map[string]string{
+		"device_id": strconv.Itoa(device.Index()),
+		// To time every algorithm, the default, takes seconds a layer when a shape
+		// is new, and finds little that cuDNN does not know beforehand.
+		"cudnn_conv_algo_search": "HEURISTIC",
+		// To grow by powers of two, the default, doubles the peak.
+		"arena_extend_strategy": "kSameAsRequested",
+		// Calibrations are made on the CPU, in full precision.
+		"use_tf32": "0",
+	}
+	if opt.TF32 {
+		options["use_tf32"] = "1"
+	}
+	if opt.GPUMemory > 0 {
+		options["gpu_mem_limit"] = strconv.FormatInt(opt.GPUMemory, 10)
+	}
+	return options
+}
