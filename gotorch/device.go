@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+
+	"github.com/ascood/ascood/internal/sigstack"
 )
 
 // DeviceType is a kind of device, numbered as in libtorch.
@@ -58,6 +60,7 @@ func (d Device) Available() error {
 	s := NewScope()
 	defer s.Close()
 	Zeros(s, []int{1}, d)
+	sigstack.Use() // CUDA's driver has installed its handlers by now
 	if failure, ok := errors.AsType[*OpError](s.Err()); ok {
 		return fmt.Errorf("gotorch: %s: %w: %w", d, ErrUnavailable, failure.Err)
 	}

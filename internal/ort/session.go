@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/sigstack"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -71,7 +72,9 @@ func openOn(m *onnx.ModelProto, device ascood.Device, opt Options) (*Session, er
 		return nil, err
 	}
 	if device.IsCUDA() {
-		if err := try(p, m, device); err != nil {
+		err := try(p, m, device)
+		sigstack.Use() // CUDA's driver has installed its handlers by now
+		if err != nil {
 			p.close()
 			return nil, err
 		}
