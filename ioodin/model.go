@@ -24,12 +24,14 @@ type Options struct {
 
 	// For a GPU.
 	TF32      bool  // compute faster, with scores that are good to six digits in place of seven
-	GPUMemory int64 // most that a session allocates on the GPU, bytes; 0 is no limit
+	GPUMemory int64 // most that each padded batch size takes on the GPU, bytes; 0 is no limit
+
+	batchSizes []int // to pad to on any device, for tests
 }
 
 // session opens a graph as the options say.
 func (o Options) session(m *onnx.ModelProto) (*ort.Session, error) {
-	return ort.Open(m, ort.Options{Device: o.Device, Threads: o.Threads, Logger: o.Logger, TF32: o.TF32, GPUMemory: o.GPUMemory})
+	return ort.Open(m, ort.Options{Device: o.Device, Threads: o.Threads, Logger: o.Logger, TF32: o.TF32, GPUMemory: o.GPUMemory, Sizes: o.batchSizes})
 }
 
 // Model scores images. It may be used from several goroutines at once.

@@ -44,6 +44,25 @@ func WithOutputs(g *GraphProto, outputs []*ValueInfoProto) *GraphProto {
 	return g
 }
 
+// WithDim returns m with a dimension that is known by name fixed to a size, in inputs,
+// outputs and what is said of values inside. Everything else is m's, shared with it.
+func WithDim(m *ModelProto, name string, size int) *ModelProto {
+	g := shallowCopy(m.GetGraph())
+	for _, values := range []*[]*ValueInfoProto{&g.Input, &g.Output, &g.ValueInfo} {
+		fixed := make([]*ValueInfoProto, len(*values))
+		for i, v := range *values {
+			fixed[i] = proto.CloneOf(v)
+			for _, d := range fixed[i].GetType().GetTensorType().GetShape().GetDim() {
+				if d.GetDimParam() == name {
+					d.Value = &TensorShapeProto_Dimension_DimValue{DimValue: int64(size)}
+				}
+			}
+		}
+		*values = fixed
+	}
+	return WithGraph(m, g)
+}
+
 // shallowCopy returns a message with all fields of m, known or not. Lists and
 // messages among them are shared.
 func shallowCopy[M proto.Message](m M) M {

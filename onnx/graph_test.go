@@ -61,3 +61,23 @@ func TestExtractKeepsTheRest(t *testing.T) {
 		t.Errorf("of\n%v\nis left\n%v", m, part)
 	}
 }
+
+// TestWithDim: the dimension is fixed wherever it is named, and not in the original.
+func TestWithDim(t *testing.T) {
+	m := withStrangers(t)
+	m.Graph.Input = []*ValueInfoProto{Value("x", TensorProto_FLOAT, "N", 3, "H"), Value("scale", TensorProto_FLOAT)}
+	m.Graph.Output = []*ValueInfoProto{Value("y", TensorProto_FLOAT, "N")}
+	m.Graph.ValueInfo = []*ValueInfoProto{Value("inside", TensorProto_FLOAT, 2, "N")}
+	before := proto.CloneOf(m)
+	fixed := WithDim(m, "N", 8)
+	if !proto.Equal(m, before) {
+		t.Error("the original has changed")
+	}
+	want := proto.CloneOf(m)
+	want.Graph.Input[0] = Value("x", TensorProto_FLOAT, 8, 3, "H")
+	want.Graph.Output[0] = Value("y", TensorProto_FLOAT, 8)
+	want.Graph.ValueInfo[0] = Value("inside", TensorProto_FLOAT, 2, 8)
+	if !proto.Equal(fixed, want) {
+		t.Errorf("got\n%v, want\n%v", fixed, want)
+	}
+}

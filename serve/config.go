@@ -85,7 +85,7 @@ const (
 )
 
 // workers is how many batches to run at once. On the CPU one batch uses every
-// core already; on a GPU the next batch is copied while one is computed.
+// core already; on a GPU the next batch is gathered and copied while one is computed.
 func workers(d ascood.Device) int {
 	if d.IsCUDA() {
 		return 2

@@ -26,6 +26,7 @@ import (
 // below 0.25, out.
 type fakeModel struct {
 	uncalibrated bool
+	device       ascood.Device
 	before       func(crops [][]uint8) error // called ahead of each batch, if set
 	mu           sync.Mutex
 	batches      []int // sizes of the batches so far
@@ -55,7 +56,7 @@ func (m *fakeModel) Info() artifact.Metadata {
 }
 
 func (m *fakeModel) Settings() artifact.Score { return fakeInfo.Score }
-func (m *fakeModel) Device() ascood.Device    { return ascood.Device{} }
+func (m *fakeModel) Device() ascood.Device    { return m.device }
 
 func (m *fakeModel) Score(_ context.Context, crops [][]uint8) ([]ioodin.Result, error) {
 	m.mu.Lock()

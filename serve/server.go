@@ -129,15 +129,20 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 }
 
 // warm scores black images, so that a model that cannot run fails the start and
-// not the first client. A GPU is shown every size of batch: it plans for each
-// when it first sees it.
+// not the first client. On a GPU small and large batches are computed by different
+// programs, each loaded and planned when it is first needed.
 func (s *Server) warm(ctx context.Context) error {
 	largest := 1
 	if s.model.Device().IsCUDA() {
 		largest = s.config.MaxBatch
 	}
+	var sizes []int
+	for n := 1; n < largest; n *= 2 {
+		sizes = append(sizes, n)
+	}
+	sizes = append(sizes, largest)
 	black := make([]uint8, s.model.Info().Preprocess.CropLen())
-	for n := 1; n <= largest; n++ {
+	for _, n := range sizes {
 		if _, err := s.model.Score(ctx, slices.Repeat([][]uint8{black}, n)); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 )
 
@@ -150,6 +151,18 @@ func TestServeTriesTheModel(t *testing.T) {
 	s := newServer(t, &fakeModel{before: func([][]uint8) error { return errors.New("no kernel") }})
 	if err := s.Serve(t.Context(), listen(t)); err == nil || err.Error() != "try the model: no kernel" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// TestServeTriesLargeBatches: on a GPU each size of batch is made ready before the
+// first client.
+func TestServeTriesLargeBatches(t *testing.T) {
+	for most, want := range map[int][]int{1: {1}, 8: {1, 2, 4, 8}, 40: {1, 2, 4, 8, 16, 32, 40}} {
+		m := &fakeModel{device: ascood.CUDA(0)}
+		s := newServer(t, m, func(c *Config) { c.MaxBatch = most })
+		if err := s.warm(t.Context()); err != nil || !slices.Equal(m.batches, want) {
+			t.Errorf("up to %d images: tried %v, %v; want %v", most, m.batches, err, want)
+		}
 	}
 }
 

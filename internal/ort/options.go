@@ -18,7 +18,9 @@ type Options struct {
 
 	// For a GPU.
 	TF32      bool  // round to 11 bits in convolutions and matrix products, which is faster
-	GPUMemory int64 // most that a session allocates, bytes; 0 is no limit
+	GPUMemory int64 // most that a padded batch size takes, bytes; 0 is no limit
+
+	Sizes []int // of the batches that others are padded to, ascending; nil is what suits the device
 }
 
 func sessionOptions(device ascood.Device, opt Options) (*runtime.SessionOptions, error) {

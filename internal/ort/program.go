@@ -82,18 +82,16 @@ func destroy(values []runtime.Value) {
 	}
 }
 
-// ones returns inputs for a first run of a graph on one image: all elements are one,
-// which no graph of ours divides by or overflows from. It is nil for a graph that
-// leaves open how large an image's part of an input is.
+// ones returns inputs for a first run of a graph: all elements are one, which no graph
+// of ours divides by or overflows from. It is nil for a graph that leaves open how
+// large an input is.
 func ones(m *onnx.ModelProto) map[string]Value {
 	inputs := map[string]Value{}
 	for _, v := range m.Graph.Input {
 		dims := v.GetType().GetTensorType().GetShape().GetDim()
 		shape, n := make([]int, len(dims)), 1
 		for i, d := range dims {
-			if shape[i] = int(d.GetDimValue()); i == 0 && d.GetDimParam() == batchDim {
-				shape[i] = 1
-			}
+			shape[i] = int(d.GetDimValue())
 			n *= shape[i]
 		}
 		if n <= 0 {

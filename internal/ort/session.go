@@ -2,7 +2,9 @@
 package ort
 
 import (
+	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -25,7 +27,15 @@ func Live() int { return int(live.Load()) }
 // once.
 type Session struct {
 	device  ascood.Device
-	program *program
+	options Options
+	takes   []string // names of the inputs
+	sizes   []int    // of the padded batches; none for a program that takes any
+
+	inputs, outputs map[string]bool // those with a row for each image
+
+	mu       sync.Mutex
+	model    *onnx.ModelProto // for programs yet to be loaded
+	programs map[int]*program // by batch size; 0 is any
 }
 
 // Open loads a graph with all its inputs and outputs. On a GPU it runs a first
@@ -67,20 +77,63 @@ func openOn(m *onnx.ModelProto, device ascood.Device, opt Options) (*Session, er
 			return nil, err
 		}
 	}
-	p, err := load(m, device, opt)
+	s := newSession(m, device, opt)
+	first := 0
+	if len(s.sizes) > 0 {
+		first = s.sizes[0]
+	}
+	p, err := s.program(first)
 	if err != nil {
 		return nil, err
 	}
 	if device.IsCUDA() {
-		err := try(p, m, device)
+		err := try(p, onnx.WithDim(m, batchDim, first), device)
 		sigstack.Use() // CUDA's driver has installed its handlers by now
 		if err != nil {
 			p.close()
 			return nil, err
 		}
 	}
+	if len(s.sizes) == 0 {
+		s.model = nil // its weights take memory
+	}
 	live.Add(1)
-	return &Session{device, p}, nil
+	return s, nil
+}
+
+func newSession(m *onnx.ModelProto, device ascood.Device, opt Options) *Session {
+	s := &Session{device: device, options: opt, model: m, programs: map[int]*program{}}
+	for _, v := range m.Graph.Input {
+		s.takes = append(s.takes, v.Name)
+	}
+	s.inputs, s.outputs = batched(m.Graph.Input), batched(m.Graph.Output)
+	s.sizes = opt.Sizes
+	if s.sizes == nil && device.IsCUDA() {
+		s.sizes = paddedSizes
+	}
+	if len(s.inputs) == 0 {
+		s.sizes = nil
+	}
+	return s
+}
+
+// program returns the graph for batches of a size, loaded when first needed.
+func (s *Session) program(size int) (*program, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p, ok := s.programs[size]; ok {
+		return p, nil
+	}
+	m := s.model
+	if size > 0 {
+		m = onnx.WithDim(m, batchDim, size)
+	}
+	p, err := load(m, s.device, s.options)
+	if err != nil {
+		return nil, err
+	}
+	s.programs[size] = p
+	return p, nil
 }
 
 // try runs a graph on one image. Much of CUDA, cuDNN above all, is first needed then.
@@ -99,16 +152,52 @@ func try(p *program, m *onnx.ModelProto, device ascood.Device) error {
 func (s *Session) Device() ascood.Device { return s.device }
 
 // Takes reports whether the graph has an input of that name.
-func (s *Session) Takes(input string) bool { return slices.Contains(s.program.inputs, input) }
+func (s *Session) Takes(input string) bool { return slices.Contains(s.takes, input) }
 
 // Close frees the session; it must not be used by then.
 func (s *Session) Close() error {
 	live.Add(-1)
-	return s.program.close()
+	var errs []error
+	for _, p := range s.programs {
+		errs = append(errs, p.close())
+	}
+	return errors.Join(errs...)
 }
 
 // Run evaluates the graph. Each of its inputs must be there by name; others are
-// passed over.
+// passed over. The outputs do not depend on whether the batch is padded or cut.
 func (s *Session) Run(inputs map[string]Value) (map[string]Value, error) {
-	return s.program.run(inputs)
+	if len(s.sizes) == 0 {
+		return s.runPiece(inputs, 0)
+	}
+	n, err := batchSize(inputs, s.inputs)
+	if err != nil {
+		return nil, err
+	}
+	results := map[string]Value{}
+	for _, p := range pieces(n, s.sizes) {
+		part := maps.Clone(inputs)
+		for name := range s.inputs {
+			part[name] = p.part(inputs[name])
+		}
+		out, err := s.runPiece(part, p.size)
+		if err != nil {
+			return nil, err
+		}
+		for name, v := range out {
+			if s.outputs[name] {
+				v = join(results[name], v, p.to-p.from)
+			}
+			results[name] = v
+		}
+	}
+	return results, nil
+}
+
+func (s *Session) runPiece(inputs map[string]Value, size int) (map[string]Value, error) {
+	p, err := s.program(size)
+	if err != nil {
+		return nil, err
+	}
+	return p.run(inputs)
 }

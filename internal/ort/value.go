@@ -28,6 +28,27 @@ func (v Value) Ints() []int64 {
 	return data
 }
 
+// len returns how many elements Data has, and elements how many the shape asks for.
+func (v Value) len() int {
+	switch data := v.Data.(type) {
+	case []float32:
+		return len(data)
+	case []int64:
+		return len(data)
+	case []uint8:
+		return len(data)
+	}
+	return 0
+}
+
+func (v Value) elements() int {
+	n := 1
+	for _, d := range v.Shape {
+		n *= d
+	}
+	return n
+}
+
 // upload makes a tensor of the runtime's that refers to v's memory.
 func (v Value) upload() (runtime.Value, error) {
 	switch data := v.Data.(type) {

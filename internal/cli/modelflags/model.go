@@ -28,7 +28,7 @@ func AddCompute(fs *pflag.FlagSet, device string) *Compute {
 	cli.AddDevice(fs, &c.options.Device, device)
 	cli.AddThreads(fs, &c.options.Threads, "threads", "threads to compute with")
 	fs.BoolVar(&c.options.TF32, "tf32", false, "on a GPU, compute faster with 11 significant bits; about one verdict in 10,000 changes")
-	fs.Var(cli.Int(&c.memoryMiB, 0, mostMiB), "gpu-memory", "most `MiB` that a session allocates on a GPU, one for each padded batch size; 0 is no limit")
+	fs.Var(cli.Int(&c.memoryMiB, 0, mostMiB), "gpu-memory", "most `MiB` of a GPU for each batch size that it pads to (1, 8 and 32); 0 is no limit")
 	return c
 }
 

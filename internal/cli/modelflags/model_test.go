@@ -3,6 +3,7 @@ package modelflags
 import (
 	"io"
 	"log/slog"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -40,7 +41,7 @@ func TestComputeFlags(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), test.says) {
 				t.Errorf("%q: error %v, want %q", line, err, test.says)
 			}
-		} else if err != nil || got != test.want {
+		} else if err != nil || !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%q gives %+v, %v; want %+v", line, got, err, test.want)
 		}
 	}
