@@ -1,6 +1,7 @@
 package ascood
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -14,6 +15,10 @@ type Device struct {
 
 // CUDA is the GPU of the given index.
 func CUDA(index int) Device { return Device{cuda: true, index: index} }
+
+// ErrDeviceLost is in the chain of an error after which the device fails at all that
+// this process asks of it. A new process may find it sound.
+var ErrDeviceLost = errors.New("the GPU is lost to this process")
 
 // ParseDevice reads cpu, cuda (the first GPU), cuda:N or auto.
 func ParseDevice(s string) (Device, error) {

@@ -2,6 +2,7 @@ package serve
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -16,6 +17,9 @@ type batcher struct {
 	model   Model
 	size    int // most images of a batch
 	metrics *metrics
+	// lost is done once the model's device is lost; its cause is the error.
+	lost context.Context
+	lose context.CancelCauseFunc
 	// waiting is unbuffered: senders stand in line, first come first served, and
 	// leave the line by giving up.
 	waiting chan *job
@@ -41,6 +45,7 @@ type outcome struct {
 func newBatcher(model Model, size, workers int, m *metrics) *batcher {
 	ctx, stop := context.WithCancel(context.Background())
 	b := &batcher{model: model, size: size, metrics: m, waiting: make(chan *job), stop: stop, stopped: ctx.Done()}
+	b.lost, b.lose = context.WithCancelCause(context.Background())
 	for range workers {
 		b.workers.Go(b.work)
 	}
@@ -117,14 +122,15 @@ func (b *batcher) gather(j *job) []*job {
 }
 
 // run scores a batch and tells each job. If a batch fails, its images are tried
-// one by one: one client's image is not another one's failure.
+// one by one: one client's image is not another one's failure. A lost device fails at
+// any.
 func (b *batcher) run(batch []*job) {
 	if len(batch) == 0 {
 		return
 	}
 	begun := time.Now()
 	results, err := b.infer(batch)
-	if err != nil && len(batch) > 1 {
+	if err != nil && len(batch) > 1 && !errors.Is(err, ascood.ErrDeviceLost) {
 		for _, j := range batch {
 			b.run([]*job{j})
 		}
@@ -153,6 +159,10 @@ func (b *batcher) infer(batch []*job) (results []ioodin.Result, err error) {
 		}
 		return err
 	})
+	if errors.Is(err, ascood.ErrDeviceLost) {
+		b.lose(err)
+		return nil, ascood.Errorf(ascood.Unavailable, "shutting down: %w", ascood.ErrDeviceLost)
+	}
 	if err != nil {
 		// Whatever it is, the client can do nothing about it.
 		return nil, ascood.Errorf(ascood.Internal, "run model: %w", err)

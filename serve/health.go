@@ -18,10 +18,13 @@ func (s *Server) live(c echo.Context) error {
 }
 
 // ready says whether to send requests here: not once the server is shutting
-// down.
+// down, nor where no image can be scored any more.
 func (s *Server) ready(c echo.Context) error {
 	if s.draining.Load() {
 		return ascood.Errorf(ascood.Unavailable, "shutting down")
+	}
+	if s.batcher.lost.Err() != nil {
+		return ascood.Errorf(ascood.Unavailable, "shutting down: %w", ascood.ErrDeviceLost)
 	}
 	return c.JSON(http.StatusOK, health{"ready"})
 }

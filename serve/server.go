@@ -102,9 +102,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.Serv
 func (s *Server) Close() { s.batcher.close() }
 
 // Serve answers requests on l until ctx is done, then lets the requests in
-// flight finish. The error says what kept it from doing either. It closes l.
+// flight finish. The error says what kept it from doing either; it wraps
+// ascood.ErrDeviceLost if the device failed for good. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	if err := s.warm(ctx); err != nil {
+	err := s.warm(ctx)
+	if err != nil {
 		return errors.Join(fmt.Errorf("try the model: %w", err), l.Close())
 	}
 	server := &http.Server{
@@ -123,9 +125,13 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	select {
 	case err := <-failed:
 		return errors.Join(fmt.Errorf("serve: %w", err), server.Close())
+	case <-s.batcher.lost.Done():
+		// No use in waiting until load balancers notice: all requests fail.
+		err = s.drain(server, 0)
 	case <-ctx.Done():
-		return s.drain(server)
+		err = s.drain(server, s.config.DrainDelay)
 	}
+	return errors.Join(context.Cause(s.batcher.lost), err)
 }
 
 // warm scores black images, so that a model that cannot run fails the start and
@@ -150,11 +156,11 @@ func (s *Server) warm(ctx context.Context) error {
 	return nil
 }
 
-// drain announces the end, closes the door and waits for those inside.
-func (s *Server) drain(server *http.Server) error {
+// drain announces the end, closes the door after a delay and waits for those inside.
+func (s *Server) drain(server *http.Server, delay time.Duration) error {
 	s.draining.Store(true)
 	s.log.Info("shutting down", "in_flight", s.metrics.inFlight.Load())
-	time.Sleep(s.config.DrainDelay)
+	time.Sleep(delay)
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
 	defer cancel()
 	err := server.Shutdown(ctx)

@@ -166,6 +166,58 @@ func TestServeTriesLargeBatches(t *testing.T) {
 	}
 }
 
+// TestDeviceLost: a device that fails for good is not asked again; the server says that
+// it is not ready, refuses what is in flight and ends with the error.
+func TestDeviceLost(t *testing.T) {
+	begun, release, lost := make(chan int, 100), make(chan struct{}), false
+	m := &fakeModel{before: func(crops [][]uint8) error {
+		begun <- len(crops)
+		if <-release; lost {
+			return ascood.Errorf(ascood.Unavailable, "run model on cuda:0: %w: CUDA failure 700", ascood.ErrDeviceLost)
+		}
+		return nil
+	}}
+	s := newServer(t, m)
+	l := listen(t)
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(t.Context(), l) }()
+	<-begun // the trial run
+	release <- struct{}{}
+	url := "http://" + l.Addr().String()
+	answers := make(chan int, 5)
+	post := func() {
+		response, err := http.Post(url+"/v1/score", "image/png", strings.NewReader(string(grayPNG(t, 128))))
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		response.Body.Close()
+		answers <- response.StatusCode
+	}
+	go post()
+	<-begun
+	for range 4 { // that share the next batch
+		go post()
+	}
+	eventually(t, "the others to wait", func() bool { return metric(t, s, "ascood_images_queued") == "4" })
+	lost = true
+	close(release)
+	for range 5 {
+		if status := <-answers; status != http.StatusServiceUnavailable {
+			t.Errorf("a request got status %d", status)
+		}
+	}
+	if err := <-served; !errors.Is(err, ascood.ErrDeviceLost) || !strings.Contains(err.Error(), "CUDA failure 700") {
+		t.Errorf("it ended with %v", err)
+	}
+	if w := do(s, httptest.NewRequest("GET", "/readyz", nil)); w.Code != http.StatusServiceUnavailable {
+		t.Errorf("/readyz: status %d", w.Code)
+	}
+	if !slices.Equal(m.batches, []int{1, 1, 4}) {
+		t.Errorf("the batches were %v; a lost device was asked for images one by one", m.batches)
+	}
+}
+
 func TestRoutes(t *testing.T) {
 	s := newServer(t, &fakeModel{})
 	for _, tt := range []struct {

@@ -15,12 +15,15 @@ import (
 	"syscall"
 
 	"github.com/spf13/pflag"
+
+	"github.com/ascood/ascood"
 )
 
 // Exit statuses of all commands.
 const (
 	StatusFailed      = 1   // it could not be done
 	StatusUsage       = 2   // the command line is wrong
+	StatusDeviceLost  = 4   // a GPU failed in a way that a new process may not meet
 	StatusInterrupted = 130 // stopped by SIGINT or SIGTERM
 )
 
@@ -49,7 +52,10 @@ func Report(stderr io.Writer, name string, err error) int {
 		return StatusUsage
 	}
 	fmt.Fprintf(stderr, "%s: %v\n", name, err)
-	if errors.Is(err, context.Canceled) {
+	switch {
+	case errors.Is(err, ascood.ErrDeviceLost):
+		return StatusDeviceLost
+	case errors.Is(err, context.Canceled):
 		return StatusInterrupted
 	}
 	return StatusFailed

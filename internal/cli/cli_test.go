@@ -24,6 +24,7 @@ func TestReport(t *testing.T) {
 		"done":        {nil, 0, ""},
 		"help":        {pflag.ErrHelp, 0, ""},
 		"failure":     {errors.New("no luck"), StatusFailed, "prog: no luck\n"},
+		"GPU lost":    {fmt.Errorf("serve: %w", ascood.ErrDeviceLost), StatusDeviceLost, "prog: serve: the GPU is lost to this process\n"},
 		"usage":       {Usagef("--x is missing"), StatusUsage, "prog: --x is missing\nSee prog --help.\n"},
 		"interrupted": {fmt.Errorf("stopped: %w", context.Canceled), StatusInterrupted, "stopped"},
 	} {

@@ -13,13 +13,14 @@ import (
 
 // program is a graph that ONNX Runtime has loaded on a device.
 type program struct {
+	device          ascood.Device
 	session         *runtime.DynamicAdvancedSession
 	inputs, outputs []string
 }
 
 // load takes a graph to a device.
 func load(m *onnx.ModelProto, device ascood.Device, opt Options) (*program, error) {
-	p := &program{}
+	p := &program{device: device}
 	for _, v := range m.Graph.Input {
 		p.inputs = append(p.inputs, v.Name)
 	}
@@ -42,7 +43,12 @@ func load(m *onnx.ModelProto, device ascood.Device, opt Options) (*program, erro
 	return p, nil
 }
 
-func (p *program) close() error { return p.session.Destroy() }
+func (p *program) close() error {
+	if deviceLost.Load() {
+		return nil
+	}
+	return p.session.Destroy()
+}
 
 // run evaluates the graph. Each of its inputs must be there by name; others are
 // passed over.
@@ -61,7 +67,7 @@ func (p *program) run(inputs map[string]Value) (map[string]Value, error) {
 	}
 	out := make([]runtime.Value, len(p.outputs))
 	if err := p.session.Run(in, out); err != nil {
-		return nil, fmt.Errorf("run model: %w", err)
+		return nil, runError(p.device, err)
 	}
 	defer destroy(out)
 	results := make(map[string]Value, len(out))
