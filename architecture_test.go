@@ -22,6 +22,7 @@ var mayImport = map[string]string{
 	"gotorch/nn/functional":   "gotorch",
 	"gotorch/optim":           "gotorch",
 	"internal/atomicfile":     "",
+	"internal/cudastub":       "",
 	"internal/sigstack":       "",
 	"dataset":                 "preprocess",
 	"runs":                    "",

@@ -86,7 +86,7 @@ func openOn(m *onnx.ModelProto, device ascood.Device, opt Options) (*Session, er
 	if err != nil {
 		return nil, err
 	}
-	if device.IsCUDA() {
+	if device.IsCUDA() && !placing {
 		err := try(p, onnx.WithDim(m, batchDim, first), device)
 		sigstack.Use() // CUDA's driver has installed its handlers by now
 		if err != nil {

@@ -1,0 +1,143 @@
+package eval
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/internal/cudastub"
+	"github.com/ascood/ascood/internal/ort"
+	"github.com/ascood/ascood/internal/testmodel"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/posthoc"
+)
+
+// TestPlacement opens all graphs that this module opens, of every architecture, on the
+// CUDA provider, without a GPU: every node must run there, and none may copy between GPU
+// and CPU.
+func TestPlacement(t *testing.T) {
+	if !cudastub.Here() {
+		if out := cudastub.Rerun(t, os.Getenv(ort.LibraryEnv)); strings.Contains(out, "Memcpy") || !strings.Contains(out, "--- PASS: TestPlacement/") {
+			t.Errorf("nodes copy between GPU and CPU, or were not placed at all:\n%s", out)
+		}
+		return
+	}
+	ort.OnlyPlace()
+	for _, arch := range models.Archs() {
+		for _, head := range models.Heads() {
+			t.Run(arch+" "+string(head), func(t *testing.T) { openAll(t, models.Spec{Arch: arch, Width: 8, Classes: 10, Head: head}) })
+		}
+	}
+}
+
+// openAll opens the artifact as exported and every part that programs and methods take
+// of it.
+func openAll(t *testing.T, spec models.Spec) {
+	size := map[string]int{"lenet": 28, "resnet18_32x32": 32}[spec.Arch]
+	if size == 0 {
+		size = 224
+	}
+	opt := ioodin.Options{Device: ascood.CUDA(0)}
+	m, d := testmodel.Random(t, spec, testmodel.Square(size), artifact.ScoreIODIN)
+	whole, err := ort.Open(m, ort.Options{Device: opt.Device})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer whole.Close()
+	for _, name := range artifact.ScoreNames() {
+		score, err := artifact.DefaultScore(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		opt.Score = &score
+		model, err := ioodin.New(m, d, opt)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		defer model.Close()
+	}
+	n, err := NewNetwork(m, d, opt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	for _, name := range posthoc.Names() {
+		openParts(t, n, name)
+	}
+	if _, err := n.graph("", []string{artifact.Gradient}); err != nil { // Portraits
+		t.Error(err)
+	}
+}
+
+// openParts opens what a method needs, alone and in the search of its settings, and what
+// follows the values inside the graph that it changes.
+func openParts(t *testing.T, n *Network, name string) {
+	alone := newMethod(t, name)
+	var sweep []Entry
+	for _, m := range posthoc.Sweep(name) {
+		sweep = append(sweep, Entry{name, m})
+	}
+	parts := append(plan([]Entry{alone}), plan(sweep)...)
+	for _, value := range alone.Needs().Graph {
+		if value == artifact.Layer3 || value == artifact.Layer4 {
+			if !n.has(value) {
+				return // a network without the method's layers
+			}
+			if _, err := n.graph(value, []string{artifact.Feature}); err != nil {
+				t.Errorf("%s from %s: %v", name, value, err)
+			}
+		}
+	}
+	for _, r := range parts {
+		from := ""
+		if r.gradient >= 0 {
+			from = artifact.Gradient
+		}
+		if _, err := n.graph(from, r.values); err != nil {
+			t.Errorf("%s: %v from %q: %v", name, r.values, from, err)
+		}
+	}
+}
+
+// TestPlacementFinds: a node that CUDA has no kernel for cannot be opened, and one that
+// copies is announced.
+func TestPlacementFinds(t *testing.T) {
+	if !cudastub.Here() {
+		if out := cudastub.Rerun(t, os.Getenv(ort.LibraryEnv)); strings.Count(out, "Memcpy nodes are added") != 2 {
+			t.Errorf("not both graphs are said to copy:\n%s", out)
+		}
+		return
+	}
+	ort.OnlyPlace()
+	open := func(compute func(b *onnx.Builder) string) error {
+		b := onnx.NewBuilder("test")
+		b.Input("x", "", onnx.TensorProto_FLOAT, "N", 4)
+		b.Output(b.Rename(compute(b), "y"), "", onnx.TensorProto_FLOAT, "N", "M")
+		m, err := b.Model("test", "1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := ort.Open(m, ort.Options{Device: ascood.CUDA(0)})
+		if err == nil {
+			s.Close()
+		}
+		return err
+	}
+	if err := open(func(b *onnx.Builder) string {
+		last := b.Op("ArgMax", []string{"x"}, onnx.Int("axis", 1), onnx.Int("select_last_index", 1))
+		return b.Op("Cast", []string{last}, onnx.Int("to", int(onnx.TensorProto_FLOAT)))
+	}); err == nil || !strings.Contains(err.Error(), "fallback to CPU") {
+		t.Errorf("an ArgMax that CUDA lacks: error %v", err)
+	}
+	if err := open(func(b *onnx.Builder) string {
+		shape := b.Op("Cast", []string{b.Op("ReduceMax", []string{"x"}, onnx.Int("keepdims", 0))}, onnx.Int("to", int(onnx.TensorProto_INT64)))
+		return b.Op("Reshape", []string{"x", b.Op("Reshape", []string{shape, b.Int64s(1)})})
+	}); err != nil {
+		t.Errorf("a shape that is computed on the GPU: %v", err)
+	}
+}
