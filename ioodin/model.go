@@ -23,7 +23,7 @@ type Options struct {
 	Logger  *slog.Logger    // tells what "auto" chose; nil is silent
 
 	// For a GPU.
-	TF32      bool  // compute faster, with scores that are good to six digits in place of seven
+	TF32      bool  // round to 11 bits in convolutions and matrix products, which is faster (docs/gpu.md)
 	GPUMemory int64 // most that each padded batch size takes on the GPU, bytes; 0 is no limit
 
 	batchSizes []int // to pad to on any device, for tests

@@ -53,7 +53,7 @@ func (m machine) checkCUDA(library string) error {
 	if len(missing) == 0 {
 		return nil
 	}
-	return ascood.Errorf(ascood.Unavailable, "CUDA cannot be used: %s", strings.Join(missing, "; "))
+	return ascood.Errorf(ascood.Unavailable, "CUDA cannot be used (docs/gpu.md): %s", strings.Join(missing, "; "))
 }
 
 // checkProvider says what is wrong with the provider's files, and which libraries
@@ -150,26 +150,34 @@ func cudaMajor(needed []string) int {
 // leastDriver is the oldest NVIDIA driver that runs a CUDA of a major version.
 var leastDriver = map[int]int{12: 525, 13: 580}
 
-// checkDriver says what is wrong with the driver and the GPUs. WSL2 has neither
-// NVIDIA's devices nor its kernel module, but a device of its own.
+// kernelDriver is where NVIDIA's kernel module says its version.
+const kernelDriver = "/proc/driver/nvidia/version"
+
+// hasDriver reports whether there is a driver. WSL2 has neither NVIDIA's kernel module
+// nor its devices, but a device of its own.
+func (m machine) hasDriver() bool { return m.has(kernelDriver) || m.has("/dev/dxg") }
+
+// checkDriver says what is wrong with the driver, or else with the GPUs.
 func (m machine) checkDriver(major int) (missing []string) {
 	if m.has("/dev/dxg") {
 		return nil
 	}
-	needs := ""
-	if least := leastDriver[major]; least > 0 {
+	needs, least := "", leastDriver[major]
+	if least > 0 {
 		needs = fmt.Sprintf("; CUDA %d needs %d or later", major, least)
 	}
-	kernel, err := os.ReadFile(m.root + "/proc/driver/nvidia/version")
-	if err != nil {
-		missing = append(missing, fmt.Sprintf("no NVIDIA driver: there is no /proc/driver/nvidia/version (on Debian, the package nvidia-driver%s)", needs))
-	} else if version := m.driverVersion(string(kernel)); version != "" {
-		if number, _ := strconv.Atoi(version[:strings.Index(version, ".")]); number < leastDriver[major] {
-			missing = append(missing, fmt.Sprintf("the NVIDIA driver is %s%s (or make setup-cuda CUDA=12, from 525)", version, needs))
+	if !m.hasDriver() {
+		return []string{fmt.Sprintf("no NVIDIA driver: there is no %s (Debian's package nvidia-driver; a container must be started with --gpus all%s)", kernelDriver, needs)}
+	}
+	version := m.driverVersion()
+	if number, _ := strconv.Atoi(strings.SplitN(version, ".", 2)[0]); version != "" && number < least {
+		if number >= leastDriver[12] {
+			needs += ", CUDA 12 does with this one (make setup-cuda CUDA=12)"
 		}
+		missing = append(missing, fmt.Sprintf("the NVIDIA driver is %s%s", version, needs))
 	}
 	if gpus, _ := filepath.Glob(m.root + "/dev/nvidia[0-9]*"); len(gpus) == 0 {
-		missing = append(missing, "no NVIDIA GPU: there is no /dev/nvidia0 (in a container: start it with --gpus all)")
+		missing = append(missing, "no NVIDIA GPU: there is no /dev/nvidia0 (a container must be started with --gpus all)")
 	}
 	return missing
 }
@@ -178,23 +186,26 @@ var driverNumber = regexp.MustCompile(`\b[0-9]{3,4}\.[0-9]+(\.[0-9]+)?\b`)
 
 // driverVersion returns the version of libcuda.so.1, which may be later than the
 // kernel module's (packages named cuda-compat), else the kernel module's.
-func (m machine) driverVersion(kernel string) string {
-	if path := m.find(libcuda); path != "" {
-		if file, err := filepath.EvalSymlinks(path); err == nil {
-			if version := driverNumber.FindString(filepath.Base(file)); version != "" {
-				return version
-			}
+func (m machine) driverVersion() string {
+	if file, err := filepath.EvalSymlinks(m.find(libcuda)); err == nil {
+		if version := driverNumber.FindString(filepath.Base(file)); version != "" {
+			return version
 		}
 	}
-	return driverNumber.FindString(kernel)
+	text, _ := os.ReadFile(m.root + kernelDriver)
+	return string(driverNumber.Find(text))
 }
 
-// checkLibraries says which of NVIDIA's libraries the loader would not find.
+// checkLibraries says which of NVIDIA's libraries the loader would not find. What is
+// part of the driver is missing with it.
 func (m machine) checkLibraries(needed []string, major int) (missing []string) {
 	if major == 0 {
 		return nil // no provider to ask
 	}
 	for _, name := range append(needed, cudnn) {
+		if name == libcuda && !m.hasDriver() {
+			continue
+		}
 		if source := sourceOf(name, major); source != "" && m.find(name) == "" {
 			missing = append(missing, fmt.Sprintf("no %s (%s)", name, source))
 		}
@@ -219,7 +230,7 @@ var packages = map[string]struct{ debian, wheel12, wheel13 string }{
 func sourceOf(name string, major int) string {
 	stem, _, _ := strings.Cut(name, ".so")
 	if name == libcuda {
-		return "part of NVIDIA's driver; in a container, NVIDIA_DRIVER_CAPABILITIES must have compute"
+		return "part of NVIDIA's driver; for a container, NVIDIA_DRIVER_CAPABILITIES must have compute"
 	}
 	from, ok := packages[stem]
 	if !ok {
@@ -232,7 +243,7 @@ func sourceOf(name string, major int) string {
 	if name == cudnn {
 		release = strconv.Itoa(major)
 	}
-	return fmt.Sprintf("NVIDIA's Debian package %s, or the wheel %s and its folder in LD_LIBRARY_PATH", fmt.Sprintf(from.debian, release), wheel)
+	return fmt.Sprintf("NVIDIA's package %s or wheel %s", fmt.Sprintf(from.debian, release), wheel)
 }
 
 func (m machine) has(path string) bool {
