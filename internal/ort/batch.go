@@ -31,11 +31,13 @@ func pieces(n int, sizes []int) []piece {
 	return cut
 }
 
-// batched returns which inputs or outputs have a row for each image.
+// batched returns which inputs or outputs have a row for each image: those whose first
+// size is the batch's symbol, and those of which the graph does not say the shape.
 func batched(values []*onnx.ValueInfoProto) map[string]bool {
 	names := map[string]bool{}
 	for _, v := range values {
-		if dims := v.GetType().GetTensorType().GetShape().GetDim(); len(dims) > 0 && dims[0].GetDimParam() == batchDim {
+		shape := v.GetType().GetTensorType().GetShape()
+		if shape == nil || len(shape.Dim) > 0 && shape.Dim[0].GetDimParam() == batchDim {
 			names[v.Name] = true
 		}
 	}

@@ -24,6 +24,7 @@ var programOf = map[string]string{
 	"docs/scoring.md":    "ascood-score",
 	"docs/evaluation.md": "ascood-eval",
 	"docs/http-api.md":   "ascood-serve",
+	"docs/gpu.md":        "ascood-serve",
 }
 
 // history is of flags that there were, too.
