@@ -56,5 +56,6 @@
 // The C++ part is compiled by shim/build.sh to lib/libgotorch.so at the top of the
 // module, against the system's libtorch or the one in the folder $LIBTORCH; a
 // program built with this package runs with either. It looks for the library in
-// ../lib beside itself.
+// ../lib beside itself. The tests of this package and of package train pass with
+// libtorch 1.13.1, 2.6.0 and 2.14.1, on the CPU.
 package gotorch
