@@ -46,6 +46,13 @@ const (
 	kindTensors   = C.GT_TENSORS
 )
 
+const (
+	flagBenchmarkCuDNN = C.GT_BENCHMARK_CUDNN
+	flagTF32CuDNN      = C.GT_TF32_CUDNN
+	flagTF32CuBLAS     = C.GT_TF32_CUBLAS
+	flagDeterministic  = C.GT_DETERMINISTIC
+)
+
 // cError takes over a message from C; nil is no error.
 func cError(message *C.char) error {
 	if message == nil {
@@ -178,6 +185,14 @@ func cNumThreads() (int, error) {
 	var n C.int
 	err := cError(C.gt_num_threads(&n))
 	return int(n), err
+}
+
+func cSetFlag(f Flag, on bool) error { return cError(C.gt_set_flag(C.int(f), cBool(on))) }
+
+func cFlagIsOn(f Flag) (bool, error) {
+	var on C.int
+	err := cError(C.gt_flag_is_on(C.int(f), &on))
+	return on != 0, err
 }
 
 func cBuildInfo() (BuildInfo, error) {

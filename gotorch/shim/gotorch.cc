@@ -277,6 +277,37 @@ void gt_free_generators(gt_generator *const *list, size_t n) {
 
 int64_t gt_live_handles(void) { return live_handles.load(); }
 
+// For TF32 only this pair of setters and their getters are used: libtorch 2.9
+// brought others and forbids to mix them.
+char *gt_set_flag(int flag, int on) {
+  GUARDED({
+    at::Context &context = at::globalContext();
+    switch (static_cast<gt_flag>(flag)) {
+      case GT_BENCHMARK_CUDNN: context.setBenchmarkCuDNN(on != 0); return nullptr;
+      case GT_TF32_CUDNN: context.setAllowTF32CuDNN(on != 0); return nullptr;
+      case GT_TF32_CUBLAS: context.setAllowTF32CuBLAS(on != 0); return nullptr;
+      case GT_DETERMINISTIC:
+        context.setDeterministicCuDNN(on != 0);
+        context.setDeterministicAlgorithms(on != 0, /*warn_only=*/true);
+        return nullptr;
+    }
+    TORCH_CHECK(false, "there is no flag ", flag);
+  })
+}
+
+char *gt_flag_is_on(int flag, int *on) {
+  GUARDED({
+    const at::Context &context = at::globalContext();
+    switch (static_cast<gt_flag>(flag)) {
+      case GT_BENCHMARK_CUDNN: *on = context.benchmarkCuDNN(); return nullptr;
+      case GT_TF32_CUDNN: *on = context.allowTF32CuDNN(); return nullptr;
+      case GT_TF32_CUBLAS: *on = context.allowTF32CuBLAS(); return nullptr;
+      case GT_DETERMINISTIC: *on = context.deterministicCuDNN() && context.deterministicAlgorithms(); return nullptr;
+    }
+    TORCH_CHECK(false, "there is no flag ", flag);
+  })
+}
+
 char *gt_manual_seed(uint64_t seed) {
   GUARDED({ at::manual_seed(seed); })
 }

@@ -87,6 +87,16 @@ void gt_free_generators(gt_generator *const *generators, size_t n);
 /* gt_live_handles counts the tensors and generators not yet freed. */
 int64_t gt_live_handles(void);
 
+/* Settings of the whole process. */
+typedef enum {
+  GT_BENCHMARK_CUDNN, /* time cuDNN's algorithms for each new shape and keep the fastest */
+  GT_TF32_CUDNN,      /* convolutions may round their inputs to TF32 */
+  GT_TF32_CUBLAS,     /* matrix products likewise */
+  GT_DETERMINISTIC    /* deterministic algorithms wherever there is one */
+} gt_flag;
+char *gt_set_flag(int flag, int on);
+char *gt_flag_is_on(int flag, int *on);
+
 char *gt_manual_seed(uint64_t seed);
 char *gt_set_num_threads(int n);
 char *gt_num_threads(int *n);
