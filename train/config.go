@@ -10,7 +10,8 @@ import (
 )
 
 // Config is everything that determines a run's weights: two runs with equal
-// configurations end alike on one machine. It is stored with every checkpoint.
+// configurations end alike on one machine; on a GPU only with Deterministic, and
+// otherwise as rounding allows. It is stored with every checkpoint.
 // Default gives the published values, which stand before the colons; fields
 // without one must be set.
 type Config struct {
@@ -38,6 +39,10 @@ type Config struct {
 	Momentum    float64 `json:"momentum"`     // 0.9
 	WeightDecay float64 `json:"weight_decay"` // 5e-4: on all weights, biases and normalisations
 	Seed        uint64  `json:"seed"`         // 0: decides initial weights, order, augmentation, outliers and subsets
+
+	// Arithmetic on a GPU; on the CPU neither changes anything.
+	TF32          bool `json:"tf32"`          // false: convolutions and matrix products may round their inputs to TF32. PyTorch does so in convolutions unless told otherwise
+	Deterministic bool `json:"deterministic"` // false: the same numbers in each run, wherever libtorch has an algorithm for that
 
 	// Data. Subsets are random, drawn with the seed, as lists are often sorted by class.
 	Train      string `json:"train"`       // imglist, class folder or IDX images, as dataset.Open takes it

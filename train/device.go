@@ -30,3 +30,23 @@ func openDevice(d ascood.Device, log *slog.Logger) (gotorch.Device, error) {
 	}
 	return device, err
 }
+
+// setFlags says to libtorch how to compute. All images have one size, so cuDNN's
+// algorithms are worth timing, unless the same ones are to be chosen each time.
+func setFlags(c Config, device gotorch.Device, log *slog.Logger) error {
+	if c.TF32 && device == gotorch.CPU {
+		log.Warn("tf32 does nothing on the CPU, which computes in float32")
+	}
+	for _, f := range []struct {
+		flag gotorch.Flag
+		on   bool
+	}{
+		{gotorch.TF32CuDNN, c.TF32}, {gotorch.TF32CuBLAS, c.TF32},
+		{gotorch.Deterministic, c.Deterministic}, {gotorch.BenchmarkCuDNN, !c.Deterministic},
+	} {
+		if err := f.flag.Set(f.on); err != nil {
+			return err
+		}
+	}
+	return nil
+}

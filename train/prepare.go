@@ -42,6 +42,9 @@ func prepare(scope *gotorch.Scope, c Config, o Options, saved *saved) (*run, err
 	if err := gotorch.SetNumThreads(o.Threads); err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "%s: %w", ascood.Field("threads"), err)
 	}
+	if err := setFlags(c, device, o.Log); err != nil {
+		return nil, err
+	}
 	if err := r.prepareLearner(scope, device, saved); err != nil {
 		return nil, err
 	}
