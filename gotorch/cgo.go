@@ -108,6 +108,11 @@ func cToData(t cTensor, data unsafe.Pointer, bytes int) error {
 	return cError(C.gt_to_data(t, data, C.size_t(bytes)))
 }
 
+func cFetch(t cTensor) (out cTensor, err error) {
+	err = cError(C.gt_fetch(t, &out))
+	return out, err
+}
+
 func cItem(t cTensor) (float64, error) {
 	var v C.double
 	err := cError(C.gt_item(t, &v))

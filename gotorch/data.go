@@ -52,3 +52,25 @@ func ToSlice[T Element](t Tensor) []T {
 	})
 	return data
 }
+
+// Fetch begins to copy t to the CPU and returns at once. Whatever reads the copy
+// waits until it is there, though not for what the GPU was told to do afterwards, as
+// ToSlice of t itself would. On the CPU the copy shares t's memory. It is constant to
+// autograd.
+func (t Tensor) Fetch() Tensor {
+	if t.s == nil {
+		return t
+	}
+	return t.s.one("fetch", []any{t}, func(in []cTensor) (cTensor, error) { return cFetch(in[0]) })
+}
+
+// Send begins to copy t from the CPU to a device and returns at once, where To waits
+// until the device has done all that it was told before. What is computed from the
+// copy comes after it.
+func (t Tensor) Send(d Device) Tensor {
+	if d == CPU {
+		return t
+	}
+	const nonBlocking = true
+	return Call(nil, "to.dtype_layout", Call(nil, "pin_memory", t), nil, nil, d, nil, nonBlocking)
+}

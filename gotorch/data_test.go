@@ -78,3 +78,33 @@ func TestTo(t *testing.T) {
 	}
 	wantTensor(t, "to", y.DivScalar(255), dims(3), 0, 128.0/255, 1)
 }
+
+// TestFetch: the copy outlives the tensor's scope and its graph. A wait for a GPU is
+// tested where there is one.
+func TestFetch(t *testing.T) {
+	devices := []gotorch.Device{gotorch.CPU}
+	if gotorch.CUDA(0).Available() == nil {
+		devices = append(devices, gotorch.CUDA(0))
+	}
+	for _, d := range devices {
+		t.Run(d.String(), func(t *testing.T) {
+			outer, before := newScope(t), gotorch.LiveHandles()
+			step := gotorch.NewScope()
+			x := gotorch.FromSlice(step, []float32{1, 2, 3}, 3).Send(d)
+			y := x.SetRequiresGrad(true).MulScalar(2)
+			got := outer.Keep(y.Fetch())
+			if x.Device() != d || got.Device() != gotorch.CPU || got.RequiresGrad() {
+				t.Errorf("%v sent, %v fetched, requires gradients: %v", x, got, got.RequiresGrad())
+			}
+			if err := step.Err(); err != nil {
+				t.Fatal(err)
+			}
+			step.Close()
+			wantTensor(t, "fetched", got, dims(3), 2, 4, 6)
+			outer.Close()
+			if now := gotorch.LiveHandles(); now != before {
+				t.Errorf("%d handles are left", now-before)
+			}
+		})
+	}
+}

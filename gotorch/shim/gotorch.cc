@@ -7,16 +7,21 @@
 #include "gotorch.h"
 
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/core/Event.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/cuda.h>
 #include <torch/version.h>
@@ -31,6 +36,7 @@ std::atomic<int64_t> live_handles{0};
 
 struct Counted {
   Counted() { ++live_handles; }
+  Counted(const Counted &) : Counted() {}
   ~Counted() { --live_handles; }
 };
 
@@ -65,7 +71,15 @@ char *message(const char *what) {
 
 struct gt_tensor : Counted {
   explicit gt_tensor(at::Tensor t) : t(std::move(t)) {}
+
+  // arrived returns the tensor once its values are there.
+  const at::Tensor &arrived() const {
+    while (arrival && !arrival->query()) std::this_thread::sleep_for(std::chrono::microseconds(20));
+    return t;
+  }
+
   at::Tensor t;
+  std::shared_ptr<c10::Event> arrival;  // of values that a device still copies; mostly none
 };
 
 struct gt_generator : Counted {
@@ -101,7 +115,7 @@ c10::Device device(int64_t type, int64_t index) {
 std::vector<at::Tensor> tensors(gt_tensor *const *handles, size_t n) {
   std::vector<at::Tensor> list;
   list.reserve(n);
-  for (size_t i = 0; i < n; i++) list.push_back(handles[i] ? handles[i]->t : at::Tensor());
+  for (size_t i = 0; i < n; i++) list.push_back(handles[i] ? handles[i]->arrived() : at::Tensor());
   return list;
 }
 
@@ -118,7 +132,7 @@ struct Arguments {
       case GT_FLOAT: return arg.d;
       case GT_STRING: return std::string(text + arg.a, arg.b);
       case GT_DEVICE: return device(arg.a, arg.b);
-      case GT_TENSOR: return static_cast<gt_tensor *>(handles[arg.a])->t;
+      case GT_TENSOR: return static_cast<gt_tensor *>(handles[arg.a])->arrived();
       case GT_GENERATOR: return static_cast<gt_generator *>(handles[arg.a])->g;
       case GT_INTS: return std::vector<int64_t>(ints + arg.a, ints + arg.a + arg.b);
       case GT_TENSORS: return tensors(reinterpret_cast<gt_tensor *const *>(handles) + arg.a, arg.b);
@@ -199,14 +213,29 @@ char *gt_from_data(const void *data, size_t bytes, int dtype, const int64_t *sha
 char *gt_to_data(const gt_tensor *t, void *data, size_t bytes) {
   GUARDED({
     const c10::AutoGradMode mode(false);
-    const at::Tensor dense = t->t.to(at::kCPU).contiguous();
+    const at::Tensor dense = t->arrived().to(at::kCPU).contiguous();
     TORCH_CHECK(dense.nbytes() == bytes, "shape ", dense.sizes(), " takes ", dense.nbytes(), " bytes, not ", bytes);
     if (bytes > 0) std::memcpy(data, dense.data_ptr(), bytes);
   })
 }
 
+// An event without CUDA's headers, recorded after the copy in the stream that
+// does it.
+char *gt_fetch(const gt_tensor *t, gt_tensor **out) {
+  GUARDED({
+    const c10::AutoGradMode mode(false);
+    const at::Tensor &from = t->arrived();
+    auto copy = std::make_unique<gt_tensor>(from.detach().to(at::kCPU, /*non_blocking=*/true));
+    if (!from.is_cpu()) {
+      copy->arrival = std::make_shared<c10::Event>(from.device().type());
+      copy->arrival->record(c10::impl::VirtualGuardImpl(from.device().type()).getStream(from.device()));
+    }
+    *out = copy.release();
+  })
+}
+
 char *gt_item(const gt_tensor *t, double *value) {
-  GUARDED({ *value = t->t.item().toDouble(); })
+  GUARDED({ *value = t->arrived().item().toDouble(); })
 }
 
 char *gt_info(const gt_tensor *t, gt_tensor_info *info, int64_t *shape, size_t *dims) {
@@ -230,7 +259,7 @@ char *gt_set_requires_grad(gt_tensor *t, int requires_grad) {
 }
 
 char *gt_alias(const gt_tensor *t, gt_tensor **out) {
-  GUARDED({ *out = new gt_tensor(t->t); })
+  GUARDED({ *out = new gt_tensor(*t); })
 }
 
 void gt_free_tensors(gt_tensor *const *list, size_t n) {
@@ -267,7 +296,7 @@ char *gt_generator_state(gt_generator *g, gt_tensor **out) {
 char *gt_generator_set_state(gt_generator *g, const gt_tensor *state) {
   GUARDED({
     const std::lock_guard<std::mutex> lock(g->g.mutex());
-    g->g.set_state(state->t);
+    g->g.set_state(state->arrived());
   })
 }
 

@@ -63,6 +63,10 @@ char *gt_from_data(const void *data, size_t bytes, int dtype, const int64_t *sha
 char *gt_to_data(const gt_tensor *t, void *data, size_t bytes);
 char *gt_item(const gt_tensor *t, double *value);
 
+/* gt_fetch begins to copy a tensor to the CPU and does not wait for it: whatever
+ * reads the copy does. A tensor on the CPU is not copied. */
+char *gt_fetch(const gt_tensor *t, gt_tensor **out);
+
 /* gt_info reads what a tensor is. dims is in: the capacity of shape, out: the
  * number of dimensions, of which no more than the capacity are written. */
 typedef struct {
