@@ -23,10 +23,10 @@ func newInput(s *gotorch.Scope, c preprocess.Config, device gotorch.Device) inpu
 // images returns n images of pixels [n,size,size,3] normalised, as [n,3,size,size]
 // in channels-last order, which is the order they come in.
 func (in input) images(s *gotorch.Scope, pixels []uint8, n int) gotorch.Tensor {
-	x := gotorch.FromSlice(s, pixels, n, in.size, in.size, 3).To(in.device).Permute(0, 3, 1, 2)
+	x := gotorch.FromSlice(s, pixels, n, in.size, in.size, 3).Send(in.device).Permute(0, 3, 1, 2)
 	return x.To(gotorch.Float32).DivScalar(255).Sub(in.mean).Div(in.std)
 }
 
 func (in input) labels(s *gotorch.Scope, labels []int64) gotorch.Tensor {
-	return gotorch.FromSlice(s, labels, len(labels)).To(in.device)
+	return gotorch.FromSlice(s, labels, len(labels)).Send(in.device)
 }

@@ -16,6 +16,7 @@ import (
 
 // train makes the epochs that are left.
 func (r *run) train(ctx context.Context) error {
+	defer func() { r.queued.close() }()
 	for r.at.Epochs < r.config.Epochs {
 		err := r.epoch(ctx)
 		if ctx.Err() != nil && (err == nil && r.at.Epochs < r.config.Epochs || errors.Is(err, context.Cause(ctx))) {
@@ -39,18 +40,18 @@ func (r *run) epoch(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		images := len(batch.Labels)
-		if err := r.step(r.withoutBroken(batch)); err != nil {
+		if err := r.step(batch); err != nil {
 			return err
 		}
-		now := time.Now()
-		r.at.Tally.Seconds += now.Sub(started).Seconds()
-		started = now
-		r.report(images, nil)
+		r.at.Tally.Seconds += lap(&started)
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
 	}
+	if err := r.settle(); err != nil {
+		return err
+	}
+	r.at.Tally.Seconds += lap(&started)
 	accuracy, err := r.validate(ctx)
 	if err != nil {
 		return err
@@ -58,9 +59,15 @@ func (r *run) epoch(ctx context.Context) error {
 	return r.finishEpoch(accuracy, time.Since(started).Seconds())
 }
 
+// lap returns the seconds since a time, which it moves to now.
+func lap(since *time.Time) float64 {
+	now := time.Now()
+	defer func() { *since = now }()
+	return now.Sub(*since).Seconds()
+}
+
 // withoutBroken reports the images that could not be loaded, and counts them.
-func (r *run) withoutBroken(b dataset.Batch) dataset.Batch {
-	broken := 0
+func (r *run) withoutBroken(b dataset.Batch) (sound dataset.Batch, broken int) {
 	for k, err := range b.Errs {
 		if err != nil {
 			r.options.Log.Warn("broken training image skipped", "image", r.images.train.Name(b.Indices[k]), "error", err)
@@ -68,32 +75,66 @@ func (r *run) withoutBroken(b dataset.Batch) dataset.Batch {
 		}
 	}
 	if broken == 0 {
-		return b
+		return b, 0
 	}
-	r.at.Tally.skip(broken)
-	return b.Sound()
+	return b.Sound(), broken
 }
 
 // step makes one optimiser step, in a scope of its own so that memory stays flat.
-// It makes none of a batch without images, but counts it.
+// It makes none of a batch without images, but counts it. Then it reads the outcome
+// of the step before: a GPU has the next one to compute meanwhile.
 func (r *run) step(b dataset.Batch) error {
-	if len(b.Labels) == 0 {
-		r.at.Steps++
-		return nil
+	b, broken := r.withoutBroken(b)
+	next := &queued{
+		at:     when{epoch: r.load.Epoch, step: r.at.Epochs*r.stepsPerEpoch() + r.at.Steps},
+		number: r.at.Steps + 1, sound: len(b.Labels), broken: broken,
 	}
-	s := gotorch.NewScope()
-	defer s.Close()
-	at := when{epoch: r.load.Epoch, step: r.at.Epochs*r.stepsPerEpoch() + r.at.Steps}
-	x, y := r.input.images(s, b.Pixels, len(b.Labels)), r.input.labels(s, b.Labels)
-	out, err := r.learner.step(s, x, y, at)
-	if err != nil {
-		return fmt.Errorf("epoch %d, step %d: %w", at.epoch, r.at.Steps+1, err)
-	}
-	if !finite(out.lossID) || !finite(out.lossOOD) {
-		return r.diverged(at, out)
+	if next.sound > 0 {
+		if err := r.queue(next, b); err != nil {
+			return fmt.Errorf("epoch %d, step %d: %w", next.at.epoch, next.number, err)
+		}
 	}
 	r.at.Steps++
-	r.at.Tally.add(out, len(b.Labels), r.config.W)
+	err := r.settle()
+	r.queued = next
+	return err
+}
+
+// queue makes the step.
+func (r *run) queue(q *queued, b dataset.Batch) error {
+	s := gotorch.NewScope()
+	defer s.Close()
+	x, y := r.input.images(s, b.Pixels, q.sound), r.input.labels(s, b.Labels)
+	numbers, err := r.learner.step(s, x, y, q.at)
+	if err != nil {
+		return err
+	}
+	q.scope = gotorch.NewScope(gotorch.NoGrad)
+	q.numbers = q.scope.Keep(numbers)
+	return nil
+}
+
+// settle reads the outcome that is still to be read, if there is one, and enters it
+// into the run's position.
+func (r *run) settle() error {
+	q := r.queued
+	if q == nil {
+		return nil
+	}
+	r.queued = nil
+	defer q.close()
+	r.at.Tally.skip(q.broken)
+	if q.sound > 0 {
+		out, err := readOutcome(q.numbers)
+		if err != nil {
+			return fmt.Errorf("epoch %d, step %d: %w", q.at.epoch, q.number, err)
+		}
+		if !finite(out.lossID) || !finite(out.lossOOD) {
+			return r.diverged(q, out)
+		}
+		r.at.Tally.add(out, q.sound, r.config.W)
+	}
+	r.report(q.sound+q.broken, nil)
 	return nil
 }
 
@@ -167,6 +208,9 @@ func (r *run) report(images int, row *Row) {
 
 // interrupted saves the state.
 func (r *run) interrupted() error {
+	if err := r.settle(); err != nil {
+		return err
+	}
 	if err := r.save(runs.LastFile); err != nil {
 		return err
 	}
@@ -188,15 +232,15 @@ func (i *Interruption) Error() string {
 func (i *Interruption) Unwrap() error { return context.Canceled }
 
 // diverged explains a loss that is not finite. The files keep the last epoch.
-func (r *run) diverged(at when, out outcome) error {
-	lr, _ := r.learner.rates(at.step)
+func (r *run) diverged(q *queued, out outcome) error {
+	lr, _ := r.learner.rates(q.at.step)
 	cause := ascood.Errorf(ascood.Invalid, "the learning rate (%.3g) is likely too high: lower %s", lr, ascood.Field("lr"))
 	if r.learner.outliers != nil {
 		cause = ascood.Errorf(ascood.Invalid, "%w; or the outliers are too strong (alpha %.3g): lower %s or %s",
-			cause, r.learner.alpha(at.epoch), ascood.Field("alpha_max"), ascood.Field("w"))
+			cause, r.learner.alpha(q.at.epoch), ascood.Field("alpha_max"), ascood.Field("w"))
 	}
 	return ascood.Errorf(ascood.Invalid, "the loss is not finite in epoch %d, step %d of %d (images %g, outliers %g): %w",
-		at.epoch, r.at.Steps+1, r.stepsPerEpoch(), out.lossID, out.lossOOD, cause)
+		q.at.epoch, q.number, r.stepsPerEpoch(), out.lossID, out.lossOOD, cause)
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -29,13 +29,6 @@ type when struct {
 	step  int // since the start of the run, from 0
 }
 
-// outcome is what a step was like before it changed the weights.
-type outcome struct {
-	lossID  float64 // mean cross-entropy of the images
-	lossOOD float64 // mean divergence of the outliers' predictions from uniform
-	correct int     // images classified correctly
-}
-
 // newLearner prepares to train a network on images of size x size pixels for
 // the given number of steps.
 func newLearner(c Config, net *network, size, steps int) (*learner, error) {
@@ -53,8 +46,9 @@ func newLearner(c Config, net *network, size, steps int) (*learner, error) {
 }
 
 // step trains on normalised images x [N,3,H,W] of classes y [N], the given step
-// of an epoch. The tensors that it makes belong to s.
-func (l *learner) step(s *gotorch.Scope, x, y gotorch.Tensor, at when) (outcome, error) {
+// of an epoch. The tensors that it makes belong to s. It does not wait for a GPU, nor
+// for the numbers that it returns, for readOutcome.
+func (l *learner) step(s *gotorch.Scope, x, y gotorch.Tensor, at when) (gotorch.Tensor, error) {
 	if l.outliers == nil {
 		return l.update(s, x, gotorch.Tensor{}, y, at)
 	}
@@ -82,18 +76,15 @@ func (l *learner) saliency(outer *gotorch.Scope, x, y gotorch.Tensor) gotorch.Te
 
 // update makes one optimiser step on images x of classes y and, unless it is the
 // zero Tensor, on outliers ood of x's shape.
-func (l *learner) update(s *gotorch.Scope, x, ood, y gotorch.Tensor, at when) (outcome, error) {
+func (l *learner) update(s *gotorch.Scope, x, ood, y gotorch.Tensor, at when) (gotorch.Tensor, error) {
 	lossID, lossOOD, correct := l.losses(x, ood, y)
 	grads := gotorch.Grad([]gotorch.Tensor{lossID.Add(lossOOD.MulScalar(l.config.W))}, l.sgd.Params(), gotorch.GradOptions{})
 	l.sgd.Groups[0].LR, l.sgd.Groups[1].LR = l.rates(at.step)
 	if err := l.sgd.Step(grads); err != nil {
-		return outcome{}, err
+		return gotorch.Tensor{}, err
 	}
-	numbers := gotorch.ToSlice[float64](gotorch.Stack([]gotorch.Tensor{lossID.To(gotorch.Float64), lossOOD.To(gotorch.Float64), correct.To(gotorch.Float64)}, 0).Detach())
-	if err := s.Err(); err != nil {
-		return outcome{}, err
-	}
-	return outcome{numbers[0], numbers[1], int(numbers[2])}, nil
+	numbers := fetchOutcome(lossID, lossOOD, correct)
+	return numbers, s.Err()
 }
 
 // losses passes images and outliers through the network at once, so that batch

@@ -20,6 +20,7 @@ type run struct {
 	learner *learner
 	load    dataset.LoadOptions
 	at      position
+	queued  *queued // the last step, while its outcome is not in at; nil if there is none
 	metrics *metrics
 }
 
