@@ -32,7 +32,7 @@ func newStepper(tb testing.TB, scope *gotorch.Scope, c Config, size, batch int) 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	net, err := newNetwork(scope, g, initial(g, c.Sigma, 1), placement{gotorch.CPU, channelsLast, gotorch.Float32})
+	net, err := newNetwork(scope, g, initial(g, c.Sigma, 1), placement{device: gotorch.CPU, layout: channelsLast, dtype: gotorch.Float32, bf16: c.Precision == BF16})
 	if err != nil {
 		tb.Fatal(err)
 	}

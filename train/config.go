@@ -2,6 +2,7 @@ package train
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/ascood/ascood"
@@ -40,9 +41,10 @@ type Config struct {
 	WeightDecay float64 `json:"weight_decay"` // 5e-4: on all weights, biases and normalisations
 	Seed        uint64  `json:"seed"`         // 0: decides initial weights, order, augmentation, outliers and subsets
 
-	// Arithmetic on a GPU; on the CPU neither changes anything.
-	TF32          bool `json:"tf32"`          // false: convolutions and matrix products may round their inputs to TF32. PyTorch does so in convolutions unless told otherwise
-	Deterministic bool `json:"deterministic"` // false: the same numbers in each run, wherever libtorch has an algorithm for that
+	// Arithmetic. The last two matter on a GPU alone.
+	Precision     string `json:"precision"`     // "float32": of the backbone's activations in training, one of Precisions. All else is float32, saliency and validation too
+	TF32          bool   `json:"tf32"`          // false: convolutions and matrix products may round their inputs to TF32. PyTorch does so in convolutions unless told otherwise
+	Deterministic bool   `json:"deterministic"` // false: the same numbers in each run, wherever libtorch has an algorithm for that
 
 	// Data. Subsets are random, drawn with the seed, as lists are often sorted by class.
 	Train      string `json:"train"`       // imglist, class folder or IDX images, as dataset.Open takes it
@@ -66,6 +68,16 @@ const (
 	MethodCE     = "ce"
 )
 
+// Precisions of the backbone in training. With float16 the gradients of strong
+// outliers would overflow, so there is none.
+const (
+	Float32 = "float32"
+	BF16    = "bf16" // bfloat16: 8 bits of mantissa, and the range of float32
+)
+
+// Precisions returns the known precisions.
+func Precisions() []string { return []string{Float32, BF16} }
+
 // NotPretrained stands for random weights to start from.
 const NotPretrained = "none"
 
@@ -79,6 +91,7 @@ func Default(oodType string) Config {
 		Method: MethodASCOOD, Sigma: 0.5, Pretrained: NotPretrained,
 		OODType: oodType, PInv: 0.1, W: 1, AlphaMin: 30, AlphaMax: 300,
 		Epochs: 100, BatchSize: 128, LR: 0.1, FCLRFactor: 1, Momentum: 0.9, WeightDecay: 5e-4,
+		Precision: Float32,
 	}
 	if oodType == OODGaussian {
 		c.AlphaMin, c.AlphaMax = 0.1, 0.1
@@ -96,6 +109,9 @@ func (c Config) Validate() error {
 	}
 	if _, err := models.New(c.spec(2)); err != nil {
 		return err
+	}
+	if !slices.Contains(Precisions(), c.Precision) {
+		return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("precision"), c.Precision, strings.Join(Precisions(), ", "))
 	}
 	if err := c.validateNumbers(); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/gotorch"
+	F "github.com/ascood/ascood/gotorch/nn/functional"
 )
 
 // openDevice makes sure that libtorch can compute on a device. Only "auto" may
@@ -47,6 +48,22 @@ func setFlags(c Config, device gotorch.Device, log *slog.Logger) error {
 		if err := f.flag.Set(f.on); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// tryBF16 makes sure that the device can convolve in bfloat16, and differentiate that.
+func tryBF16(device gotorch.Device) error {
+	s := gotorch.NewScope()
+	defer s.Close()
+	x := gotorch.Ones(s, []int{2, 3, 8, 8}, gotorch.BFloat16, device).ChannelsLast().SetRequiresGrad(true)
+	weight := gotorch.Ones(s, []int{16, 3, 3, 3}, gotorch.BFloat16, device).SetRequiresGrad(true)
+	sum := F.Conv2d(x, weight, gotorch.Tensor{}, F.ConvOptions{Padding: 1}).Sum()
+	for _, grad := range gotorch.Grad([]gotorch.Tensor{sum}, []gotorch.Tensor{x, weight}, gotorch.GradOptions{}) {
+		grad.Sum().Item() // waits for a GPU
+	}
+	if err := s.Err(); err != nil {
+		return ascood.Errorf(ascood.Unavailable, "%s %s: %s cannot convolve in it: %w", ascood.Field("precision"), BF16, device, err)
 	}
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 // network interprets a graph with libtorch.
 type network struct {
 	graph   *models.Graph
+	at      placement
 	scope   *gotorch.Scope            // owns the tensors
 	state   map[string]gotorch.Tensor // parameters and buffers by state-dict name
 	frozen  map[string]gotorch.Tensor // the same memory, constant to autograd
@@ -37,11 +38,12 @@ const (
 	rowMajor                   // N,C,H,W: PyTorch's default
 )
 
-// placement is how a network's tensors are kept.
+// placement is how a network's tensors are kept and computed.
 type placement struct {
 	device gotorch.Device
 	layout layout
 	dtype  gotorch.DType // Float32; the tests hold the method to its reference in Float64, where rounding decides nothing
+	bf16   bool          // training computes the backbone in BFloat16
 }
 
 // newNetwork copies a state dict of the graph to the device.
@@ -49,7 +51,7 @@ func newNetwork(s *gotorch.Scope, g *models.Graph, state checkpoint.StateDict, a
 	if err := g.Check(state.Shapes()); err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
 	}
-	n := &network{graph: g, scope: s, state: map[string]gotorch.Tensor{}, frozen: map[string]gotorch.Tensor{}}
+	n := &network{graph: g, at: at, scope: s, state: map[string]gotorch.Tensor{}, frozen: map[string]gotorch.Tensor{}}
 	for _, p := range g.Params() {
 		if p.Integer {
 			if err := n.setBatches(state[p.Name]); err != nil {
@@ -139,14 +141,43 @@ func (n *network) forward(x gotorch.Tensor, m mode) gotorch.Tensor {
 	}
 	values := []gotorch.Tensor{models.Image: x}
 	for _, node := range n.graph.Nodes {
+		cast := n.castFor(models.Value(len(values)), node.Op, m)
 		in := make([]gotorch.Tensor, len(node.Inputs))
 		for i, v := range node.Inputs {
-			in[i] = values[v]
+			in[i] = cast(values[v])
 		}
-		param := func(name string) gotorch.Tensor { return state[node.Param(name)] }
+		param := func(name string) gotorch.Tensor { return cast(state[node.Param(name)]) }
 		values = append(values, apply(node.Op, in, param, m))
 	}
 	return values[n.graph.Logits]
+}
+
+// castFor returns what converts the operands of the operation that makes v to the
+// type that it computes in. With bfloat16, convolutions and products up to the feature
+// compute in it, with sums in float32; the feature and what follows do not. The others
+// take what comes, as in PyTorch's autocast. Weights and batch statistics are kept in
+// float32.
+func (n *network) castFor(v models.Value, op models.Op, m mode) func(gotorch.Tensor) gotorch.Tensor {
+	to := func(dtype gotorch.DType) func(gotorch.Tensor) gotorch.Tensor {
+		return func(t gotorch.Tensor) gotorch.Tensor {
+			if t == (gotorch.Tensor{}) {
+				return t
+			}
+			return t.To(dtype)
+		}
+	}
+	if n.at.bf16 && m == training {
+		switch op.(type) {
+		case models.Conv2d, models.Linear:
+			if v <= n.graph.Feature {
+				return to(gotorch.BFloat16)
+			}
+			return to(n.at.dtype)
+		case models.GlobalAvgPool, models.ZScore:
+			return to(n.at.dtype)
+		}
+	}
+	return func(t gotorch.Tensor) gotorch.Tensor { return t }
 }
 
 // apply runs one operation; param returns its parameters, the zero Tensor where

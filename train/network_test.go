@@ -28,7 +28,7 @@ func loadNet(t *testing.T, scope *gotorch.Scope, name string) (*network, func(ke
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, err := newNetwork(scope, g, state, placement{gotorch.CPU, channelsLast, gotorch.Float32})
+	net, err := newNetwork(scope, g, state, placement{device: gotorch.CPU, layout: channelsLast, dtype: gotorch.Float32})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestLayouts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		net, err := newNetwork(scope, g, ref.init(), placement{gotorch.CPU, order, gotorch.Float64})
+		net, err := newNetwork(scope, g, ref.init(), placement{device: gotorch.CPU, layout: order, dtype: gotorch.Float64})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -46,6 +46,11 @@ func prepare(scope *gotorch.Scope, c Config, o Options, saved *saved) (*run, err
 	if err := setFlags(c, device, o.Log); err != nil {
 		return nil, err
 	}
+	if c.Precision == BF16 {
+		if err := tryBF16(device); err != nil {
+			return nil, err
+		}
+	}
 	if err := r.prepareLearner(scope, device, saved); err != nil {
 		return nil, err
 	}
@@ -62,7 +67,7 @@ func (r *run) prepareLearner(scope *gotorch.Scope, device gotorch.Device, saved 
 	if err != nil {
 		return err
 	}
-	net, err := newNetwork(scope, graph, state, placement{device, channelsLast, gotorch.Float32})
+	net, err := newNetwork(scope, graph, state, placement{device, channelsLast, gotorch.Float32, r.config.Precision == BF16})
 	if err != nil {
 		return err
 	}
@@ -137,7 +142,7 @@ func (r *run) graph() (*models.Graph, error) {
 func (r *run) announce(net *network, device gotorch.Device) {
 	spec := net.graph.Spec
 	r.options.Log.Info("network", "arch", spec.Arch, "width", spec.Width, "head", spec.Head,
-		"classes", spec.Classes, "parameters", net.size(), "device", device, "threads", r.options.Threads)
+		"classes", spec.Classes, "parameters", net.size(), "device", device, "precision", r.config.Precision, "threads", r.options.Threads)
 	r.options.Log.Info("images", "train", r.images.train.Len(), "val", r.images.val.Len(),
 		"size", r.config.Preprocess.ImageSize, "steps_per_epoch", r.stepsPerEpoch())
 }

@@ -305,7 +305,7 @@ func (r replay) learner(t *testing.T, scope *gotorch.Scope, from state, dtype go
 	if err != nil {
 		t.Fatal(err)
 	}
-	net, err := newNetwork(scope, g, from.model, placement{gotorch.CPU, channelsLast, dtype})
+	net, err := newNetwork(scope, g, from.model, placement{device: gotorch.CPU, layout: channelsLast, dtype: dtype})
 	if err != nil {
 		t.Fatal(err)
 	}

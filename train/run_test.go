@@ -360,6 +360,7 @@ func TestWrongInput(t *testing.T) {
 		{"no architecture", func(c *Config, _ *Options) { c.Arch = "" }, "arch is missing; known are lenet, resnet"},
 		{"architecture", func(c *Config, _ *Options) { c.Arch = "vgg" }, `unknown architecture "vgg"; known are lenet, resnet`},
 		{"outliers", func(c *Config, _ *Options) { c.OODType = "noise" }, "known are gradient, shuffle, gaussian"},
+		{"precision", func(c *Config, _ *Options) { c.Precision = "fp16" }, `unknown precision "fp16"; known are float32, bf16`},
 		{"augmentation", func(c *Config, _ *Options) { c.Augment = "strong" }, `unknown augmentation "strong"; known are none, classic, largescale`},
 		{"no augmentation", func(c *Config, _ *Options) { c.Augment = "" }, "augment is missing: none, classic, largescale"},
 		{"no preprocessing", func(c *Config, _ *Options) { c.Preprocess = preprocess.Config{} }, "preprocessing is missing: give preprocess with one of aircraft, "},
@@ -512,6 +513,14 @@ func TestWrongResume(t *testing.T) {
 	want := `was trained on classes ["0" "1" "2" "3"], now they are ["0" "1" "2"]`
 	if err := Resume(t.Context(), o); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("resumed on other classes: %q, want %q", message(err), want)
+	}
+	old := read(t, o, runs.LastFile)
+	old.Meta.Training = bytes.Replace(old.Meta.Training, []byte(`"precision":"float32",`), nil, 1)
+	if err := old.Save(filepath.Join(o.Output, runs.LastFile)); err != nil {
+		t.Fatal(err)
+	}
+	if kept, err := ReadConfig(o.Output); err != nil || kept != c {
+		t.Errorf("the configuration of a run that does not say its precision: %+v, %v, want %+v", kept, err, c)
 	}
 	bare := &checkpoint.Checkpoint{Model: read(t, o, runs.LastFile).Model}
 	if err := bare.Save(filepath.Join(o.Output, runs.LastFile)); err != nil {

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -116,6 +117,7 @@ func load(dir string) (*saved, error) {
 		path: path, config: d.Config, at: *d.Position, images: d.Images,
 		classes: c.Meta.Classes, model: c.Model, training: c.Training,
 	}
+	s.config.Precision = cmp.Or(s.config.Precision, Float32) // runs from before there was a choice do not say
 	return s, s.config.Validate()
 }
 

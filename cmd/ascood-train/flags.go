@@ -106,6 +106,7 @@ func (f *flags) hyperparameters() {
 	f.Float64Var(&c.FCLRFactor, "fc-lr-factor", c.FCLRFactor, "the last layer's learning rate relative to the others'")
 	f.Float64Var(&c.Momentum, "momentum", c.Momentum, "Nesterov momentum")
 	f.Float64Var(&c.WeightDecay, "weight-decay", c.WeightDecay, "weight decay, of all parameters")
+	f.StringVar(&c.Precision, "precision", c.Precision, "of the backbone's activations in training: "+strings.Join(train.Precisions(), ", ")+"; weights, saliency, losses and\nvalidation are float32 always")
 	f.BoolVar(&c.TF32, "tf32", c.TF32, "on a GPU: faster convolutions and matrix products, of inputs rounded to TF32")
 	f.BoolVar(&c.Deterministic, "deterministic", c.Deterministic, "on a GPU: repeat a run's numbers wherever libtorch can; slower")
 	f.Uint64Var(&c.Seed, "seed", c.Seed, "decides all that is random")
