@@ -32,7 +32,7 @@ func newStepper(tb testing.TB, scope *gotorch.Scope, c Config, size, batch int) 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	net, err := newNetwork(scope, g, initial(g, c.Sigma, 1), placement{device: gotorch.CPU, layout: channelsLast, dtype: gotorch.Float32, bf16: c.Precision == BF16})
+	net, err := newNetwork(scope, g, initial(g, c.Sigma, 1), place(gotorch.CPU, c))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func newStepper(tb testing.TB, scope *gotorch.Scope, c Config, size, batch int) 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s := &stepper{learner: l, input: newInput(scope, c.Preprocess, gotorch.CPU), pixels: make([]uint8, batch*size*size*3), at: when{epoch: 1}}
+	s := &stepper{learner: l, input: newInput(scope, c.Preprocess, place(gotorch.CPU, c)), pixels: make([]uint8, batch*size*size*3), at: when{epoch: 1}}
 	rng := random(1, forOrder, 0)
 	for i := range s.pixels {
 		s.pixels[i] = uint8(rng.Uint32())

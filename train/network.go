@@ -29,23 +29,6 @@ const (
 	training              // weights are variables, BatchNorm uses the batch's statistics and updates the running ones
 )
 
-// layout is the order of a convolution's weights in memory, which decides that
-// of the activations.
-type layout int
-
-const (
-	channelsLast layout = iota // N,H,W,C: 1.3 to 1.5 times faster on CPUs
-	rowMajor                   // N,C,H,W: PyTorch's default
-)
-
-// placement is how a network's tensors are kept and computed.
-type placement struct {
-	device gotorch.Device
-	layout layout
-	dtype  gotorch.DType // Float32; the tests hold the method to its reference in Float64, where rounding decides nothing
-	bf16   bool          // training computes the backbone in BFloat16
-}
-
 // newNetwork copies a state dict of the graph to the device.
 func newNetwork(s *gotorch.Scope, g *models.Graph, state checkpoint.StateDict, at placement) (*network, error) {
 	if err := g.Check(state.Shapes()); err != nil {
@@ -74,8 +57,8 @@ func upload(s *gotorch.Scope, values []float32, shape []int, at placement) gotor
 	host := gotorch.NewScope(gotorch.NoGrad)
 	defer host.Close()
 	t := gotorch.FromSlice(host, values, shape...).To(at.device, at.dtype)
-	if at.layout == channelsLast && len(shape) == 4 {
-		t = t.ChannelsLast()
+	if len(shape) == 4 {
+		t = at.layout.arrange(t)
 	}
 	return s.Keep(t)
 }

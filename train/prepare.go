@@ -57,7 +57,7 @@ func prepare(scope *gotorch.Scope, c Config, o Options, saved *saved) (*run, err
 	if r.metrics, err = openMetrics(filepath.Join(o.Output, runs.MetricsFile), r.at.Epochs); err != nil {
 		return nil, err
 	}
-	r.input = newInput(scope, c.Preprocess, device)
+	r.input = newInput(scope, c.Preprocess, place(device, c))
 	return r, scope.Err()
 }
 
@@ -67,7 +67,7 @@ func (r *run) prepareLearner(scope *gotorch.Scope, device gotorch.Device, saved 
 	if err != nil {
 		return err
 	}
-	net, err := newNetwork(scope, graph, state, placement{device, channelsLast, gotorch.Float32, r.config.Precision == BF16})
+	net, err := newNetwork(scope, graph, state, place(device, r.config))
 	if err != nil {
 		return err
 	}
