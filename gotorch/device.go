@@ -59,8 +59,8 @@ func (d Device) Available() error {
 	}
 	s := NewScope()
 	defer s.Close()
-	Zeros(s, []int{1}, d)
-	sigstack.Use() // CUDA's driver has installed its handlers by now
+	Zeros(s, []int{1}, d).Item() // waits for the device, which may have failed since it was last used
+	sigstack.Use()               // CUDA's driver has installed its handlers by now
 	if failure, ok := errors.AsType[*OpError](s.Err()); ok {
 		return fmt.Errorf("gotorch: %s: %w: %w", d, ErrUnavailable, failure.Err)
 	}

@@ -27,6 +27,28 @@ func failAtLength() {
 	}
 }
 
+// TestOutOfMemory: whoever runs out of memory, the error can be told from others.
+func TestOutOfMemory(t *testing.T) {
+	s := gotorch.NewScope()
+	defer s.Close()
+	gotorch.Zeros(s, dims(1<<50))
+	if err := s.Err(); !errors.Is(err, gotorch.ErrOutOfMemory) || !strings.Contains(err.Error(), "bytes cannot be had") {
+		t.Errorf("4 PB: %v", err)
+	}
+	for message, want := range map[string]bool{
+		"CUDA out of memory. Tried to allocate 2.00 GiB (GPU 0; 7.79 GiB total capacity)": true,
+		"CUDA error: out of memory": true,
+		"CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`": true,
+		"cuDNN error: CUDNN_STATUS_ALLOC_FAILED":                                     true,
+		"CUDA error: an illegal memory access was encountered":                       false,
+	} {
+		err := error(&gotorch.OpError{Op: "conv2d", Err: errors.New(message)})
+		if errors.Is(err, gotorch.ErrOutOfMemory) != want || errors.Is(err, gotorch.ErrClosed) {
+			t.Errorf("%s: want of memory is %v, want %v", message, !want, want)
+		}
+	}
+}
+
 // TestMessageWithoutMemory: an error for whose message there is no memory is an
 // error all the same.
 func TestMessageWithoutMemory(t *testing.T) {

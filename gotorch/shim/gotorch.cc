@@ -56,9 +56,24 @@ void prepare_thread() {
 // out_of_memory stands for a message for which there is none.
 char out_of_memory[] = "out of memory";
 
+// After some errors a GPU refuses everything from its process. libtorch then cannot
+// take back what it shares with it, and ends the process at the attempt: nothing is
+// freed any more, so that the error reaches the caller.
+std::atomic<bool> lost_gpu{false};
+
+void look_after_gpu(const char *error) {
+  if (lost_gpu || (std::strstr(error, "CUDA error") == nullptr && std::strstr(error, "cuDNN error") == nullptr)) return;
+  try {
+    at::zeros({1}, at::kCUDA).item();
+  } catch (...) {
+    lost_gpu = true;
+  }
+}
+
 // message keeps the first line: the rest is a C++ stack trace. It is for
 // gt_free_message to free.
 char *message(const char *what) {
+  look_after_gpu(what);
   const size_t n = std::strcspn(what, "\n");
   char *copy = static_cast<char *>(std::malloc(n + 1));
   if (copy == nullptr) return out_of_memory;
@@ -263,7 +278,7 @@ char *gt_alias(const gt_tensor *t, gt_tensor **out) {
 }
 
 void gt_free_tensors(gt_tensor *const *list, size_t n) {
-  for (size_t i = 0; i < n; i++) delete list[i];
+  for (size_t i = 0; i < n && !lost_gpu; i++) delete list[i];
 }
 
 char *gt_new_generator(int type, int index, uint64_t seed, gt_generator **out) {
