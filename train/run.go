@@ -88,7 +88,7 @@ func start(ctx context.Context, c Config, o Options, saved *saved) error {
 			return err
 		}
 	}
-	return r.train(ctx)
+	return r.explain(r.train(ctx))
 }
 
 // withDefaults replaces what is nil or 0 by what that stands for.

@@ -71,8 +71,20 @@ func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	defer shown.end()
 	f.options.Log, f.options.Report = cli.Logger(stderr), shown.report
 	err := f.train(ctx)
+	return advise(err)
+}
+
+// advise says how to go on after an error that a run can be resumed from.
+func advise(err error) error {
+	var output string
 	if stopped, ok := errors.AsType[*train.Interruption](err); ok {
-		return fmt.Errorf("%w; to go on: ascood-train --resume --output %s", err, stopped.Output)
+		output = stopped.Output
 	}
-	return err
+	if lost, ok := errors.AsType[*train.DeviceLost](err); ok && lost.Saved != "" {
+		output = lost.Output
+	}
+	if output == "" {
+		return err
+	}
+	return fmt.Errorf("%w; to go on: ascood-train --resume --output %s", err, output)
 }

@@ -3,12 +3,15 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/train"
 )
 
 // data writes 60 images of 28x28 in two classes, dark and bright, as IDX.
@@ -97,6 +100,27 @@ func TestResume(t *testing.T) {
 	_, stderr, status = command(t, t.Context(), args(images, output, "--seed", "7", "--method", "ce", "--resume")...)
 	if status != 0 || !strings.Contains(stderr, "msg=finished epochs=2") {
 		t.Errorf("resuming with the same flags: status %d, %s", status, stderr)
+	}
+}
+
+// TestAdvice: a run can be resumed from what it saved before its GPU failed.
+func TestAdvice(t *testing.T) {
+	failed := errors.New("CUDA error")
+	for _, test := range []struct {
+		err  error
+		want string
+	}{
+		{failed, "CUDA error"},
+		{&train.DeviceLost{Output: "run", Err: failed}, "the device is lost: CUDA error; nothing had been saved"},
+		{fmt.Errorf("seed 3: %w", &train.DeviceLost{Output: "run/s3", Saved: "run/s3/last.safetensors", Err: failed}),
+			"seed 3: the device is lost: CUDA error; run/s3/last.safetensors has the state that was saved last; to go on: ascood-train --resume --output run/s3"},
+	} {
+		if got := advise(test.err); got.Error() != test.want {
+			t.Errorf("advice %q, want %q", got, test.want)
+		}
+	}
+	if advise(nil) != nil {
+		t.Error("advice on no error")
 	}
 }
 
