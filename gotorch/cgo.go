@@ -200,6 +200,12 @@ func cFlagIsOn(f Flag) (bool, error) {
 	return on != 0, err
 }
 
+func cPeakMemory(d Device) (int, error) {
+	var bytes C.int64_t
+	err := cError(C.gt_peak_memory(C.int(d.Type), C.int(d.Index), &bytes))
+	return int(bytes), err
+}
+
 func cBuildInfo() (BuildInfo, error) {
 	var c cBuild
 	if err := cError(C.gt_build(&c)); err != nil {

@@ -67,6 +67,14 @@ func (d Device) Available() error {
 	return nil
 }
 
+// PeakMemory returns the most bytes that tensors on the device took at once since it
+// was last called. ok is false if this libtorch does not tell, as for GPUs before
+// 2.14.
+func (d Device) PeakMemory() (bytes int, ok bool, err error) {
+	bytes, err = cPeakMemory(d)
+	return bytes, err == nil && bytes >= 0, err
+}
+
 // BuildInfo describes libtorch and what it finds on this machine.
 type BuildInfo struct {
 	Version string // "1.13.1"

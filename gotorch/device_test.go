@@ -47,6 +47,29 @@ func TestCUDAIsAvailable(t *testing.T) {
 	}
 }
 
+func TestPeakMemory(t *testing.T) {
+	peak := func() int {
+		t.Helper()
+		bytes, ok, err := gotorch.CPU.PeakMemory()
+		if err != nil || !ok {
+			t.Fatal(ok, err)
+		}
+		return bytes
+	}
+	const large = 1 << 22
+	peak()
+	before := peak()
+	step := gotorch.NewScope()
+	gotorch.Zeros(step, dims(large), gotorch.Uint8)
+	step.Close()
+	if with := peak(); with != before+large {
+		t.Errorf("a peak of %d bytes with a tensor of %d, %d without", with, large, before)
+	}
+	if after := peak(); after != before {
+		t.Errorf("a peak of %d bytes after the tensor is gone, %d before it came", after, before)
+	}
+}
+
 func TestMissingDeviceIsAnError(t *testing.T) {
 	s := gotorch.NewScope()
 	defer s.Close()

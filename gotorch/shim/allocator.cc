@@ -53,6 +53,14 @@ class Cache final : public at::Allocator {
     return *cache;
   }
 
+  // peak returns the most bytes in use at once since the last call.
+  size_t peak() {
+    const std::lock_guard<std::mutex> lock(mutex_);
+    const size_t peak = peak_;
+    peak_ = used_;
+    return peak;
+  }
+
  private:
   static void free(void *data) {
     if (data != nullptr) instance().put(static_cast<Block *>(data) - 1);
@@ -71,6 +79,7 @@ class Cache final : public at::Allocator {
     }
     used_ += size;
     if (used_ > most_used_) most_used_ = used_;
+    if (used_ > peak_) peak_ = used_;
     return block + 1;
   }
 
@@ -106,6 +115,7 @@ class Cache final : public at::Allocator {
   std::mutex mutex_;
   std::unordered_map<size_t, std::vector<Block *>> free_;  // by size
   size_t used_ = 0, cached_ = 0, most_used_ = 0;           // bytes
+  size_t peak_ = 0;                                        // most_used_ since peak() was called
 };
 
 const bool installed = [] {
@@ -114,3 +124,5 @@ const bool installed = [] {
 }();
 
 }  // namespace
+
+size_t gt_cpu_peak() { return Cache::instance().peak(); }

@@ -26,6 +26,11 @@
 #include <torch/cuda.h>
 #include <torch/version.h>
 
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 14)
+#include <c10/core/CachingDeviceAllocator.h>
+#define GT_DEVICE_STATISTICS  // without CUDA's headers
+#endif
+
 #if TORCH_VERSION_MAJOR < 1 || (TORCH_VERSION_MAJOR == 1 && TORCH_VERSION_MINOR < 13)
 #error "gotorch needs libtorch 1.13 or later; this is older"
 #endif
@@ -366,6 +371,25 @@ char *gt_set_num_threads(int n) {
 
 char *gt_num_threads(int *n) {
   GUARDED({ *n = at::get_num_threads(); })
+}
+
+size_t gt_cpu_peak();  // of allocator.cc
+
+char *gt_peak_memory(int type, int index, int64_t *bytes) {
+  GUARDED({
+    const c10::Device d = device(type, index);
+    if (d.is_cpu()) {
+      *bytes = gt_cpu_peak();
+      return nullptr;
+    }
+#ifdef GT_DEVICE_STATISTICS
+    c10::DeviceAllocator *allocator = at::getDeviceAllocator(d.type());
+    *bytes = allocator->getDeviceStats(d.index()).allocated_bytes[0].peak;  // of all pools together
+    allocator->resetPeakStats(d.index());
+#else
+    *bytes = -1;
+#endif
+  })
 }
 
 char *gt_build(gt_build_info *info) {

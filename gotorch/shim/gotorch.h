@@ -105,6 +105,10 @@ char *gt_manual_seed(uint64_t seed);
 char *gt_set_num_threads(int n);
 char *gt_num_threads(int *n);
 
+/* gt_peak_memory is the most bytes of tensors on a device at once since it was last
+ * asked; -1 if this libtorch does not tell. */
+char *gt_peak_memory(int device, int index, int64_t *bytes);
+
 typedef struct {
   char torch[32];   /* version of the headers that the shim was compiled with */
   int32_t cuda;     /* libtorch has CUDA kernels */
