@@ -24,6 +24,7 @@ var mayImport = map[string]string{
 	"internal/atomicfile":     "",
 	"internal/cudastub":       "",
 	"internal/sigstack":       "",
+	"internal/check":          "",
 	"dataset":                 "preprocess",
 	"runs":                    "",
 	"presets":                 "dataset preprocess",
