@@ -6,7 +6,7 @@ override ONNXRUNTIME_LIB := $(abspath $(ONNXRUNTIME_LIB))
 # OpenMP's waiting threads are to sleep, so that others get the cores.
 with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000
 
-.PHONY: help setup setup-cuda build test test-kernels lint bench bench-eval reference demo serve generate notices clean
+.PHONY: help setup setup-cuda build test test-kernels mutate lint bench bench-eval reference demo serve generate notices clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -25,6 +25,9 @@ test: setup ## run all tests, with the race detector
 
 test-kernels: setup ## run all tests once for each kernel that the numerical libraries may choose
 	$(with-runtime) scripts/test-kernels.sh
+
+mutate: setup ## break each formula once, and list those that their packages' tests do not notice
+	$(with-runtime) go run ./scripts/mutate
 
 lint: setup ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
