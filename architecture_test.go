@@ -52,6 +52,7 @@ var mayImport = map[string]string{
 	"cmd/ascood-eval":       "artifact checkpoint dataset eval eval/report export internal/atomicfile internal/cli internal/cli/modelflags ioodin metrics onnx posthoc preprocess presets runs",
 	"cmd/ascood-serve":      "internal/cli internal/cli/modelflags serve",
 	"scripts/demo/idximage": "dataset internal/atomicfile internal/cli",
+	"scripts/mutate":        "",
 	"scripts/notices":       "",
 }
 

@@ -377,3 +377,13 @@ func TestSchedules(t *testing.T) {
 		t.Errorf("%d and %d values to compare with, want 41 and 30", len(want.LR.Values), len(want.Alpha.Values))
 	}
 }
+
+func TestSmooth(t *testing.T) {
+	average := 0.0
+	for _, loss := range []float64{1, 2, 4} {
+		average = smooth(average, loss)
+	}
+	if want := 0.2*(0.64*1+0.8*2) + 0.2*4; math.Abs(average-want) > 1e-15 {
+		t.Errorf("average %v, want %v", average, want)
+	}
+}
