@@ -277,3 +277,11 @@ func TestLargestInAnyOrder(t *testing.T) {
 		}
 	}
 }
+
+func TestRelationPower(t *testing.T) {
+	for power, want := range map[float64]float64{1: 0.5, 2: 0.25, 4: 0.0625} {
+		if got := (&Relation{Power: power}).raise(0.5); got != want {
+			t.Errorf("0.5 to the power %v is %v, want %v", power, got, want)
+		}
+	}
+}
