@@ -32,7 +32,7 @@ var mayImport = map[string]string{
 	"artifact":                "internal/atomicfile metrics onnx preprocess",
 	"posthoc":                 "artifact",
 	"internal/ort":            "internal/sigstack onnx",
-	"train":                   "checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile models preprocess runs",
+	"train":                   "checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile internal/check models preprocess runs",
 	"export":                  "artifact checkpoint models onnx preprocess",
 	"ioodin":                  "artifact dataset internal/ort onnx preprocess",
 	"eval/features":           "internal/atomicfile posthoc",

@@ -72,7 +72,7 @@ func oodType(p *presets.Preset, c presets.Choice) string {
 // Flags that are not part of the configuration, and those that make up one part
 // of it together.
 var (
-	elsewhere     = []string{"data-root", "output", "seeds", "resume", "print-config", "check-data", "device", "threads", "workers"}
+	elsewhere     = []string{"data-root", "output", "seeds", "resume", "print-config", "check-data", checkDevice, "json", "device", "threads", "workers"}
 	preprocessing = []string{"preprocess", "pre-size", "image-size", "mean", "std"}
 )
 

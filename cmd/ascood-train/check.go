@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -11,6 +12,7 @@ import (
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/preprocess"
 	"github.com/ascood/ascood/presets"
+	"github.com/ascood/ascood/train"
 )
 
 // check reports what is missing or impossible before anything is done.
@@ -84,4 +86,33 @@ func (f *flags) reportData(w io.Writer) error {
 		return ascood.Errorf(ascood.Invalid, "the data of preset %s is not complete", p.Name)
 	}
 	return nil
+}
+
+const checkDevice = "check-device"
+
+// reportDevice prints how training on a device compares with the CPU's. It fails if
+// they are too far apart.
+func (f *flags) reportDevice(stdout, stderr io.Writer) error {
+	var err error
+	f.Visit(func(given *pflag.Flag) {
+		if err == nil && !slices.Contains([]string{checkDevice, "json", "threads"}, given.Name) {
+			err = cli.Usagef("--%s has no meaning beside --%s", given.Name, checkDevice)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	f.options.Log = cli.Logger(stderr)
+	report, err := train.CheckDevice(f.checked, f.options)
+	if err != nil {
+		return err
+	}
+	write := report.WriteText
+	if f.json {
+		write = report.WriteJSON
+	}
+	if err := write(stdout); err != nil {
+		return err
+	}
+	return report.Err()
 }

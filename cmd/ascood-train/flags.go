@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/cli/imageflags"
 	"github.com/ascood/ascood/models"
@@ -24,7 +25,8 @@ type flags struct {
 	seeds    seedList
 	resume   bool
 
-	printConfig, checkData bool // instead of training
+	printConfig, checkData, json bool // instead of training
+	checked                      ascood.Device
 }
 
 // parse reads the command line: first to know what the flags change, then with
@@ -65,6 +67,8 @@ func (f *flags) experiment() {
 	f.Var(&f.seeds, "seeds", "make a run with each of these `seeds`, in a folder s0, s1, … of --output")
 	f.BoolVar(&f.resume, "resume", false, "continue the run in --output with its own configuration")
 	f.BoolVar(&f.printConfig, "print-config", false, "print what would run, and where each value comes from")
+	f.Var(cli.Device(&f.checked), checkDevice, "train a little on this device and on the CPU, compare, and do nothing else")
+	f.BoolVar(&f.json, "json", false, "print what --check-device finds as JSON")
 	f.BoolVar(&f.checkData, "check-data", false, "look for all lists and images of the preset")
 }
 

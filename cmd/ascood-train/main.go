@@ -56,6 +56,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
+	if f.Changed(checkDevice) {
+		return f.reportDevice(stdout, stderr)
+	}
+	if err := cli.OnlyWith(f.FlagSet, checkDevice, "json"); err != nil {
+		return err
+	}
 	if f.checkData {
 		return f.reportData(stdout)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -178,5 +179,29 @@ func TestHelp(t *testing.T) {
 	stdout, stderr, status := command(t, t.Context(), "--help")
 	if status != 0 || stderr != "" || !strings.Contains(stdout, "ascood-train --resume --output run") || !strings.Contains(stdout, "--fc-lr-factor") {
 		t.Errorf("status %d, %s%s", status, stdout, stderr)
+	}
+}
+
+// TestCheckDevice compares the CPU with itself.
+func TestCheckDevice(t *testing.T) {
+	stdout, stderr, status := command(t, t.Context(), "--check-device", "cpu", "--threads", "1", "--json")
+	var report struct {
+		Passed   bool
+		Sections []struct{ Name string }
+	}
+	if err := json.Unmarshal([]byte(stdout), &report); status != 0 || err != nil || !report.Passed || len(report.Sections) < 4 {
+		t.Errorf("status %d, %v, %s%s", status, err, stdout, stderr)
+	}
+	for want, args := range map[string][]string{
+		"--epochs has no meaning beside --check-device": {"--check-device", "cpu", "--epochs", "3"},
+		"--json has no meaning without --check-device":  {"--json"},
+		`--check-device gpu: unknown device "gpu"`:      {"--check-device", "gpu"},
+	} {
+		if _, stderr, status := command(t, t.Context(), args...); status != 2 || !strings.Contains(stderr, want) {
+			t.Errorf("%v: status %d, %s", args, status, stderr)
+		}
+	}
+	if _, stderr, status := command(t, t.Context(), "--check-device", "cuda:99"); status != 1 || !strings.Contains(stderr, "cuda:99") {
+		t.Errorf("a GPU that is not there: status %d, %s", status, stderr)
 	}
 }

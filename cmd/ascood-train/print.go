@@ -14,7 +14,7 @@ import (
 )
 
 // actions are flags that say what to do, not how.
-var actions = []string{"resume", "print-config", "check-data", "version"}
+var actions = []string{"resume", "print-config", "check-data", checkDevice, "json", "version"}
 
 // show shows the configuration that is in effect as flags, each after where its
 // value comes from.

@@ -63,6 +63,9 @@ func AddThreads(fs *pflag.FlagSet, value *int, name, usage string) {
 	fs.Var(Int(value, 0, mostThreads), name, usage+"; 0 is one a core")
 }
 
+// Device is a flag's value: a device that is to be computed on.
+func Device(device *ascood.Device) pflag.Value { return &deviceValue{device} }
+
 // AddDevice defines --device.
 func AddDevice(fs *pflag.FlagSet, device *ascood.Device, otherwise string) {
 	d := &deviceValue{device}
