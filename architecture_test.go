@@ -25,16 +25,17 @@ var mayImport = map[string]string{
 	"internal/cudastub":       "",
 	"internal/sigstack":       "",
 	"internal/check":          "",
+	"internal/gpu":            "internal/sigstack",
 	"dataset":                 "preprocess",
 	"runs":                    "",
 	"presets":                 "dataset preprocess",
 	"checkpoint":              "internal/atomicfile preprocess",
 	"artifact":                "internal/atomicfile metrics onnx preprocess",
 	"posthoc":                 "artifact",
-	"internal/ort":            "internal/sigstack onnx",
+	"internal/ort":            "internal/gpu internal/sigstack onnx",
 	"train":                   "checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile internal/check models preprocess runs",
 	"export":                  "artifact checkpoint models onnx preprocess",
-	"ioodin":                  "artifact dataset internal/ort onnx preprocess",
+	"ioodin":                  "artifact dataset internal/check internal/gpu internal/ort onnx preprocess",
 	"eval/features":           "internal/atomicfile posthoc",
 	"eval":                    "artifact dataset eval/features internal/atomicfile ioodin metrics onnx posthoc",
 	"eval/report":             "eval internal/atomicfile metrics posthoc",
@@ -43,7 +44,7 @@ var mayImport = map[string]string{
 	"internal/cli":            "",
 	"internal/cli/clitest":    "internal/cli internal/pages",
 	"internal/cli/imageflags": "internal/cli preprocess",
-	"internal/cli/modelflags": "artifact dataset internal/cli ioodin metrics onnx",
+	"internal/cli/modelflags": "artifact dataset internal/check internal/cli ioodin metrics onnx",
 	"internal/testmodel":      "artifact checkpoint dataset export ioodin models onnx preprocess",
 	// The programs, which connect all this.
 	"cmd/ascood-train":      "gotorch internal/cli internal/cli/imageflags models preprocess presets runs train",
@@ -67,7 +68,7 @@ var onlyIn = map[string]string{
 	"github.com/schollz/progressbar/v3":   "cmd/ascood-train internal/cli",
 	"gonum.org/v1/plot":                   "eval/report",
 	"google.golang.org/protobuf":          "onnx artifact eval internal/ort",
-	"C":                                   "gotorch internal/sigstack",
+	"C":                                   "gotorch internal/gpu internal/sigstack",
 }
 
 func TestImports(t *testing.T) {

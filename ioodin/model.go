@@ -26,12 +26,13 @@ type Options struct {
 	TF32      bool  // round to 11 bits in convolutions and matrix products, which is faster (docs/gpu.md)
 	GPUMemory int64 // most that each padded batch size takes on the GPU, bytes; 0 is no limit
 
+	nhwc       bool  // channels innermost, to compare
 	batchSizes []int // to pad to on any device, for tests
 }
 
 // session opens a graph as the options say.
 func (o Options) session(m *onnx.ModelProto) (*ort.Session, error) {
-	return ort.Open(m, ort.Options{Device: o.Device, Threads: o.Threads, Logger: o.Logger, TF32: o.TF32, GPUMemory: o.GPUMemory, Sizes: o.batchSizes})
+	return ort.Open(m, ort.Options{Device: o.Device, Threads: o.Threads, Logger: o.Logger, TF32: o.TF32, GPUMemory: o.GPUMemory, NHWC: o.nhwc, Sizes: o.batchSizes})
 }
 
 // Model scores images. It may be used from several goroutines at once.
@@ -64,15 +65,24 @@ func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) 
 	if err := score.Validate(); err != nil {
 		return nil, err
 	}
-	part, err := onnx.Extract(m, score.Name.Needed(), settings(m)...)
+	part, err := scoring(m, d, score)
 	if err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "model %s: %w", d.Name, err)
+		return nil, err
 	}
 	session, err := opt.session(part)
 	if err != nil {
 		return nil, err
 	}
 	return &Model{info: *d, score: score, session: session}, nil
+}
+
+// scoring returns the part of an artifact that computes a score, and further values.
+func scoring(m *onnx.ModelProto, d *artifact.Metadata, score artifact.Score, further ...string) (*onnx.ModelProto, error) {
+	part, err := onnx.Extract(m, append(score.Name.Needed(), further...), settings(m)...)
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "model %s: %w", d.Name, err)
+	}
+	return part, nil
 }
 
 // settings are the graph's constants that a run may vary, of those that it has.

@@ -37,6 +37,9 @@ func CheckDevice(d ascood.Device, o Options) (*check.Report, error) {
 	if err := gotorch.SetNumThreads(o.Threads); err != nil {
 		return nil, ascood.In("threads", err)
 	}
+	if err := setFlags(Config{}, device, o.Log); err != nil {
+		return nil, err
+	}
 	runtime.LockOSThread() // as start does
 	defer runtime.UnlockOSThread()
 	build, err := gotorch.Build()
@@ -149,24 +152,31 @@ func (t *trial) gradients(ood gotorch.Tensor) (float64, []gotorch.Tensor) {
 }
 
 // rate returns how many images a second whole steps train on, after one that is not
-// counted.
+// counted. No step waits for the one before, as in an epoch.
 func (t *trial) rate() (float64, error) {
-	start := time.Now()
+	scope := gotorch.NewScope(gotorch.NoGrad) // of the numbers alone: steps free what they made
+	defer scope.Close()
+	var start time.Time
+	var last gotorch.Tensor
 	for k := range trialSteps {
 		s := gotorch.NewScope()
 		numbers, err := t.learner.step(s, t.x, t.y, when{epoch: 1, step: k})
 		if err == nil {
-			_, err = readOutcome(numbers)
+			last = scope.Keep(numbers)
 		}
 		s.Close()
 		if err != nil {
 			return 0, err
 		}
 		if k == 0 {
+			if _, err := readOutcome(last); err != nil {
+				return 0, err
+			}
 			start = time.Now()
 		}
 	}
-	return trialBatch * (trialSteps - 1) / time.Since(start).Seconds(), nil
+	_, err := readOutcome(last) // as far into its step as the first was into its own
+	return trialBatch * (trialSteps - 1) / time.Since(start).Seconds(), err
 }
 
 // moved is the share of elements that differ by more than rounding.

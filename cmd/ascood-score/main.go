@@ -25,6 +25,7 @@ and whether it is in or out of distribution, as CSV.
 
   ascood-score --model model.onnx shirt.png digit.png
   ascood-score --model model.onnx --imglist test.txt --data-dir images -o scores.csv
+  ascood-score --model model.onnx --check-device cuda
 
 Standard output gets a whole row as soon as an image is scored; a file given by
 -o appears when all are. It exits with 0 only if every image was scored.
@@ -36,37 +37,51 @@ func main() {
 	cli.Main(run)
 }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+// flags is the command line.
+type flags struct {
+	*pflag.FlagSet
+	model, output, imglist, dataDir string
+	score                           *modelflags.Score
+	compute                         *modelflags.Compute
+	batch                           int
+
+	checked ascood.Device // to check instead of scoring
+	json    bool
+}
+
+const checkDevice = "check-device"
+
+func newFlags(stdout io.Writer) *flags {
 	fs := cli.NewFlags("ascood-score", usage, stdout)
-	model := fs.String("model", "", "artifact `file` that ascood-export wrote")
-	output := fs.StringP("output", "o", "", "`file` for the CSV (default: standard output)")
-	imglist := fs.String("imglist", "", "images to score: list, folder or IDX `file`, in place of files named one by one")
-	dataDir := fs.String("data-dir", "", "`folder` that the paths of an image list start from (default: the list's own)")
-	score := modelflags.AddScore(fs, "the artifact's")
-	compute := modelflags.AddCompute(fs, "cpu")
-	batch := fs.Int("batch-size", 0, "images scored at once; 0 is what suits their size and the device")
-	if err := cli.Parse(fs, args, true); err != nil {
+	f := &flags{FlagSet: fs}
+	fs.StringVar(&f.model, "model", "", "artifact `file` that ascood-export wrote")
+	fs.StringVarP(&f.output, "output", "o", "", "`file` for the CSV (default: standard output)")
+	fs.StringVar(&f.imglist, "imglist", "", "images to score: list, folder or IDX `file`, in place of files named one by one")
+	fs.StringVar(&f.dataDir, "data-dir", "", "`folder` that the paths of an image list start from (default: the list's own)")
+	f.score = modelflags.AddScore(fs, "the artifact's")
+	f.compute = modelflags.AddCompute(fs, "cpu")
+	fs.IntVar(&f.batch, "batch-size", 0, "images scored at once; 0 is what suits their size and the device")
+	fs.Var(cli.Device(&f.checked), checkDevice, "compare this device with the CPU on the model, and on the images if there are any, and do nothing else")
+	fs.BoolVar(&f.json, "json", false, "print what --check-device finds as JSON")
+	return f
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	f := newFlags(stdout)
+	if err := cli.Parse(f.FlagSet, args, true); err != nil {
 		return err
 	}
-	if err := cli.Require(fs, "model"); err != nil {
+	if err := f.check(); err != nil {
 		return err
 	}
-	if err := cli.OnlyWith(fs, "imglist", "data-dir"); err != nil {
-		return err
+	if f.Changed(checkDevice) {
+		return f.reportDevice(ctx, stdout, stderr)
 	}
-	if *batch < 0 {
-		return cli.Usagef("--batch-size %d: must be at least 1, or 0 for what suits", *batch)
-	}
-	if *output != "" {
-		if err := atomicfile.Check(*output, append(fs.Args(), *model, *imglist)...); err != nil {
-			return err
-		}
-	}
-	data, err := openImages(fs, *imglist, *dataDir)
+	data, err := openImages(f.FlagSet, f.imglist, f.dataDir)
 	if err != nil {
 		return err
 	}
-	m, err := compute.Open(*model, score, cli.Logger(stderr))
+	m, err := f.compute.Open(f.model, f.score, cli.Logger(stderr))
 	if err != nil {
 		return err
 	}
@@ -74,12 +89,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if _, err := m.Calibration(); err != nil {
 		fmt.Fprintf(stderr, "no p-values and verdicts: %v\n", err)
 	}
-	out, err := create(*output, stdout)
+	out, err := create(f.output, stdout)
 	if err != nil {
 		return err
 	}
 	defer out.Discard()
-	failed, err := scoreAll(ctx, m, data, *batch, out, stderr)
+	failed, err := scoreAll(ctx, m, data, f.batch, out, stderr)
 	if err != nil {
 		return err
 	}
@@ -90,6 +105,46 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return ascood.Errorf(ascood.Invalid, "%d of %d images could not be scored; the column error says why", failed, data.Len())
 	}
 	return nil
+}
+
+// check reports a command line that cannot be meant.
+func (f *flags) check() error {
+	if err := cli.Require(f.FlagSet, "model"); err != nil {
+		return err
+	}
+	if err := cli.OnlyWith(f.FlagSet, "imglist", "data-dir"); err != nil {
+		return err
+	}
+	if err := cli.OnlyWith(f.FlagSet, checkDevice, "json"); err != nil {
+		return err
+	}
+	if f.batch < 0 {
+		return cli.Usagef("--batch-size %d: must be at least 1, or 0 for what suits", f.batch)
+	}
+	if f.output != "" {
+		return atomicfile.Check(f.output, append(f.Args(), f.model, f.imglist)...)
+	}
+	return nil
+}
+
+// reportDevice prints how scoring on a device compares with the CPU's. It fails if
+// something is missing or they are too far apart.
+func (f *flags) reportDevice(ctx context.Context, stdout, stderr io.Writer) error {
+	if err := cli.OnlyBeside(f.FlagSet, checkDevice, "model", "imglist", "data-dir", "score", "temperature", "noise", "threads", "json"); err != nil {
+		return err
+	}
+	var images dataset.Dataset
+	if f.imglist != "" || f.NArg() > 0 {
+		var err error
+		if images, err = openImages(f.FlagSet, f.imglist, f.dataDir); err != nil {
+			return err
+		}
+	}
+	report, err := f.compute.CheckDevice(ctx, f.checked, f.model, f.score, images, cli.Logger(stderr))
+	if err != nil {
+		return err
+	}
+	return report.Print(stdout, f.json)
 }
 
 // openImages returns the images that the words or --imglist name.

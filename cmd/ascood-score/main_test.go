@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"image"
@@ -243,6 +244,84 @@ func TestHelp(t *testing.T) {
 	out, _, err := score(t, "--help")
 	if status := cli.Report(os.Stderr, "ascood-score", err); status != 0 || !strings.Contains(out, "--imglist") {
 		t.Errorf("status %d, help:\n%s", status, out)
+	}
+}
+
+// TestCheckDevice compares the CPU with itself, on images too.
+func TestCheckDevice(t *testing.T) {
+	model := testmodel.LeNet(t)
+	check := []string{"--model", model, "--check-device", "cpu", "--threads", "1"}
+	set := filepath.Join(testmodel.FashionMNIST, "t10k-images-idx3-ubyte.gz[:20]")
+	out, _, err := score(t, append(check, "--json", "--imglist", set)...)
+	var report struct {
+		Passed   bool
+		Sections []struct {
+			Name  string
+			Lines []struct {
+				Name  string
+				Value any
+			}
+		}
+	}
+	if decoded := json.Unmarshal([]byte(out), &report); err != nil || decoded != nil || !report.Passed {
+		t.Fatalf("%v, %v: %s", err, decoded, out)
+	}
+	values := map[string]any{}
+	for _, s := range report.Sections {
+		for _, l := range s.Lines {
+			values[s.Name+": "+l.Name] = l.Value
+		}
+	}
+	for _, name := range []string{
+		"found: ONNX Runtime", "nodes of the score's graph, for 8 images: on cpu",
+		"agreement with the CPU in float32: images of another verdict",
+		"agreement with the CPU in float32: share of equal iodin_index",
+		"agreement with the CPU in float32: scores, alone instead of 8 at once",
+		"time and memory: opening the model and scoring a first image",
+		"images/s on cpu: msp, 1 at once", "images/s on cpu: iodin, 8 at once",
+	} {
+		if values[name] == nil {
+			t.Errorf("%s is not in the report\n%s", name, out)
+		}
+	}
+	if n := values["agreement with the CPU in float32: images"]; n != 64.0+20 {
+		t.Errorf("%v images were compared, want 64 fixed ones and 20 of the list", n)
+	}
+	out, _, err = score(t, append(check, "--score", "msp")...)
+	if err != nil || !strings.HasSuffix(out, "\nPASS\n") || strings.Contains(out, "iodin_index") || strings.Contains(out, "another verdict") {
+		t.Errorf("error %v\n%s", err, out)
+	}
+	for want, args := range map[string][]string{
+		"--batch-size has no meaning beside --check-device": {"--batch-size", "3"},
+		"--tf32 has no meaning beside --check-device":       {"--tf32"},
+		"give image files or --imglist, not both":           {"--imglist", set, "a.png"},
+		"none.png": {"none.png"},
+	} {
+		if _, _, err := score(t, append(check, args...)...); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: error %v, want %q", args, err, want)
+		}
+	}
+	if _, _, err := score(t, "--model", model, "--json", "a.png"); err == nil || !strings.Contains(err.Error(), "--json has no meaning without --check-device") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestCheckMissingGPU: on a machine without a GPU the report names the driver.
+func TestCheckMissingGPU(t *testing.T) {
+	if _, err := os.Stat("/proc/driver/nvidia/version"); err == nil {
+		t.Skip("this machine has NVIDIA's driver")
+	}
+	out, _, err := score(t, "--model", testmodel.LeNet(t), "--check-device", "cuda")
+	if status := cli.Report(io.Discard, "ascood-score", err); status != 1 {
+		t.Errorf("status %d", status)
+	}
+	for _, want := range []string{"\nFAIL\n", "found: no NVIDIA driver: there is no /proc/driver/nvidia/version"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the report does not say %q:\n%s", want, out)
+		}
+	}
+	if strings.Contains(out, "images/s") {
+		t.Errorf("it goes on without a GPU:\n%s", out)
 	}
 }
 

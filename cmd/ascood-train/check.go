@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -93,13 +92,7 @@ const checkDevice = "check-device"
 // reportDevice prints how training on a device compares with the CPU's. It fails if
 // they are too far apart.
 func (f *flags) reportDevice(stdout, stderr io.Writer) error {
-	var err error
-	f.Visit(func(given *pflag.Flag) {
-		if err == nil && !slices.Contains([]string{checkDevice, "json", "threads"}, given.Name) {
-			err = cli.Usagef("--%s has no meaning beside --%s", given.Name, checkDevice)
-		}
-	})
-	if err != nil {
+	if err := cli.OnlyBeside(f.FlagSet, checkDevice, "json", "threads"); err != nil {
 		return err
 	}
 	f.options.Log = cli.Logger(stderr)
@@ -107,12 +100,5 @@ func (f *flags) reportDevice(stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	write := report.WriteText
-	if f.json {
-		write = report.WriteJSON
-	}
-	if err := write(stdout); err != nil {
-		return err
-	}
-	return report.Err()
+	return report.Print(stdout, f.json)
 }

@@ -27,7 +27,8 @@ type Line struct {
 	Name   string
 	Value  string // as the table shows it
 	Want   string // what it should be; "" if anything is right
-	Failed bool   // it is not that
+	Fault  string // what is wrong with it, where no limit says so
+	Failed bool   // it is not what it should be
 
 	number any // for JSON: the float64, or the text of a fact
 }
@@ -42,9 +43,9 @@ func (r *Report) Section(name string) *Section {
 // Fact tells something that cannot be wrong.
 func (s *Section) Fact(name, value string) { s.add(Line{Name: name, Value: value, number: value}) }
 
-// Fault tells something that is not as it should be.
-func (s *Section) Fault(name, value, want string) {
-	s.add(Line{Name: name, Value: value, Want: want, Failed: true, number: value})
+// Fault tells something that is wrong, in a sentence.
+func (s *Section) Fault(name, value, fault string) {
+	s.add(Line{Name: name, Value: value, Fault: fault, Failed: true, number: value})
 }
 
 // Number tells a measurement that has no limit; the unit may be "".
@@ -76,7 +77,10 @@ func (r *Report) failures() []string {
 	var failed []string
 	for _, s := range r.Sections {
 		for _, l := range s.Lines {
-			if l.Failed {
+			switch {
+			case l.Fault != "":
+				failed = append(failed, s.Name+": "+l.Fault)
+			case l.Failed:
 				failed = append(failed, fmt.Sprintf("%s: %s: %s, want %s", s.Name, l.Name, l.Value, l.Want))
 			}
 		}
@@ -91,6 +95,18 @@ func (r *Report) Err() error {
 		return ascood.Errorf(ascood.Unavailable, "the check failed in %d of its lines", n)
 	}
 	return nil
+}
+
+// Print writes the report, as a table or as JSON, and returns Err's error.
+func (r *Report) Print(w io.Writer, asJSON bool) error {
+	write := r.WriteText
+	if asJSON {
+		write = r.WriteJSON
+	}
+	if err := write(w); err != nil {
+		return err
+	}
+	return r.Err()
 }
 
 // WriteText writes the sections as tables, then PASS or the lines that failed.
@@ -116,6 +132,8 @@ func (r *Report) WriteText(w io.Writer) error {
 // verdict is the last column.
 func (l Line) verdict() string {
 	switch {
+	case l.Fault != "":
+		return "FAILED"
 	case l.Want == "":
 		return ""
 	case l.Failed:
@@ -130,6 +148,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 		Name   string `json:"name"`
 		Value  any    `json:"value"` // a number in full, or text
 		Want   string `json:"want,omitempty"`
+		Fault  string `json:"fault,omitempty"`
 		Failed bool   `json:"failed,omitempty"`
 	}
 	type section struct {
@@ -146,7 +165,7 @@ func (r *Report) WriteJSON(w io.Writer) error {
 			if v, ok := l.number.(float64); ok && (math.IsNaN(v) || math.IsInf(v, 0)) {
 				l.number = l.Value // JSON has no such number
 			}
-			part.Lines = append(part.Lines, line{l.Name, l.number, l.Want, l.Failed})
+			part.Lines = append(part.Lines, line{l.Name, l.number, l.Want, l.Fault, l.Failed})
 		}
 		out.Sections = append(out.Sections, part)
 	}

@@ -89,7 +89,7 @@ func TestFail(t *testing.T) {
 	s.AtLeast("no number", math.NaN(), 0)
 	s.AtMost("fine", 1e-4, 1e-4)
 	r.Section("empty")
-	r.Section("found").Fault("libcudnn.so.9", "MISSING", "package libcudnn9")
+	r.Section("found").Fault("libcudnn.so.9", "MISSING", "no libcudnn.so.9 (package libcudnn9)")
 	if err := r.Err(); err == nil || err.Error() != "the check failed in 5 of its lines" {
 		t.Errorf("error %v", err)
 	}
@@ -99,12 +99,12 @@ func TestFail(t *testing.T) {
   parity: gradients: NaN, want at most 1
   parity: predictions: 0.99, want at least 1
   parity: no number: NaN, want at least 0
-  found: libcudnn.so.9: MISSING, want package libcudnn9
+  found: no libcudnn.so.9 (package libcudnn9)
 `
-	if !strings.HasSuffix(got, want) || strings.Count(got, ": FAILED\n") != 5 || !strings.Contains(got, "at most 0.0001: ok\n") {
+	if !strings.HasSuffix(got, want) || strings.Count(got, "FAILED\n") != 5 || !strings.Contains(got, "at most 0.0001: ok\n") {
 		t.Errorf("the table is\n%s\nwant at its end\n%s", got, want)
 	}
-	for _, part := range []string{`"passed": false`, `"value": "NaN"`, `"failed": true`, `"lines": []`} {
+	for _, part := range []string{`"passed": false`, `"value": "NaN"`, `"failed": true`, `"fault": "no libcudnn.so.9 (package libcudnn9)"`, `"lines": []`} {
 		if json := text(t, r, true); !strings.Contains(json, part) {
 			t.Errorf("%s is not in\n%s", part, json)
 		}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/pflag"
 
@@ -76,4 +77,16 @@ func OnlyWith(fs *pflag.FlagSet, owner string, names ...string) error {
 		}
 	}
 	return nil
+}
+
+// OnlyBeside reports the first flag that was given beside owner and is not among the
+// named ones, which alone have a meaning then.
+func OnlyBeside(fs *pflag.FlagSet, owner string, names ...string) error {
+	var err error
+	fs.Visit(func(given *pflag.Flag) {
+		if err == nil && given.Name != owner && !slices.Contains(names, given.Name) {
+			err = Usagef("--%s has no meaning beside --%s", given.Name, owner)
+		}
+	})
+	return err
 }

@@ -38,45 +38,59 @@ func findCUDA(library string) error {
 	if foundCUDA.Load() {
 		return nil
 	}
-	err := machine{libraryPath: os.Getenv("LD_LIBRARY_PATH")}.checkCUDA(library)
+	err := thisMachine().checkCUDA(library)
 	foundCUDA.Store(err == nil)
 	return err
 }
 
+func thisMachine() machine { return machine{libraryPath: os.Getenv("LD_LIBRARY_PATH")} }
+
 // checkCUDA returns an ascood.Unavailable error that names all that CUDA needs
 // beside the given ONNX Runtime library and that is not there.
 func (m machine) checkCUDA(library string) error {
-	missing, needed := checkProvider(library)
-	major := cudaMajor(needed)
-	missing = append(missing, m.checkDriver(major)...)
-	missing = append(missing, m.checkLibraries(needed, major)...)
-	if len(missing) == 0 {
+	var faults []string
+	for _, part := range m.inspectCUDA(library) {
+		if part.Fault != "" {
+			faults = append(faults, part.Fault)
+		}
+	}
+	if len(faults) == 0 {
 		return nil
 	}
-	return ascood.Errorf(ascood.Unavailable, "CUDA cannot be used (docs/gpu.md): %s", strings.Join(missing, "; "))
+	return ascood.Errorf(ascood.Unavailable, "CUDA cannot be used (docs/gpu.md): %s", strings.Join(faults, "; "))
 }
 
-// checkProvider says what is wrong with the provider's files, and which libraries
-// it needs.
-func checkProvider(library string) (missing, needed []string) {
+// inspectCUDA looks for all that CUDA needs beside the given ONNX Runtime library.
+func (m machine) inspectCUDA(library string) []Part {
+	parts, needed := inspectProvider(library)
+	major := cudaMajor(needed)
+	parts = append(parts, m.inspectDriver(major)...)
+	return append(parts, m.inspectLibraries(needed, major)...)
+}
+
+// inspectProvider looks at the provider's files, and at which libraries it needs.
+func inspectProvider(library string) (parts []Part, needed []string) {
 	dir := filepath.Dir(library)
 	for _, name := range providerFiles {
 		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
-			missing = append(missing, fmt.Sprintf("no CUDA provider: %s is not beside %s (%s)", name, library, providerRemedy()))
+			parts = append(parts, Part{Name: name, Fault: fmt.Sprintf("no CUDA provider: %s is not beside %s (%s)", name, library, providerRemedy())})
 		}
 	}
-	if len(missing) > 0 {
-		return missing, nil
+	if len(parts) > 0 {
+		return parts, nil
 	}
-	path := filepath.Join(dir, provider)
-	needed, have, err := readProvider(path, libraryVersion(library))
-	if err != nil {
-		return []string{fmt.Sprintf("no CUDA provider: %s: %v", path, err)}, nil
+	path, want := filepath.Join(dir, provider), libraryVersion(library)
+	part := Part{Name: "CUDA provider", Found: path}
+	needed, have, err := readProvider(path, want)
+	switch {
+	case err != nil:
+		part.Fault = fmt.Sprintf("no CUDA provider: %s: %v", path, err)
+	case want != "" && have != "" && have != want:
+		part.Fault = fmt.Sprintf("%s is of ONNX Runtime %s, the library beside it of %s: they must be of one version", path, have, want)
+	default:
+		part.Found = fmt.Sprintf("%s for CUDA %d, %s", have, cudaMajor(needed), path)
 	}
-	if want := libraryVersion(library); want != "" && have != "" && have != want {
-		missing = append(missing, fmt.Sprintf("%s is of ONNX Runtime %s, the library beside it of %s: they must be of one version", path, have, want))
-	}
-	return missing, needed
+	return []Part{part}, needed
 }
 
 // providerRemedy says where the provider for this architecture comes from.
@@ -157,29 +171,33 @@ const kernelDriver = "/proc/driver/nvidia/version"
 // nor its devices, but a device of its own.
 func (m machine) hasDriver() bool { return m.has(kernelDriver) || m.has("/dev/dxg") }
 
-// checkDriver says what is wrong with the driver, or else with the GPUs.
-func (m machine) checkDriver(major int) (missing []string) {
+// inspectDriver looks for the driver, and if it is there for GPUs.
+func (m machine) inspectDriver(major int) []Part {
 	if m.has("/dev/dxg") {
-		return nil
+		return []Part{{Name: "NVIDIA driver", Found: "that of Windows (WSL2)"}}
 	}
 	needs, least := "", leastDriver[major]
 	if least > 0 {
 		needs = fmt.Sprintf("; CUDA %d needs %d or later", major, least)
 	}
+	driver := Part{Name: "NVIDIA driver"}
 	if !m.hasDriver() {
-		return []string{fmt.Sprintf("no NVIDIA driver: there is no %s (Debian's package nvidia-driver; a container must be started with --gpus all%s)", kernelDriver, needs)}
+		driver.Fault = fmt.Sprintf("no NVIDIA driver: there is no %s (Debian's package nvidia-driver; a container must be started with --gpus all%s)", kernelDriver, needs)
+		return []Part{driver}
 	}
-	version := m.driverVersion()
-	if number, _ := strconv.Atoi(strings.SplitN(version, ".", 2)[0]); version != "" && number < least {
+	driver.Found = m.driverVersion()
+	if number, _ := strconv.Atoi(strings.SplitN(driver.Found, ".", 2)[0]); driver.Found != "" && number < least {
 		if number >= leastDriver[12] {
 			needs += ", CUDA 12 does with this one (make setup-cuda CUDA=12)"
 		}
-		missing = append(missing, fmt.Sprintf("the NVIDIA driver is %s%s", version, needs))
+		driver.Fault = fmt.Sprintf("the NVIDIA driver is %s%s", driver.Found, needs)
 	}
-	if gpus, _ := filepath.Glob(m.root + "/dev/nvidia[0-9]*"); len(gpus) == 0 {
-		missing = append(missing, "no NVIDIA GPU: there is no /dev/nvidia0 (a container must be started with --gpus all)")
+	gpus, _ := filepath.Glob(m.root + "/dev/nvidia[0-9]*")
+	devices := Part{Name: "GPU devices", Found: strings.Join(gpus, " ")}
+	if len(gpus) == 0 {
+		devices.Fault = "no NVIDIA GPU: there is no /dev/nvidia0 (a container must be started with --gpus all)"
 	}
-	return missing
+	return []Part{driver, devices}
 }
 
 var driverNumber = regexp.MustCompile(`\b[0-9]{3,4}\.[0-9]+(\.[0-9]+)?\b`)
@@ -196,21 +214,24 @@ func (m machine) driverVersion() string {
 	return string(driverNumber.Find(text))
 }
 
-// checkLibraries says which of NVIDIA's libraries the loader would not find. What is
-// part of the driver is missing with it.
-func (m machine) checkLibraries(needed []string, major int) (missing []string) {
+// inspectLibraries looks for NVIDIA's libraries where the loader does. What is part of
+// the driver is missing with it.
+func (m machine) inspectLibraries(needed []string, major int) (parts []Part) {
 	if major == 0 {
 		return nil // no provider to ask
 	}
 	for _, name := range append(needed, cudnn) {
-		if name == libcuda && !m.hasDriver() {
+		source := sourceOf(name, major)
+		if source == "" || name == libcuda && !m.hasDriver() {
 			continue
 		}
-		if source := sourceOf(name, major); source != "" && m.find(name) == "" {
-			missing = append(missing, fmt.Sprintf("no %s (%s)", name, source))
+		part := Part{Name: name, Found: m.find(name)}
+		if part.Found == "" {
+			part.Fault = fmt.Sprintf("no %s (%s)", name, source)
 		}
+		parts = append(parts, part)
 	}
-	return missing
+	return parts
 }
 
 const libcuda = "libcuda.so.1"

@@ -82,6 +82,9 @@ func loadLibrary() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// ONNX Runtime since 1.29 reports how it is used to Microsoft, on Linux too, and keeps a
+	// database and a device number for that below the home folder.
+	os.Setenv("ORT_DISABLE_TELEMETRY", "1")
 	runtime.SetSharedLibraryPath(path)
 	if err := runtime.InitializeEnvironment(runtime.WithLogLevelWarning()); err != nil {
 		return "", ascood.Errorf(ascood.Unavailable, "%s is not an ONNX Runtime library of version 1.24 or later: %w", path, err)

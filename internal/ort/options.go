@@ -20,7 +20,11 @@ type Options struct {
 	TF32      bool  // round to 11 bits in convolutions and matrix products, which is faster
 	GPUMemory int64 // most that a padded batch size takes, bytes; 0 is no limit
 
+	NHWC bool // convolve with the channels innermost, as tensor cores do
+
 	Sizes []int // of the batches that others are padded to, ascending; nil is what suits the device
+
+	profile string // what the files begin with that tell how long each node took; "" for none
 }
 
 func sessionOptions(device ascood.Device, opt Options) (*runtime.SessionOptions, error) {
@@ -43,6 +47,11 @@ func configure(options *runtime.SessionOptions, device ascood.Device, opt Option
 	// other work on the machine, spinning halves the throughput.
 	if err := options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"); err != nil {
 		return fmt.Errorf("session options: %w", err)
+	}
+	if opt.profile != "" {
+		if err := options.EnableProfiling(opt.profile); err != nil {
+			return fmt.Errorf("session options: %w", err)
+		}
 	}
 	if !device.IsCUDA() {
 		return nil
@@ -81,6 +90,9 @@ func cudaOptions(device ascood.Device, opt Options) map[string]string {
 	}
 	if opt.TF32 {
 		options["use_tf32"] = "1"
+	}
+	if opt.NHWC {
+		options["prefer_nhwc"] = "1"
 	}
 	if opt.GPUMemory > 0 {
 		options["gpu_mem_limit"] = strconv.FormatInt(opt.GPUMemory, 10)

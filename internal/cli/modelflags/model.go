@@ -3,11 +3,15 @@
 package modelflags
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/spf13/pflag"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/dataset"
+	"github.com/ascood/ascood/internal/check"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/ioodin"
 )
@@ -62,4 +66,19 @@ func (c *Compute) Open(path string, score *Score, log *slog.Logger) (*ioodin.Mod
 	}
 	opt.Score = &settings
 	return ioodin.New(model, meta, opt)
+}
+
+// CheckDevice compares a device with the CPU, as ioodin.CheckDevice does, on an artifact
+// with the score that the flags choose. Of its own flags Compute obeys --threads.
+func (c *Compute) CheckDevice(ctx context.Context, device ascood.Device, path string, score *Score, images dataset.Dataset, log *slog.Logger) (*check.Report, error) {
+	model, meta, err := artifact.Load(path)
+	if err != nil {
+		return nil, err
+	}
+	settings, err := score.Apply(meta.Score)
+	if err != nil {
+		return nil, err
+	}
+	opt := ioodin.Options{Device: device, Threads: c.options.Threads, Score: &settings, Logger: log}
+	return ioodin.CheckDevice(ctx, model, meta, opt, images)
 }
