@@ -10,26 +10,11 @@ import (
 	"github.com/ascood/ascood/internal/check"
 )
 
-// speed reports how fast the device and the CPU score images, and how much memory a
-// GPU takes for it.
+// speed reports how fast the device and the CPU score images.
 func (c *deviceCheck) speed(ctx context.Context) error {
-	free, known := c.memory()
 	opt := c.options
-	opt.Device, opt.TF32 = c.device, false
-	s := c.report.Section("time and memory")
-	m, err := c.first(s, opt)
-	if err != nil {
-		return err
-	}
-	err = c.inTurn(ctx, s, m)
-	if err == nil {
-		_, err = rate(ctx, m, c.batch(128))
-	}
-	if left, still := c.memory(); known && still {
-		s.Number("memory of "+c.device.String(), float64(free-left)/(1<<20), "MiB")
-	}
-	m.Close()
-	if err != nil {
+	opt.Device = c.device
+	if err := c.timeAndMemory(ctx, opt); err != nil {
 		return err
 	}
 	if !c.device.IsCUDA() {
@@ -45,6 +30,29 @@ func (c *deviceCheck) speed(ctx context.Context) error {
 		}
 	}
 	return c.rates(ctx, "cpu", cpuOnly(c.options), 1, 8)
+}
+
+// timeAndMemory reports how long opening the score takes, what it costs that batch
+// sizes take turns, and how much memory a GPU takes for it all.
+func (c *deviceCheck) timeAndMemory(ctx context.Context, opt Options) error {
+	free, known := c.memory()
+	s := c.report.Section("time and memory")
+	m, err := c.first(s, opt)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	if err := c.inTurn(ctx, s, m); err != nil {
+		return err
+	}
+	if known {
+		if _, err := m.Score(ctx, c.batch(128)); err != nil { // of all padded sizes
+			return err
+		}
+		left, _ := c.memory()
+		s.Number("memory of "+c.device.String(), float64(free-left)/(1<<20), "MiB")
+	}
+	return nil
 }
 
 // first opens the score, and reports how long it takes until the first image is scored.
