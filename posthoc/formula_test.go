@@ -46,6 +46,11 @@ func TestFormulas(t *testing.T) {
 			data: Data{Bias: make([]float32, 2), ValidID: &validID}, logits: []float32{-2000, 0}, want: 0},
 		{name: "klm of an image like those of the other class", method: &KLM{},
 			data: Data{Bias: make([]float32, 2), ValidID: &validID}, logits: logs(.5, .5), want: -math.Log(2 / math.Sqrt(3))},
+		// The weights are 2 apart, the logits 3; the length of the feature is 5.
+		{name: "fdbd over the feature's length", method: &FDBD{}, data: Data{
+			Weight: Matrix{[]float32{1, 0, -1, 0}, 2}, Bias: make([]float32, 2),
+			Train: &Set{Batch: Batch{Logits: Matrix{make([]float32, 2), 2}, Feature: Matrix{[]float32{3, 4}, 2}}, Labels: []int{0}},
+		}, logits: []float32{4, 1}, feature: []float32{3, 4}, want: 3. / 2 / 5},
 		// The median contribution, 3, is not kept.
 		{name: "dice", method: &DICE{Percentile: 50}, data: Data{
 			Weight: Matrix{[]float32{1, 2, 3, 4, 5}, 5}, Bias: []float32{.5},

@@ -13,13 +13,14 @@ import (
 type GEN struct {
 	Gamma float64 `json:"gamma"`
 	M     int     `json:"m"` // classes; all where there are fewer
+	precision
 }
 
 func init() {
 	register("gen", func() Method { return &GEN{Gamma: 0.1, M: 100} }, func() []Method {
 		var all []Method
-		for _, gamma := range []float64{.01, .1, .5, 1, 2, 5, 10} {
-			for _, m := range []int{10, 50, 100, 200, 500, 1000} {
+		for _, m := range []int{10, 50, 100, 200, 500, 1000} {
+			for _, gamma := range []float64{.01, .1, .5, 1, 2, 5, 10} {
 				all = append(all, &GEN{Gamma: gamma, M: m})
 			}
 		}
@@ -40,12 +41,12 @@ func (m *GEN) check(Sizes) error {
 
 func (m *GEN) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(z, _ []float32) float64 {
-		p := softmax(z, 1)
+		p := m.softmax(z, 1)
 		slices.Sort(p)
 		sum := 0.0
 		for _, v := range p[max(0, len(p)-m.M):] {
 			sum += math.Pow(v, m.Gamma) * math.Pow(1-v, m.Gamma)
 		}
-		return -sum
+		return m.score(-sum)
 	})
 }

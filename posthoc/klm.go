@@ -6,9 +6,9 @@ import "math"
 // the mean p of the validation images that are predicted c (Hendrycks et al.,
 // "Scaling Out-of-Distribution Detection for Real-World Settings", 2022). A
 // class that no validation image is predicted as has the one-hot q_c, from which
-// all but certain images are infinitely far. (The reference's float32 takes for
-// certain what double precision, here, does not.)
+// all but certain images are infinitely far. (In float32 more images are certain.)
 type KLM struct {
+	precision
 	templates [][]float64 // [C][C]
 	unseen    []int       // classes with a one-hot template
 }
@@ -26,7 +26,7 @@ func (m *KLM) Fit(d *Data) error {
 	for i := range d.ValidID.Logits.Rows() {
 		c := d.ValidID.Prediction(i)
 		counts[c]++
-		for k, v := range softmax(d.ValidID.Logits.Row(i), 1) {
+		for k, v := range m.softmax(d.ValidID.Logits.Row(i), 1) {
 			m.templates[c][k] += v
 		}
 	}
@@ -43,16 +43,17 @@ func (m *KLM) Fit(d *Data) error {
 }
 
 func (m *KLM) notes() []string {
-	return noneOf("validation images are taken for", m.unseen, "only images certain to be of it are near it")
+	unseen := noneOf("validation images are taken for", m.unseen, "only images certain to be of it are near it")
+	return append(unseen, m.precision.notes()...)
 }
 
 func (m *KLM) Score(b *Batch) ([]float64, error) {
 	return scoreImages(b, func(z, _ []float32) float64 {
-		p, nearest := softmax(z, 1), math.Inf(1)
+		p, nearest := m.softmax(z, 1), math.Inf(1)
 		for _, q := range m.templates {
 			nearest = min(nearest, divergence(p, q))
 		}
-		return -nearest
+		return m.score(-nearest)
 	})
 }
 

@@ -26,8 +26,8 @@ var published = perturbation{Temperature: 1000, Noise: 0.0014}
 // perturbations is the published sweep.
 func perturbations() []perturbation {
 	var all []perturbation
-	for _, t := range []float64{1, 10, 100, 1000} {
-		for k := range 7 {
+	for k := range 7 {
+		for _, t := range []float64{1, 10, 100, 1000} {
 			all = append(all, perturbation{t, 0.0014 * float64(k+1)})
 		}
 	}

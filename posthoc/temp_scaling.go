@@ -10,9 +10,12 @@ import (
 // TempScaling is max softmax(z/T) with the T that minimises the negative
 // log-likelihood of the labels on validation images (Guo et al., "On Calibration
 // of Modern Neural Networks", 2017). T is sought in [0.01, 100]: the smallest
-// is the answer where the network is never wrong.
+// is the answer where the network is never wrong. (The published code stops its
+// search before the minimum, at another T.)
 type TempScaling struct {
 	Temperature float64 `json:"temperature"` // 0: fit it
+	precision
+	fitted bool
 }
 
 func init() { register("temp_scaling", func() Method { return &TempScaling{} }, nil) }
@@ -45,8 +48,15 @@ func (m *TempScaling) Fit(d *Data) error {
 			coldest = middle
 		}
 	}
-	m.Temperature = math.Exp((coldest + hottest) / 2)
+	m.Temperature, m.fitted = math.Exp((coldest+hottest)/2), true
 	return nil
+}
+
+func (m *TempScaling) notes() []string {
+	if !m.fitted {
+		return m.precision.notes()
+	}
+	return append([]string{"the temperature is the best one; the published code stops before it, so that its numbers differ a little"}, m.precision.notes()...)
 }
 
 // slope is the derivative of the log-likelihood by 1/T: the sum over images of
@@ -62,5 +72,5 @@ func slope(s *Set, t float64) float64 {
 }
 
 func (m *TempScaling) Score(b *Batch) ([]float64, error) {
-	return scoreImages(b, func(z, _ []float32) float64 { return slices.Max(softmax(z, m.Temperature)) })
+	return scoreImages(b, func(z, _ []float32) float64 { return slices.Max(m.softmax(z, m.Temperature)) })
 }

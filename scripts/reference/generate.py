@@ -27,6 +27,7 @@ import compare
 
 GENERATORS = (
     "torch_files", "formats", "crops", "torchvision_names", "nets", "schedules", "train", "metrics", "posthoc",
+    "single",
 )
 
 

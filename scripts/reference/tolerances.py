@@ -12,6 +12,7 @@ GIVEN = {
     "testdata/nets/*[0-9t].safetensors": "weights drawn at random, with seed 1",
     "testdata/nets/*.x.safetensors": "images drawn at random, with seed 1",
     "train/testdata/*-given.safetensors": "weights, images and choices drawn at random",
+    "posthoc/testdata/single-given.safetensors": "logits drawn at random, with seed 1",
     "eval/testdata/net.safetensors": "trained on the training images",
     "eval/testdata/images/*": "images 1500 and on of Fashion-MNIST and MNIST",
 }
@@ -49,6 +50,7 @@ TOLERANCES = [
     ("posthoc/testdata/posthoc.safetensors", "relation.*", spread, 1e-3, "each pair that crosses 0.03 takes that"),
     ("posthoc/testdata/posthoc.safetensors", "*.*_*", spread, 1e-4, "float32"),
     ("posthoc/testdata/posthoc.safetensors", "*", magnitude, 1e-5, "float32"),
+    ("posthoc/testdata/single.safetensors", "*", absolute, 1e-6, "float32"),
     ("preprocess/testdata/crops/expected.safetensors", "*.jpg|*", absolute, 3, "decoders of JPEG differ"),
     ("testdata/torchvision/*.pth", "*", absolute, 1e-6, "processors draw the last digit differently"),
     ("checkpoint/testdata/torch/module*.pth", "*", absolute, math.inf, "weights drawn without a seed"),
