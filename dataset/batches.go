@@ -59,8 +59,9 @@ const readAhead = 2
 // index) alone.
 //
 // A batch's memory is reused once the loop body that received it returns. The
-// first error ends the sequence: an image that cannot be loaded, which the error
-// names (unless KeepGoing), or the end of ctx. All goroutines have ended when the loop has.
+// first error ends the sequence: the end of ctx or, unless KeepGoing, an image that
+// cannot be loaded. The rest of the order is loaded before that is told, so that the
+// error names all such images. All goroutines have ended when the loop has.
 func Batches(ctx context.Context, d Dataset, order []int, opt LoadOptions) iter.Seq2[Batch, error] {
 	return func(yield func(Batch, error) bool) {
 		l, err := newLoader(d, order, opt)
@@ -74,6 +75,9 @@ func Batches(ctx context.Context, d Dataset, order []int, opt LoadOptions) iter.
 		l.start(ctx)
 		for range l.count() {
 			s, err := l.next(ctx)
+			if err == nil && !opt.KeepGoing && len(s.broken()) > 0 {
+				err = l.allBroken(ctx, s)
+			}
 			if err != nil {
 				yield(Batch{}, err)
 				return
@@ -93,6 +97,7 @@ type loader struct {
 	opt     LoadOptions
 	free    chan *slot // not in use
 	pending chan *slot // in order, in the making
+	made    int        // batches that next has returned
 	jobs    chan job
 	running sync.WaitGroup
 }
@@ -208,6 +213,9 @@ func (l *loader) load(s *slot, k int, rng *rand.Rand) error {
 		clear(pixels) // of an earlier batch
 		return err
 	}
+	if isCrop(l.data, i) {
+		return takeCrop(pixels, img, l.data.Name(i), l.opt.Config)
+	}
 	l.opt.Augment(pixels, img, rng)
 	return nil
 }
@@ -233,10 +241,6 @@ func (l *loader) next(ctx context.Context) (*slot, error) {
 	case <-ctx.Done():
 		return nil, context.Cause(ctx)
 	}
-	for _, err := range s.Errs {
-		if err != nil && !l.opt.KeepGoing {
-			return nil, err
-		}
-	}
+	l.made++
 	return s, nil
 }

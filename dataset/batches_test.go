@@ -115,10 +115,70 @@ func TestBatchesStopAtUnreadableImage(t *testing.T) {
 				batches++
 			}
 		}
-		if batches != 1 || last == nil || !strings.Contains(last.Error(), "image-5") {
-			t.Errorf("%d batches, then %v; want 1 and an error that names image-5", batches, last)
+		if batches != 1 || last == nil || !strings.HasPrefix(last.Error(), "3 of 20 images cannot be loaded:\n") {
+			t.Errorf("%d batches, then %v; want 1 and an error on 3 images", batches, last)
+		}
+		for _, name := range []string{"image-5", "image-6", "image-17"} {
+			if !strings.Contains(last.Error(), name) {
+				t.Errorf("the error does not name %s: %v", name, last)
+			}
 		}
 	})
+}
+
+// TestBrokenImagesOfMany: an error names the first few.
+func TestBrokenImagesOfMany(t *testing.T) {
+	d := &plain{n: 30}
+	var order []int
+	for i := range d.n {
+		order = append(order, i)
+		if i%2 == 0 {
+			d.bad = append(d.bad, i)
+		}
+	}
+	for _, err := range Batches(t.Context(), d, order, LoadOptions{Config: onePixel, BatchSize: 4}) {
+		if err == nil || strings.Count(err.Error(), "image-") != 10 || !strings.HasSuffix(err.Error(), "\n  and 5 more") {
+			t.Errorf("error %v, want one that names 10 of 15", err)
+		}
+	}
+	d.bad = []int{9}
+	for _, err := range Batches(t.Context(), d, order[4:], LoadOptions{Config: onePixel, BatchSize: 40}) {
+		if _, alone := d.Load(9); err == nil || err.Error() != alone.Error() {
+			t.Errorf("error %v of one image", err)
+		}
+	}
+}
+
+// TestAsIs: images that are crops already are not resized, wherever they stand.
+func TestAsIs(t *testing.T) {
+	config := preprocess.Config{PreSize: 4, ImageSize: 2, Std: [3]float64{1, 1, 1}}
+	pixels := []uint8{10, 20, 30, 40, 50, 60, 70, 80, 90}
+	two := &idx{name: "two", pixels: pixels[:4], width: 2, height: 2, labels: make([]uint8, 1)}
+	load := func(d Dataset) (Batch, error) {
+		for b, err := range Batches(t.Context(), d, []int{d.Len() - 1}, LoadOptions{Config: config, BatchSize: 1, KeepGoing: true}) {
+			b.Pixels = slices.Clone(b.Pixels)
+			return b, err
+		}
+		return Batch{}, nil
+	}
+	want := []uint8{10, 10, 10, 20, 20, 20, 30, 30, 30, 40, 40, 40}
+	resized, err := load(two)
+	if err != nil || slices.Equal(resized.Pixels, want) {
+		t.Fatalf("the crop of a resized image is %v (%v)", resized.Pixels, err)
+	}
+	for name, d := range map[string]Dataset{
+		"alone": AsIs(two), "of a concatenation": Concat(two, AsIs(two)), "of a subset": Subset(Concat(AsIs(two), two), []int{1, 0}),
+		"relabelled": relabelled{AsIs(two), []int{0}},
+	} {
+		if b, err := load(d); err != nil || !slices.Equal(b.Pixels, want) {
+			t.Errorf("%s: %v (%v), want %v", name, b.Pixels, err, want)
+		}
+	}
+	b, err := load(AsIs(&idx{pixels: pixels, width: 3, height: 3}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantInvalid(t, b.Errs[0], "has 3x3 pixels", "the network sees 2x2")
 }
 
 func TestBatchesKeepGoing(t *testing.T) {

@@ -7,15 +7,17 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"strings"
 
 	"github.com/ascood/ascood"
 )
 
 // ListCheck is what CheckImglist found in a list.
 type ListCheck struct {
-	Sound  int      // lines whose image is there
-	Faults int      // lines that are broken or whose image is missing
-	First  []string // the first few of these, "train.txt:17: …"
+	Sound   int      // lines whose image is there
+	Faults  int      // lines that are broken or whose image is missing
+	Missing int      // of these, those whose image is missing
+	First   []string // the first few of these, "train.txt:17: …"
 }
 
 // CheckImglist reads a list as OpenImglist does, goes on past broken lines, and
@@ -32,7 +34,7 @@ func CheckImglist(list, root string, classes int) (ListCheck, error) {
 	present := folders{}
 	for line, err := range imglistLines(f) {
 		if err == nil {
-			err = checkImglistLine(line, root, classes, present)
+			err = check.line(line, root, classes, present)
 		}
 		if err != nil {
 			check.fault(fmt.Sprintf("%s:%d: %v", filepath.Base(list), line.number, err))
@@ -53,23 +55,26 @@ func (c *ListCheck) fault(text string) {
 	}
 }
 
-func checkImglistLine(line imglistLine, root string, classes int, present folders) error {
+// line checks a line that could be read.
+func (c *ListCheck) line(line imglistLine, root string, classes int, present folders) error {
 	if classes > 0 && (line.label < 0 || line.label >= classes) {
 		return ascood.Errorf(ascood.Invalid, "label %d: there are %d classes, 0 to %d", line.label, classes, classes-1)
 	}
 	file := filepath.Join(root, filepath.FromSlash(line.name))
 	there, err := present.have(file)
 	if err == nil && !there {
-		err = ascood.Errorf(ascood.Invalid, "%s is missing", path.Clean(line.name))
+		c.Missing++
+		err = ascood.Errorf(ascood.Invalid, "%s is missing%s", path.Clean(line.name), slashes(line.name))
 	}
 	return err
 }
 
 // CheckFiles looks for the file of every image of a dataset, without opening it,
-// and reports the first that is missing. Images that are in no files of their own
-// pass.
+// and reports how many are missing, and the first of them. Images that are in no
+// files of their own pass.
 func CheckFiles(d Dataset) error {
 	present := folders{}
+	first, count := 0, 0
 	for i := range d.Len() {
 		file := fileOf(d, i)
 		if file == "" {
@@ -80,18 +85,26 @@ func CheckFiles(d Dataset) error {
 			return ascood.Errorf(ascood.Invalid, "%w", err)
 		}
 		if !there {
-			return missing(d, i, fs.ErrNotExist)
+			if count++; count == 1 {
+				first = i
+			}
 		}
 	}
-	return nil
+	switch count {
+	case 0:
+		return nil
+	case 1:
+		return ascood.Errorf(ascood.Invalid, "%s is missing, image %d of %d%s", fileOf(d, first), first+1, d.Len(), slashes(d.Name(first)))
+	}
+	return ascood.Errorf(ascood.Invalid, "%d of %d images are missing, the first %s, image %d%s", count, d.Len(), fileOf(d, first), first+1, slashes(d.Name(first)))
 }
 
-// missing says that the file of an image is not there, or why it cannot be told.
-func missing(d Dataset, i int, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return ascood.Errorf(ascood.Invalid, "%s is missing, image %d of %d", fileOf(d, i), i+1, d.Len())
+// slashes is what there is to say of a path that is written as on Windows.
+func slashes(name string) string {
+	if strings.Contains(name, `\`) {
+		return `: image lists use / between folders, not \`
 	}
-	return ascood.Errorf(ascood.Invalid, "%w", err)
+	return ""
 }
 
 // folders holds the names in the folders that were looked into. A list of a

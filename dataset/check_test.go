@@ -13,10 +13,10 @@ func TestCheckImglist(t *testing.T) {
 	}
 	list := write(t, dir, "list.txt", []byte("cat/1.png 0\n\ncat/a b.png 0\ndog/2.png 1\ndog/3.png 1\nemu/4.png 1\ncat/1.png\n../x.png 1\ndog/../dog/2.png 2\n"))
 	for classes, want := range map[int]ListCheck{
-		0: {Sound: 4, Faults: 4, First: []string{
+		0: {Sound: 4, Faults: 4, Missing: 2, First: []string{
 			"list.txt:5: dog/3.png is missing", "list.txt:6: emu/4.png is missing", `list.txt:7: no label: want "relative/path label", got "cat/1.png"`,
 		}},
-		2: {Sound: 3, Faults: 5, First: []string{
+		2: {Sound: 3, Faults: 5, Missing: 2, First: []string{
 			"list.txt:5: dog/3.png is missing", "list.txt:6: emu/4.png is missing", `list.txt:7: no label: want "relative/path label", got "cat/1.png"`,
 		}},
 		1: {Sound: 2, Faults: 6, First: []string{
@@ -53,6 +53,7 @@ func TestCheckFiles(t *testing.T) {
 	if err := CheckFiles(Subset(d, []int{2, 0})); err != nil {
 		t.Errorf("error %v where no file is missing", err)
 	}
+	wantInvalid(t, CheckFiles(Subset(d, []int{0, 1, 1})), "2 of 3 images are missing, the first "+filepath.Join(dir, "cat", "2.png")+", image 2")
 	wantInvalid(t, CheckFiles(Concat(Subset(d, []int{0}), d)), "image 3 of 4")
 	wantInvalid(t, CheckFiles(relabelled{d, []int{1, 0}}), "image 2 of 3")
 	if err := CheckFiles(&idx{pixels: make([]uint8, 4), width: 1, height: 1}); err != nil {

@@ -16,7 +16,7 @@ func ReadClasses(path string) ([]string, error) {
 	}
 	var names []string
 	line := map[string]int{}
-	for name := range strings.Lines(strings.TrimRight(string(text), "\r\n")) {
+	for name := range strings.Lines(strings.TrimRight(strings.TrimPrefix(string(text), byteOrderMark), "\r\n")) {
 		name = strings.TrimSpace(name)
 		names = append(names, name)
 		switch first, twice := line[name]; {

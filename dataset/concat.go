@@ -44,6 +44,11 @@ func (c concat) File(i int) string {
 	return fileOf(c.sets[s], i)
 }
 
+func (c concat) IsCrop(i int) bool {
+	s, i := c.at(i)
+	return isCrop(c.sets[s], i)
+}
+
 // Digest takes runs of images of one set together.
 func (c concat) Digest(h hash.Hash, picked []int) error {
 	for len(picked) > 0 {

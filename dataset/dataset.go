@@ -28,6 +28,8 @@ type (
 	// Filer has images in files of their own, and returns the path of one's, "" if it
 	// has none.
 	Filer interface{ File(i int) string }
+	// Cropped has images that are crops already, and reports whether one is such.
+	Cropped interface{ IsCrop(i int) bool }
 	// Digester writes what identifies the picked images and their labels.
 	Digester interface {
 		Digest(h hash.Hash, picked []int) error

@@ -341,3 +341,33 @@ func TestOpen(t *testing.T) {
 	_, err = Open(write(t, dir, "empty", nil), "")
 	wantInvalid(t, err, "empty", "no images")
 }
+
+// TestByteOrderMark: what editors on Windows put before a text is no part of a name.
+func TestByteOrderMark(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "cat/1.png", nil)
+	d, err := OpenImglist(write(t, dir, "list.txt", []byte("\ufeffcat/1.png 0\r\n")), dir)
+	if err != nil || d.Name(0) != "cat/1.png" || CheckFiles(d) != nil {
+		t.Errorf("%v, %v", d, err)
+	}
+	classes, err := ReadClasses(write(t, dir, "classes.txt", []byte("\ufeffcat\r\ndog\r\n")))
+	if err != nil || !slices.Equal(classes, []string{"cat", "dog"}) {
+		t.Errorf("classes %q, %v", classes, err)
+	}
+}
+
+// TestBackslashes: a list that was written on Windows.
+func TestBackslashes(t *testing.T) {
+	dir := t.TempDir()
+	write(t, dir, "cat/1.png", nil)
+	list := write(t, dir, "list.txt", []byte("cat\\1.png 0\n"))
+	d, err := OpenImglist(list, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantInvalid(t, CheckFiles(d), `cat\1.png is missing, image 1 of 1: image lists use / between folders, not \`)
+	check, err := CheckImglist(list, dir, 0)
+	if err != nil || len(check.First) != 1 || !strings.HasSuffix(check.First[0], `cat\1.png is missing: image lists use / between folders, not \`) {
+		t.Errorf("%+v, %v", check, err)
+	}
+}

@@ -10,8 +10,8 @@ import (
 
 // Digest identifies the images of a dataset and their labels: by the pixels where
 // the dataset holds them (IDX and CIFAR files); where it does not, by the files'
-// names, sizes and times of modification and the folder that they are under. A file
-// that is missing is ascood.Invalid.
+// names, sizes and times of modification and the folder that they are under. That a
+// file is missing is part of it: CheckFiles reports such.
 func Digest(d Dataset) (string, error) {
 	all := make([]int, d.Len())
 	for i := range all {

@@ -102,8 +102,9 @@ func TestDigestSeesFilesChange(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, "1.png")); err != nil {
 		t.Fatal(err)
 	}
-	_, err = Digest(d)
-	wantInvalid(t, err, "1.png is missing, image 1 of 1")
+	if sum, err := Digest(d); sum == then || err != nil {
+		t.Errorf("no file has the same digest (%v)", err)
+	}
 }
 
 // TestDigestFollowsLinks reaches one folder in two ways.

@@ -1,9 +1,11 @@
 package dataset
 
 import (
+	"errors"
 	"fmt"
 	"hash"
 	"image"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -54,8 +56,12 @@ func (f *files) Digest(h hash.Hash, picked []int) error {
 	fmt.Fprintf(h, "files under %q ", root)
 	for _, i := range picked {
 		info, err := os.Stat(f.File(i))
+		if errors.Is(err, fs.ErrNotExist) {
+			fmt.Fprintf(h, "%q %d missing ", f.names[i], f.labels[i])
+			continue
+		}
 		if err != nil {
-			return missing(f, i, err)
+			return ascood.Errorf(ascood.Invalid, "%w", err)
 		}
 		fmt.Fprintf(h, "%q %d %d %d ", f.names[i], f.labels[i], info.Size(), info.ModTime().UnixNano())
 	}

@@ -42,6 +42,9 @@ func readImglist(r io.Reader, list, root string) (*files, error) {
 	return images, nil
 }
 
+// byteOrderMark is what some editors begin a text file with.
+const byteOrderMark = "\ufeff"
+
 // imglistLine is a line of a list; number counts from 1.
 type imglistLine struct {
 	number int
@@ -58,7 +61,7 @@ func imglistLines(r io.Reader) iter.Seq2[imglistLine, error] {
 		number := 0
 		for lines.Scan() {
 			number++
-			text := strings.TrimSpace(lines.Text())
+			text := strings.TrimSpace(strings.TrimPrefix(lines.Text(), byteOrderMark))
 			if text == "" {
 				continue
 			}

@@ -72,6 +72,7 @@ type relabelled struct {
 func (r relabelled) Label(i int) int { return r.labels[r.Dataset.Label(i)] }
 
 func (r relabelled) File(i int) string { return fileOf(r.Dataset, i) }
+func (r relabelled) IsCrop(i int) bool { return isCrop(r.Dataset, i) }
 
 func (r relabelled) Digest(h hash.Hash, picked []int) error {
 	fmt.Fprintf(h, "labelled %v ", r.labels)

@@ -22,6 +22,7 @@ func (s subset) Load(i int) (image.Image, error) { return s.Dataset.Load(s.indic
 func (s subset) Classes() []string      { return Classes(s.Dataset) }
 func (s subset) ClassFolders() []string { return classFolders(s.Dataset) }
 func (s subset) File(i int) string      { return fileOf(s.Dataset, s.indices[i]) }
+func (s subset) IsCrop(i int) bool      { return isCrop(s.Dataset, s.indices[i]) }
 
 func (s subset) Digest(h hash.Hash, picked []int) error {
 	inner := make([]int, len(picked))

@@ -63,7 +63,7 @@ func TestPublishedSettings(t *testing.T) {
 	}{
 		"ash": {"percentile 90", shapings}, "dice": {"percentile 90", nil}, "ebo": {"temperature 1", nil},
 		"fdbd": {"distance_as_normalizer true", []string{"distance_as_normalizer true", "distance_as_normalizer false"}},
-		"gen": {"gamma 0.1, m 100", entropies}, "gradnorm": {},
+		"gen":  {"gamma 0.1, m 100", entropies}, "gradnorm": {},
 		"iodin": {"temperature 1000, noise 0.0014", perturbations}, "klm": {},
 		"knn": {"k 50", []string{"k 50", "k 100", "k 200", "k 500", "k 1000"}}, "mds": {}, "mls": {}, "msp": {},
 		"nnguide": {"k 100", nil}, "odin": {"temperature 1000, noise 0.0014", perturbations}, "rankfeat": {},
