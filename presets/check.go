@@ -76,6 +76,16 @@ func (r *Report) Err() error {
 	return nil
 }
 
+// ErrOfLists is Err, but lets images pass that are missing.
+func (r *Report) ErrOfLists() error {
+	for _, s := range r.Sets {
+		if s.Problem != "" || s.Faults > s.Missing {
+			return r.Err()
+		}
+	}
+	return nil
+}
+
 // String is the report for a person to read: a line for each set, the first
 // faults of each, and how the data root must look.
 func (r *Report) String() string {

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/dataset"
 )
 
 // dataRoot makes a data root with two empty images for each set of the preset.
@@ -116,6 +117,10 @@ func TestOpen(t *testing.T) {
 	d, err := near[0].Open(root)
 	if err != nil {
 		t.Fatal(err)
+	}
+	crops, err := load(t, "imagenet").Sets[10].Open(dataRoot(t, load(t, "imagenet")))
+	if c, ok := crops.(dataset.Cropped); err != nil || !ok || !c.IsCrop(0) {
+		t.Errorf("ImageNet-C is resized (%v)", err)
 	}
 	if d.Len() != 2 || d.Name(1) != "near/celeba_ood/1.png" || d.Label(1) != -1 {
 		t.Errorf("%d images, the last %s of class %d", d.Len(), d.Name(1), d.Label(1))

@@ -36,7 +36,7 @@ type Preset struct {
 	// not published.
 	Training values   `json:"training"` // of every method
 	ASCOOD   values   `json:"ascood"`   // of ASCOOD alone
-	Outliers []values `json:"outliers"` // of ASCOOD, for each type of outliers that is published; the first by default
+	Outliers []values `json:"outliers"` // of ASCOOD, for each type of outliers, and choice of pixels, that is published; the first by default
 
 	Sets []Set `json:"sets"` // the image lists; none where they are the user's
 }

@@ -115,6 +115,9 @@ func TestVariants(t *testing.T) {
 		absent []string
 	}{
 		{"cifar10", Choice{Method: "ce"}, map[string]any{"method": "ce", "epochs": 100.0, "lr": 0.1}, []string{"w", "ood_type", "sigma"}},
+		{"cifar10", Choice{}, map[string]any{"pixels": "salient", "p_inv": 0.15}, nil},
+		{"cifar10", Choice{Pixels: "random"}, map[string]any{"ood_type": "shuffle", "pixels": "random", "p_inv": 0.2, "alpha_max": 1.0}, nil},
+		{"cifar100", Choice{Pixels: "random"}, map[string]any{"w": 5.0}, []string{"pixels", "p_inv"}},
 		{"celeba", Choice{OODType: "gradient"}, map[string]any{"p_inv": 0.05, "alpha_min": 30.0, "alpha_max": 50.0}, nil},
 		{"celeba", Choice{OODType: "shuffle"}, map[string]any{"w": 1.0}, []string{"ood_type", "p_inv", "alpha_min", "alpha_max"}},
 		{"imagenet100", Choice{}, map[string]any{"method": "ascood", "arch": "resnet50"}, []string{"lr", "epochs", "batch_size", "train"}},
@@ -221,11 +224,17 @@ func (p published) sets(name string) (sets map[Set]bool, count int) {
 	}
 	sets = map[Set]bool{}
 	add := func(role Role, name string, entry any) {
-		if pair, ok := entry.([]any); ok {
-			sets[Set{role, name, pair[0].(string), pair[1].(string)}] = true
-		} else {
-			sets[Set{role, name, folder, entry.(string)}] = true
+		set := Set{Role: role, Name: name, Images: folder}
+		switch entry := entry.(type) {
+		case string:
+			set.List = entry
+		case []any: // folder, list, and how the images are taken where that is special
+			set.Images, set.List = entry[0].(string), entry[1].(string)
+			if len(entry) > 2 {
+				set.Preprocess = entry[2].(string)
+			}
 		}
+		sets[set] = true
 	}
 	for _, role := range []Role{Train, Val, Test, OODVal, Near, Far, CSID} {
 		switch entry := lists[string(role)].(type) {

@@ -20,7 +20,7 @@ const (
 	OODVal   Role = "ood_val"   // OOD, to choose with
 	Near     Role = "near"      // OOD close to ID, to report
 	Far      Role = "far"       // OOD far from ID, to report
-	FarExtra Role = "far_extra" // further far OOD, not part of the far average
+	FarExtra Role = "far_extra" // further far OOD, for a far average of their own
 )
 
 // inDistribution reports whether the images' labels are classes.
@@ -35,7 +35,14 @@ type Set struct {
 	Name   string `json:"name"`   // of the set, where the role has several
 	Images string `json:"images"` // folder that the list's paths start from, relative to the root
 	List   string `json:"list"`   // relative to the root's benchmark_imglist
+
+	// Preprocess is "as_is" for images that are taken as they are, neither resized nor
+	// cropped; "" for those that see the network's preprocessing.
+	Preprocess string `json:"preprocess"`
 }
+
+// AsIs is the Preprocess of sets whose images are crops already.
+const AsIs = "as_is"
 
 // String is the role with the name, such as "near tin".
 func (s Set) String() string {
@@ -55,7 +62,11 @@ func (s Set) path() string { return path.Join(listFolder, s.List) }
 
 // Open opens the images.
 func (s Set) Open(root string) (dataset.Dataset, error) {
-	return dataset.OpenImglist(s.Under(root))
+	d, err := dataset.OpenImglist(s.Under(root))
+	if err == nil && s.Preprocess == AsIs {
+		d = dataset.AsIs(d)
+	}
+	return d, err
 }
 
 // Select returns the sets of the given roles in the preset's order.

@@ -14,6 +14,7 @@ import (
 type Choice struct {
 	Method  string // of training, "ascood" or "ce"; "" is the preset's first
 	OODType string // of outliers; "" is the preset's first
+	Pixels  string // that outliers change; "" is the preset's first
 	Root    string // the data root; "" leaves the images open
 }
 
@@ -36,7 +37,7 @@ func (p *Preset) Configure(config any, c Choice) ([]string, error) {
 	maps.Copy(settings, p.Training)
 	if settings["method"] == methodASCOOD {
 		maps.Copy(settings, p.ASCOOD)
-		maps.Copy(settings, p.outliers(c.OODType))
+		maps.Copy(settings, p.outliers(c.OODType, c.Pixels))
 	}
 	if c.Root != "" && len(p.Sets) > 0 {
 		if err := p.addImages(settings, c.Root); err != nil {
@@ -56,15 +57,15 @@ func (p *Preset) Configure(config any, c Choice) ([]string, error) {
 // OODType returns the type of outliers that the preset is published with, ""
 // if it is published without ASCOOD or leaves the type open.
 func (p *Preset) OODType() string {
-	oodType, _ := p.outliers("")["ood_type"].(string)
+	oodType, _ := p.outliers("", "")["ood_type"].(string)
 	return oodType
 }
 
-// outliers returns the settings for a type of outliers, none where they are not
-// published.
-func (p *Preset) outliers(oodType string) values {
+// outliers returns the settings for a type of outliers and the pixels that they
+// change, none where they are not published.
+func (p *Preset) outliers(oodType, pixels string) values {
 	for _, o := range p.Outliers {
-		if oodType == "" || o["ood_type"] == oodType {
+		if (oodType == "" || o["ood_type"] == oodType) && (pixels == "" || o["pixels"] == pixels) {
 			return o
 		}
 	}

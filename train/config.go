@@ -27,7 +27,9 @@ type Config struct {
 
 	// Outliers, made anew from each batch (ASCOOD only).
 	OODType  string  `json:"ood_type"`  // "gradient": one of OODTypes
-	PInv     float64 `json:"p_inv"`     // 0.1: share of the image's most salient elements (gradient) or pixels (shuffle) that is changed
+	Pixels   string  `json:"pixels"`    // "salient": which pixels shuffle outliers change, one of PixelChoices; as is ""
+	Saliency string  `json:"saliency"`  // "eval": how the network is run for the saliency, one of SaliencyModes; as is ""
+	PInv     float64 `json:"p_inv"`     // 0.1: share of the image's most salient elements (gradient) or of its pixels (shuffle) that is changed
 	W        float64 `json:"w"`         // 1: weight of the outliers' loss
 	AlphaMin float64 `json:"alpha_min"` // 30 (gradient), 0.1 (gaussian): strength of the outliers in the last epoch
 	AlphaMax float64 `json:"alpha_max"` // 300 (gradient), 0.1 (gaussian): strength that the first epoch starts below
@@ -54,7 +56,7 @@ type Config struct {
 	ClassCount int    `json:"class_count"` // 0: number of classes; 0 is one more than the largest training label, unless the classes have names
 	TrainLimit int    `json:"train_limit"` // 0: train on this many images only; 0 is all
 	ValLimit   int    `json:"val_limit"`   // 0: validate on this many images only; 0 is all
-	SkipBroken bool   `json:"skip_broken"` // false: go on past training images that cannot be loaded, without them
+	SkipBroken bool   `json:"skip_broken"` // false: go on past training and validation images that cannot be loaded, without them
 
 	Preprocess preprocess.Config `json:"preprocess"` // sizes and normalisation
 	Augment    string            `json:"augment"`    // one of preprocess.Augmentations
@@ -67,6 +69,26 @@ const (
 	MethodASCOOD = "ascood"
 	MethodCE     = "ce"
 )
+
+// Pixels that shuffle outliers change.
+const (
+	PixelsSalient = "salient"
+	PixelsRandom  = "random" // as in the released run on CIFAR-10
+)
+
+// PixelChoices returns the known choices of pixels.
+func PixelChoices() []string { return []string{PixelsSalient, PixelsRandom} }
+
+// Ways to run the network for the saliency. In evaluation mode it is run as it would be
+// used. In training mode batches are normalised by their own statistics, and the
+// running ones take each batch in once more.
+const (
+	SaliencyEval  = "eval"
+	SaliencyTrain = "train"
+)
+
+// SaliencyModes returns the known ways.
+func SaliencyModes() []string { return []string{SaliencyEval, SaliencyTrain} }
 
 // Precisions of the backbone in training. With float16 the gradients of strong
 // outliers would overflow, so there is none.
@@ -89,7 +111,7 @@ const minLR = 1e-6
 func Default(oodType string) Config {
 	c := Config{
 		Method: MethodASCOOD, Sigma: 0.5, Pretrained: NotPretrained,
-		OODType: oodType, PInv: 0.1, W: 1, AlphaMin: 30, AlphaMax: 300,
+		OODType: oodType, Pixels: PixelsSalient, Saliency: SaliencyEval, PInv: 0.1, W: 1, AlphaMin: 30, AlphaMax: 300,
 		Epochs: 100, BatchSize: 128, LR: 0.1, FCLRFactor: 1, Momentum: 0.9, WeightDecay: 5e-4,
 		Precision: Float32,
 	}
@@ -112,6 +134,9 @@ func (c Config) Validate() error {
 	}
 	if !slices.Contains(Precisions(), c.Precision) {
 		return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("precision"), c.Precision, strings.Join(Precisions(), ", "))
+	}
+	if c.Saliency != "" && !slices.Contains(SaliencyModes(), c.Saliency) {
+		return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("saliency"), c.Saliency, strings.Join(SaliencyModes(), ", "))
 	}
 	if err := c.validateNumbers(); err != nil {
 		return err
@@ -172,7 +197,7 @@ func (c Config) validateInput() error {
 	if _, err := c.Preprocess.Augmentation(c.Augment); err != nil {
 		return err
 	}
-	_, err := newOutliers(c.OODType, c.PInv, c.Preprocess.ImageSize)
+	_, err := newOutliers(c, c.Preprocess.ImageSize)
 	return err
 }
 

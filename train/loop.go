@@ -52,11 +52,12 @@ func (r *run) epoch(ctx context.Context) error {
 		return err
 	}
 	r.at.Tally.Seconds += lap(&started)
-	accuracy, err := r.validate(ctx)
+	val, err := r.validate(ctx)
 	if err != nil {
 		return err
 	}
-	return r.finishEpoch(accuracy, time.Since(started).Seconds())
+	val.seconds = time.Since(started).Seconds()
+	return r.finishEpoch(val)
 }
 
 // lap returns the seconds since a time, which it moves to now.
@@ -66,11 +67,11 @@ func lap(since *time.Time) float64 {
 	return now.Sub(*since).Seconds()
 }
 
-// withoutBroken reports the images that could not be loaded, and counts them.
-func (r *run) withoutBroken(b dataset.Batch) (sound dataset.Batch, broken int) {
+// withoutBroken reports the images of a batch that could not be loaded, and counts them.
+func (r *run) withoutBroken(what string, from dataset.Dataset, b dataset.Batch) (sound dataset.Batch, broken int) {
 	for k, err := range b.Errs {
 		if err != nil {
-			r.options.Log.Warn("broken training image skipped", "image", r.images.train.Name(b.Indices[k]), "error", err)
+			r.options.Log.Warn("broken "+what+" image skipped", "image", from.Name(b.Indices[k]), "error", err)
 			broken++
 		}
 	}
@@ -84,7 +85,7 @@ func (r *run) withoutBroken(b dataset.Batch) (sound dataset.Batch, broken int) {
 // It makes none of a batch without images, but counts it. Then it reads the outcome
 // of the step before: a GPU has the next one to compute meanwhile.
 func (r *run) step(b dataset.Batch) error {
-	b, broken := r.withoutBroken(b)
+	b, broken := r.withoutBroken("training", r.images.train, b)
 	next := &queued{
 		at:     when{epoch: r.load.Epoch, step: r.at.Epochs*r.stepsPerEpoch() + r.at.Steps},
 		number: r.at.Steps + 1, sound: len(b.Labels), broken: broken,
@@ -138,25 +139,39 @@ func (r *run) settle() error {
 	return nil
 }
 
-// validate returns the share of the validation images that are classified
-// correctly.
-func (r *run) validate(ctx context.Context) (float64, error) {
+// validation is what the validation images say.
+type validation struct {
+	accuracy float64 // share of those that could be loaded that are classified correctly
+	broken   int     // images that could not be loaded
+	seconds  float64
+}
+
+// validate classifies the validation images.
+func (r *run) validate(ctx context.Context) (v validation, err error) {
 	load := r.load
-	load.Augment, load.KeepGoing = nil, false
-	correct := 0.0
-	for b, err := range dataset.Batches(ctx, r.images.val, sequence(r.images.val.Len()), load) {
+	load.Augment = nil
+	correct, images := 0.0, r.images.val
+	for b, err := range dataset.Batches(ctx, images, sequence(images.Len()), load) {
 		if err != nil {
-			return 0, err
+			return v, err
+		}
+		b, broken := r.withoutBroken("validation", images, b)
+		if v.broken += broken; len(b.Labels) == 0 {
+			continue
 		}
 		s := gotorch.NewScope(gotorch.NoGrad)
 		x, y := r.input.images(s, b.Pixels, len(b.Labels)), r.input.labels(s, b.Labels)
 		correct += hits(r.learner.net.forward(x, inference), y).Item()
 		s.Close()
 		if err := s.Err(); err != nil {
-			return 0, fmt.Errorf("validation: %w", err)
+			return v, fmt.Errorf("validation: %w", err)
 		}
 	}
-	return correct / float64(r.images.val.Len()), nil
+	if v.broken == images.Len() {
+		return v, ascood.Errorf(ascood.Invalid, "none of the %d validation images can be loaded", v.broken)
+	}
+	v.accuracy = correct / float64(images.Len()-v.broken)
+	return v, nil
 }
 
 func sequence(n int) []int {
@@ -168,7 +183,7 @@ func sequence(n int) []int {
 }
 
 // finishEpoch writes down an epoch's end.
-func (r *run) finishEpoch(accuracy, validation float64) error {
+func (r *run) finishEpoch(val validation) error {
 	t := r.at.Tally
 	if t.sound() == 0 {
 		return ascood.Errorf(ascood.Invalid, "none of the %d training images can be loaded", t.Images)
@@ -177,14 +192,14 @@ func (r *run) finishEpoch(accuracy, validation float64) error {
 	row := Row{
 		Epoch: r.load.Epoch, LR: lr, Alpha: r.learner.alpha(r.load.Epoch),
 		LossID: t.LossID / t.sound(), LossOOD: t.LossOOD / t.sound(), LossEMA: t.LossEMA,
-		TrainAccuracy: t.accuracy(), ValAccuracy: accuracy,
-		ImagesPerSecond: t.sound() / t.Seconds, Seconds: t.Seconds + validation, Broken: t.Broken,
+		TrainAccuracy: t.accuracy(), ValAccuracy: val.accuracy,
+		ImagesPerSecond: t.sound() / t.Seconds, Seconds: t.Seconds + val.seconds, Broken: t.Broken, ValBroken: val.broken,
 	}
-	r.at = position{Epochs: r.load.Epoch, Accuracy: accuracy, Best: max(r.at.Best, accuracy)}
+	r.at = position{Epochs: r.load.Epoch, Accuracy: val.accuracy, Best: max(r.at.Best, val.accuracy)}
 	if err := r.metrics.add(row); err != nil {
 		return err
 	}
-	if accuracy == r.at.Best {
+	if val.accuracy == r.at.Best {
 		if err := r.save(runs.BestFile); err != nil {
 			return err
 		}

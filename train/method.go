@@ -35,7 +35,7 @@ func newLearner(c Config, net *network, size, steps int) (*learner, error) {
 	l := &learner{config: c, net: net, steps: steps}
 	var err error
 	if c.Method == MethodASCOOD {
-		if l.outliers, err = newOutliers(c.OODType, c.PInv, size); err != nil {
+		if l.outliers, err = newOutliers(c, size); err != nil {
 			return nil, err
 		}
 	}
@@ -63,13 +63,17 @@ func (l *learner) step(s *gotorch.Scope, x, y gotorch.Tensor, at when) (gotorch.
 }
 
 // saliency returns d logit[y]/dx [N,3,H,W] of the network as it would be used:
-// with running statistics, which stay as they are. No gradient is computed but
-// the images'.
+// with running statistics, which stay as they are; or, if the configuration says so, as
+// in training. No gradient is computed but the images'.
 func (l *learner) saliency(outer *gotorch.Scope, x, y gotorch.Tensor) gotorch.Tensor {
 	s := gotorch.NewScope()
 	defer s.Close()
 	x = s.Keep(x).Detach().SetRequiresGrad(true)
-	score := l.net.forward(x, inference).Gather(1, y.Unsqueeze(1)).Sum()
+	mode := inference
+	if l.config.Saliency == SaliencyTrain {
+		mode = observation
+	}
+	score := l.net.forward(x, mode).Gather(1, y.Unsqueeze(1)).Sum()
 	grads := gotorch.Grad([]gotorch.Tensor{score}, []gotorch.Tensor{x}, gotorch.GradOptions{})
 	return outer.Keep(grads[0])
 }

@@ -27,16 +27,17 @@ type Row struct {
 	ImagesPerSecond float64 // training images, without validation
 	Seconds         float64 // the epoch with validation
 	Broken          int     // training images that could not be loaded
+	ValBroken       int     // validation images that could not be loaded
 }
 
-var columns = []string{"epoch", "lr", "alpha", "loss_id", "loss_ood", "loss_ema", "train_accuracy", "val_accuracy", "images_per_second", "seconds", "broken"}
+var columns = []string{"epoch", "lr", "alpha", "loss_id", "loss_ood", "loss_ema", "train_accuracy", "val_accuracy", "images_per_second", "seconds", "broken", "val_broken"}
 
 func (r Row) record() []string {
 	record := []string{strconv.Itoa(r.Epoch)}
 	for _, v := range []float64{r.LR, r.Alpha, r.LossID, r.LossOOD, r.LossEMA, r.TrainAccuracy, r.ValAccuracy, r.ImagesPerSecond, r.Seconds} {
 		record = append(record, strconv.FormatFloat(v, 'g', 6, 64))
 	}
-	return append(record, strconv.Itoa(r.Broken))
+	return append(record, strconv.Itoa(r.Broken), strconv.Itoa(r.ValBroken))
 }
 
 // metrics is the file metrics.csv. It is rewritten as a whole with each row, so

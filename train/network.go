@@ -25,8 +25,9 @@ type network struct {
 type mode int
 
 const (
-	inference mode = iota // weights are constants, BatchNorm uses the running statistics
-	training              // weights are variables, BatchNorm uses the batch's statistics and updates the running ones
+	inference   mode = iota // weights are constants, BatchNorm uses the running statistics
+	observation             // weights are constants, BatchNorm does as in training
+	training                // weights are variables, BatchNorm uses the batch's statistics and updates the running ones
 )
 
 // newNetwork copies a state dict of the graph to the device.
@@ -120,6 +121,8 @@ func (n *network) forward(x gotorch.Tensor, m mode) gotorch.Tensor {
 	state := n.frozen
 	if m == training {
 		state = n.state
+	}
+	if m != inference {
 		n.batches++
 	}
 	values := []gotorch.Tensor{models.Image: x}
@@ -174,7 +177,7 @@ func apply(op models.Op, in []gotorch.Tensor, param func(name string) gotorch.Te
 		return F.BatchNorm(x, F.BatchNormOptions{
 			Weight: param("weight"), Bias: param("bias"),
 			RunningMean: param("running_mean"), RunningVar: param("running_var"),
-			Training: m == training, Momentum: op.Momentum, Eps: op.Eps,
+			Training: m != inference, Momentum: op.Momentum, Eps: op.Eps,
 		})
 	case models.ReLU:
 		return F.ReLU(x)

@@ -199,6 +199,39 @@ func TestNotFinite(t *testing.T) {
 	}
 }
 
+// TestInitialOfTorchvision: convolutions are normal there, of variance 2/fan_out.
+func TestInitialOfTorchvision(t *testing.T) {
+	for _, arch := range []string{"resnet18_224x224", "resnet50"} {
+		g, err := models.New(models.Spec{Arch: arch, Width: 16, Classes: 10, Head: models.HeadLinear})
+		if err != nil {
+			t.Fatal(err)
+		}
+		state := initial(g, 0.5, 1)
+		for _, name := range []string{"layer4.1.conv2.weight", "layer2.0.downsample.0.weight"} {
+			values, err := state[name].Float32s()
+			if err != nil {
+				t.Fatal(err)
+			}
+			shape := state[name].Shape
+			want := math.Sqrt(2 / float64(shape[0]*shape[2]*shape[3]))
+			squares, beyond := 0.0, 0.0
+			for _, v := range values {
+				squares += float64(v) * float64(v)
+				if math.Abs(float64(v)) > 2*want {
+					beyond++
+				}
+			}
+			n := float64(len(values))
+			if std := math.Sqrt(squares / n); math.Abs(std-want) > 0.05*want {
+				t.Errorf("%s: %s has the deviation %g, want %g", arch, name, std, want)
+			}
+			if share := beyond / n; math.Abs(share-0.0455) > 0.015 { // of a normal distribution; 0 of a uniform one
+				t.Errorf("%s: %.4f of %s is beyond two deviations, want 0.0455", arch, share, name)
+			}
+		}
+	}
+}
+
 func TestInitial(t *testing.T) {
 	g, err := models.New(models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadASCOOD})
 	if err != nil {

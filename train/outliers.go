@@ -29,23 +29,38 @@ type batch struct {
 	random   *gotorch.Generator
 }
 
-// newOutliers returns outliers of the given type that change the share of each
-// image of size x size pixels.
-func newOutliers(oodType string, share float64, size int) (outliers, error) {
+// newOutliers returns the outliers that a configuration asks for, of images of size x
+// size pixels.
+func newOutliers(c Config, size int) (outliers, error) {
+	share := c.PInv
 	pixels, elements := int(float64(size*size)*share), int(float64(3*size*size)*share)
 	if pixels == 0 {
 		return nil, ascood.Errorf(ascood.Invalid, "%s %g: less than one pixel of %dx%d", ascood.Field("p_inv"), share, size, size)
 	}
-	switch oodType {
+	switch c.Pixels {
+	case "", PixelsSalient:
+	case PixelsRandom:
+		if c.OODType != OODShuffle {
+			return nil, ascood.Errorf(ascood.Invalid, "%s %s: only outliers of %s %s change pixels at random", ascood.Field("pixels"), c.Pixels, ascood.Field("ood_type"), OODShuffle)
+		}
+	default:
+		return nil, ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("pixels"), c.Pixels, strings.Join(PixelChoices(), ", "))
+	}
+	switch c.OODType {
 	case OODGradient:
 		return func(b batch) gotorch.Tensor { return gradientOutliers(b.x, b.saliency(), b.alpha, elements) }, nil
 	case OODShuffle:
 		return func(b batch) gotorch.Tensor {
-			top := salientPixels(b.saliency(), pixels)
+			var top gotorch.Tensor
+			if c.Pixels == PixelsRandom {
+				top = randomPixels(b, pixels)
+			} else {
+				top = salientPixels(b.saliency(), pixels)
+			}
 			return shuffleOutliers(b.x, top, permutations(b.scope, top, b.random))
 		}, nil
 	case OODGaussian:
 		return func(b batch) gotorch.Tensor { return gaussianOutliers(b.scope, b.x, b.alpha, b.random) }, nil
 	}
-	return nil, ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("ood_type"), oodType, strings.Join(OODTypes(), ", "))
+	return nil, ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("ood_type"), c.OODType, strings.Join(OODTypes(), ", "))
 }

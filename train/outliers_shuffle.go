@@ -10,6 +10,13 @@ func salientPixels(m gotorch.Tensor, k int) gotorch.Tensor {
 	return top
 }
 
+// randomPixels draws k different pixels of each image likewise.
+func randomPixels(b batch, k int) gotorch.Tensor {
+	shape := b.x.Shape()
+	_, top := gotorch.Rand(b.scope, []int{shape[0], shape[2] * shape[3]}, b.x.Device(), b.random).TopK(k, 1, true)
+	return top
+}
+
 // permutations draws an order of 0 … k-1 for each row of top [N,k].
 func permutations(s *gotorch.Scope, top gotorch.Tensor, random *gotorch.Generator) gotorch.Tensor {
 	_, order := gotorch.Rand(s, top.Shape(), top.Device(), random).Sort(1, false)

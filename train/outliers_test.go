@@ -47,6 +47,48 @@ func TestShuffleOutliers(t *testing.T) {
 	}
 }
 
+// TestRandomPixels: outliers of random pixels need no saliency, and each time move
+// other pixels of each image.
+func TestRandomPixels(t *testing.T) {
+	s := gotorch.NewScope()
+	defer s.Close()
+	of, err := newOutliers(Config{OODType: OODShuffle, Pixels: PixelsRandom, PInv: 0.25}, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x := ramp(s, 40, 3, 8, 8)
+	random := gotorch.NewGenerator(s, gotorch.CPU, 3)
+	ood := of(batch{scope: s, x: x, random: random})
+	before, after := gotorch.ToSlice[float32](x), gotorch.ToSlice[float32](ood)
+	if err := s.Err(); err != nil {
+		t.Fatal(err)
+	}
+	moved := make([]int, 64) // how often each pixel is moved
+	for image := range 40 {
+		own := before[image*192:][:192]
+		got := after[image*192:][:192]
+		if !slices.Equal(slices.Sorted(slices.Values(own)), slices.Sorted(slices.Values(got))) {
+			t.Fatalf("image %d has other values than before", image)
+		}
+		changed := 0
+		for p := range 64 {
+			if got[p] != own[p] {
+				changed++
+				moved[p]++
+			}
+			if got[64+p]-got[p] != 64 {
+				t.Errorf("the channels of pixel %d of image %d are parted", p, image)
+			}
+		}
+		if changed < 8 || changed > 16 { // of 16, about one stays in its place
+			t.Errorf("%d pixels of image %d are moved, want at most 16", changed, image)
+		}
+	}
+	if slices.Min(moved) == 0 || slices.Max(moved) > 25 {
+		t.Errorf("the pixels of 40 images are moved %v times", moved)
+	}
+}
+
 func TestPermutations(t *testing.T) {
 	s := gotorch.NewScope()
 	defer s.Close()
@@ -90,13 +132,17 @@ func TestNewOutliers(t *testing.T) {
 	for _, test := range []struct {
 		oodType string
 		share   float64
+		pixels  string
 		want    string
 	}{
-		{"noise", 0.1, `unknown ood_type "noise"; known are gradient, shuffle, gaussian`},
-		{OODShuffle, 0.001, "p_inv 0.001: less than one pixel of 28x28"},
-		{OODShuffle, 0.002, ""},
+		{"noise", 0.1, "", `unknown ood_type "noise"; known are gradient, shuffle, gaussian`},
+		{OODShuffle, 0.001, "", "p_inv 0.001: less than one pixel of 28x28"},
+		{OODShuffle, 0.002, "", ""},
+		{OODShuffle, 0.002, PixelsRandom, ""},
+		{OODShuffle, 0.1, "dark", `unknown pixels "dark"; known are salient, random`},
+		{OODGradient, 0.1, PixelsRandom, "pixels random: only outliers of ood_type shuffle change pixels at random"},
 	} {
-		_, err := newOutliers(test.oodType, test.share, 28)
+		_, err := newOutliers(Config{OODType: test.oodType, PInv: test.share, Pixels: test.pixels}, 28)
 		if got := message(err); got != test.want {
 			t.Errorf("%s, %g: error %q, want %q", test.oodType, test.share, got, test.want)
 		}
@@ -118,7 +164,7 @@ func TestOutlierKinds(t *testing.T) {
 		OODShuffle:  shuffleOutliers(x, top, permutations(s, top, draws())),
 		OODGaussian: gaussianOutliers(s, x, alpha, draws()),
 	} {
-		makeOutliers, err := newOutliers(oodType, 0.1, 32)
+		makeOutliers, err := newOutliers(Config{OODType: oodType, PInv: 0.1}, 32)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -342,6 +342,38 @@ func (r replay) outliers(t *testing.T, l *learner, s *gotorch.Scope, x, y gotorc
 	return shuffleOutliers(x, salientPixels(m, 153), r.integers(t, s, prefix+"shuffle_index"))
 }
 
+// TestSaliencyInTrainingMode compares the saliency and what taking it leaves behind: the
+// running statistics have moved, and the step then moves them again.
+func TestSaliencyInTrainingMode(t *testing.T) {
+	c := Default(OODGradient)
+	c.Arch, c.Width, c.Epochs, c.Saliency = "resnet18_32x32", 8, 4, SaliencyTrain
+	r := replay{readReference(t, OODGradient), c}
+	wanted, err := checkpoint.Load("testdata/saliency.safetensors")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.want = wanted.Model
+	at := state{r.init(), checkpoint.StateDict{}}
+	at.model["sigma"] = constant(c.Sigma, nil)
+	scope := gotorch.NewScope()
+	defer scope.Close()
+	l := r.learner(t, scope, at, gotorch.Float64)
+	m := l.saliency(scope, r.tensor(t, scope, "batch0.data", gotorch.Float64), r.integers(t, scope, "batch0.label"))
+	got := map[string][]float64{"saliency": gotorch.ToSlice[float64](m)}
+	for name, tensor := range l.net.state {
+		if strings.Contains(name, ".running_") {
+			got["after."+name] = gotorch.ToSlice[float64](tensor)
+		}
+	}
+	if err := scope.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != len(r.want) || l.net.batches != 1 {
+		t.Errorf("%d values, %d batches; want %d and 1", len(got), l.net.batches, len(r.want))
+	}
+	r.compareDouble(t, got)
+}
+
 func TestSchedules(t *testing.T) {
 	data, err := os.ReadFile("testdata/schedules.json")
 	if err != nil {

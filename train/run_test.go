@@ -425,8 +425,8 @@ func TestBrokenImage(t *testing.T) {
 	}
 }
 
-// TestSkipBroken: broken training images are reported, counted and left out;
-// broken validation images are an error all the same.
+// TestSkipBroken: broken training and validation images are reported, counted and left
+// out; where all are broken there is nothing to go on with.
 func TestSkipBroken(t *testing.T) {
 	c := small(t)
 	c.SkipBroken, c.Epochs, c.BatchSize = true, 2, 3
@@ -459,14 +459,33 @@ func TestSkipBroken(t *testing.T) {
 		t.Errorf("%d reports of 2 broken images in 2 epochs:\n%s", n, logged.String())
 	}
 	for _, row := range rows(t, o) {
-		if broken := row[len(row)-1]; broken != "2" {
-			t.Errorf("metrics count %s broken images, want 2", broken)
+		if broken := row[len(row)-2:]; broken[0] != "2" || broken[1] != "0" {
+			t.Errorf("metrics count %v broken images, want 2 in training and 0 in validation", broken)
 		}
 	}
 	sound := c
-	c.Val = c.Train
-	if err := Run(t.Context(), c, options(t)); err == nil || !strings.Contains(err.Error(), "2.png") {
-		t.Errorf("validating on a broken image: %v", err)
+	c.Val, c.Epochs = c.Train, 1
+	o = options(t)
+	o.Report = func(e Event) {
+		if e.Row == nil {
+			return
+		}
+		if e.Row.ValBroken != 2 {
+			t.Errorf("%d broken validation images are reported, want 2", e.Row.ValBroken)
+		}
+		if right := e.Row.ValAccuracy * 6; math.Abs(right-math.Round(right)) > 1e-9 {
+			t.Errorf("the accuracy is %g, no share of the 6 sound images", e.Row.ValAccuracy)
+		}
+	}
+	mustRun(t, c, o)
+	c.SkipBroken = false
+	if err := Run(t.Context(), c, options(t)); err == nil || !strings.Contains(err.Error(), "2 of 8 images cannot be loaded") || !strings.Contains(err.Error(), "5.png") {
+		t.Errorf("broken images without leave to skip them: %v", err)
+	}
+	c = sound
+	c.Val = write(t, filepath.Join(dir, "broken-val.txt"), []byte("2.png 0\n5.png 3\n"))
+	if err := Run(t.Context(), c, options(t)); err == nil || !strings.Contains(err.Error(), "none of the 2 validation images can be loaded") {
+		t.Errorf("validating on broken images alone: %v", err)
 	}
 	sound.Train = write(t, filepath.Join(dir, "broken.txt"), []byte("2.png 0\n5.png 3\n"))
 	if err := Run(t.Context(), sound, options(t)); err == nil || !strings.Contains(err.Error(), "none of the 2 training images can be loaded") {

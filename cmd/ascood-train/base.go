@@ -51,6 +51,9 @@ func (f *flags) fromPreset() (base, error) {
 	if f.Changed("ood-type") {
 		choice.OODType = f.config.OODType
 	}
+	if f.Changed("pixels") {
+		choice.Pixels = f.config.Pixels
+	}
 	config := train.Default(oodType(p, choice))
 	config.Preset = p.Name
 	names, err := p.Configure(&config, choice)

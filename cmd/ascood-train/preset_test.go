@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -452,5 +453,19 @@ func TestCIFARWithoutLists(t *testing.T) {
 	}
 	if len(c.Meta.Classes) != 10 || c.Meta.Classes[3] != "cat" {
 		t.Errorf("classes %v", c.Meta.Classes)
+	}
+}
+
+// TestReleasedRun: the run on CIFAR-10 that was released is a variant of the preset.
+func TestReleasedRun(t *testing.T) {
+	f, err := parse([]string{"--preset", "cifar10", "--data-root", "data", "--pixels", "random"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := f.config; c.OODType != "shuffle" || c.Pixels != "random" || c.PInv != 0.2 {
+		t.Errorf("outliers of %s, %s pixels, p_inv %v", c.OODType, c.Pixels, c.PInv)
+	}
+	if got := f.options.Output; got != "results/cifar10_ascood_net_ascood_e100_lr0.1_w1.0_p0.2_otype_shuffle_alpha_1.0_1.0_random/s0" {
+		t.Errorf("output %s", got)
 	}
 }

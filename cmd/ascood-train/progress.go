@@ -50,8 +50,8 @@ func (p *progress) step(e train.Event) {
 // epoch prints what an epoch came to.
 func (p *progress) epoch(r train.Row, epochs int) {
 	broken := ""
-	if r.Broken > 0 {
-		broken = fmt.Sprintf("  %d broken images skipped", r.Broken)
+	if r.Broken+r.ValBroken > 0 {
+		broken = fmt.Sprintf("  broken images skipped: train %d val %d", r.Broken, r.ValBroken)
 	}
 	fmt.Fprintf(p.w, "epoch %d/%d  loss %.3f (images %.3f, outliers %.3f)  accuracy train %.2f%% val %.2f%%  %.0f images/s  %.1f s%s\n",
 		r.Epoch, epochs, r.LossEMA, r.LossID, r.LossOOD, 100*r.TrainAccuracy, 100*r.ValAccuracy, r.ImagesPerSecond, r.Seconds, broken)

@@ -55,8 +55,12 @@ func resultsName(c train.Config) string {
 	if c.Method == train.MethodCE {
 		return fmt.Sprintf("%s_%s_base_e%d_lr%s_default", c.Preset, c.Arch, c.Epochs, pythonFloat(c.LR))
 	}
-	return fmt.Sprintf("%s_ascood_net_ascood_e%d_lr%s_w%s_p%s_otype_%s_alpha_%s_%s_default", c.Preset, c.Epochs, pythonFloat(c.LR),
-		pythonFloat(c.W), pythonFloat(c.PInv), c.OODType, pythonFloat(c.AlphaMin), pythonFloat(c.AlphaMax))
+	mark := "default"
+	if c.Pixels == train.PixelsRandom {
+		mark = "random"
+	}
+	return fmt.Sprintf("%s_ascood_net_ascood_e%d_lr%s_w%s_p%s_otype_%s_alpha_%s_%s_%s", c.Preset, c.Epochs, pythonFloat(c.LR),
+		pythonFloat(c.W), pythonFloat(c.PInv), c.OODType, pythonFloat(c.AlphaMin), pythonFloat(c.AlphaMax), mark)
 }
 
 // pythonFloat writes a number as Python does.

@@ -44,6 +44,7 @@ TOLERANCES = [
     ("testdata/nets/*", "*_conf", absolute, 1e-6, "float32"),
     ("testdata/nets/*", "*", magnitude, 1e-4, "float32"),
     ("train/testdata/*-steps.safetensors", "*", magnitude, 1e-6, "float64, stored as float32"),
+    ("train/testdata/saliency.safetensors", "*", magnitude, 1e-6, "float64, stored as float32"),
     ("train/testdata/schedules.json", "*", magnitude, 1e-12, "float64"),
     ("metrics/testdata/metrics.json", "*", absolute, 1e-9, "float64"),
     ("posthoc/testdata/posthoc.safetensors", "*.label", absolute, 0, "a class"),

@@ -1,4 +1,4 @@
-"""train/testdata: three optimiser steps of ASCOOD (Regmi, "Image-based Outlier Synthesis
+"""train/testdata: the saliency in training mode, and three optimiser steps of ASCOOD (Regmi, "Image-based Outlier Synthesis
 With Training Data", 2024) for each type of outliers, as epoch 2 of 4, in float64, where
 rounding decides neither a ReLU nor the order of saliencies: so they hold on every
 processor. Each step starts from the state that the one before left, in float32.
@@ -45,9 +45,10 @@ def build():
     return networks.ASCOOD(networks.resnet18_32x32(8, CLASSES))
 
 
-def saliency(net, x, label):
-    """d logit[label]/dx, with the statistics of evaluation."""
-    net.eval()
+def saliency(net, x, label, training=False):
+    """d logit[label]/dx, with the statistics of evaluation, or of the batch, which the
+    running ones then take in."""
+    net.train(training)
     x = x.clone().requires_grad_()
     (m,) = torch.autograd.grad(net(x).gather(1, label[:, None]).sum(), x)
     return m
@@ -166,7 +167,18 @@ def draw(given, out, seed):
         safetensors.save(out / FOLDER / f"{kind}-given.safetensors", given)
 
 
+def saliency_in_training(given):
+    """What the saliency is in training mode, and the running statistics after it."""
+    net, _ = learner(given)
+    batch = under("batch0.", given)
+    m = saliency(net, torch.from_numpy(batch["data"]).double(), torch.from_numpy(batch["label"]), training=True)
+    after = {name: single(t) for name, t in state(net).items() if "running" in name}
+    return {"saliency": single(m).ravel()[::7]} | {f"after.{name}": v for name, v in after.items()}
+
+
 def values(given, out):
+    given_gradient = safetensors.load(given / FOLDER / "gradient-given.safetensors")
+    safetensors.save(out / FOLDER / "saliency.safetensors", saliency_in_training(given_gradient))
     for kind, settings in TYPES.items():
         tensors = steps(safetensors.load(given / FOLDER / f"{kind}-given.safetensors"), kind)
         kept = {name: thin(name, v) for name, v in tensors.items() if not re.search("before|momentum", name)}
