@@ -12,7 +12,7 @@ import (
 
 // Check finds what the evaluation lacks, before any image is looked at.
 func (e *Evaluation) Check() error {
-	if len(e.Choices) == 0 || len(e.Near)+len(e.Far) == 0 {
+	if len(e.Choices) == 0 || len(e.Sets()) == 1 {
 		return ascood.Errorf(ascood.Invalid, "an evaluation takes at least one method and one set of OOD images")
 	}
 	if err := e.checkNames(); err != nil {
@@ -51,7 +51,7 @@ func (e *Evaluation) checkNames() error {
 	seen := map[string]bool{}
 	for _, s := range e.Sets()[1:] {
 		switch {
-		case s.Name == e.ID.Name || s.Name == metrics.NearMean || s.Name == metrics.FarMean:
+		case s.Name == e.ID.Name || s.Name == metrics.NearMean || s.Name == metrics.FarMean || strings.HasPrefix(s.Name, metrics.FarMeanWith("")):
 			return ascood.Errorf(ascood.Invalid, "a set of OOD images cannot be named %s: that is something else in the results", s.Name)
 		case seen[s.Name]:
 			return ascood.Errorf(ascood.Invalid, "two sets are named %s", s.Name)

@@ -6,10 +6,11 @@ package eval
 import (
 	"context"
 	"fmt"
-	"slices"
+	"iter"
 
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/metrics"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // Set is a dataset with its name in tables and files.
@@ -17,6 +18,8 @@ type Set struct {
 	Name   string
 	Images dataset.Dataset // nil where there is none
 	Digest string          // as dataset.Digest gives it; for a Store
+
+	Skipped int // images that could not be loaded, which Images is without after Run
 }
 
 // Choice is a method to evaluate.
@@ -31,15 +34,24 @@ type Evaluation struct {
 	Choices   []Choice
 	ID        Set // labelled
 	Near, Far []Set
+	FarExtra  []Set // far ones that a mean of their own takes in besides Far
+	Further   []Set // OOD ones in no mean
 
 	// What methods learn from and settings are searched on, where one needs it.
 	Train, ValidID, ValidOOD Set
 
 	Store *Store // of scores, to be used and added to; nil for none
 
+	ReferencePrecision bool // methods that score by the softmax compute it as posthoc.UseReferencePrecision says
+	SkipBroken         bool // images that cannot be loaded are left out; else they are an error
+	// Skipped, if not nil, is told of the images of a set that are left out, and why.
+	Skipped func(set string, images int, broken []error)
+
 	BatchSize int
 	// Progress, if not nil, is told of each pass over images.
 	Progress func(what string, images int) (done func(n int), finish func())
+
+	notLearnt map[string][]string // notes on sets that methods learn from, by name
 }
 
 // Result is what an evaluation finds of one method.
@@ -63,11 +75,35 @@ func (r Result) Tried() int {
 	return n
 }
 
-// Sets returns all sets: the in-distribution one, the near ones, the far ones.
-func (e *Evaluation) Sets() []Set { return slices.Concat([]Set{e.ID}, e.Near, e.Far) }
+// Sets returns all sets: the in-distribution one, the near ones, the far ones, those
+// that are extra and the further ones.
+func (e *Evaluation) Sets() []Set {
+	var all []Set
+	for s := range e.each() {
+		all = append(all, *s)
+	}
+	return all
+}
+
+// each yields the sets in that order.
+func (e *Evaluation) each() iter.Seq[*Set] {
+	return func(yield func(*Set) bool) {
+		if !yield(&e.ID) {
+			return
+		}
+		for _, group := range [][]Set{e.Near, e.Far, e.FarExtra, e.Further} {
+			for i := range group {
+				if !yield(&group[i]) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // Run evaluates all methods. Each of Sets is gone through once, whatever the number
-// of methods; what the evaluation lacks is found before it begins.
+// of methods; what the evaluation lacks is found before it begins. With SkipBroken the
+// sets are without the images that are left out when it ends.
 func (e *Evaluation) Run(ctx context.Context) ([]Result, error) {
 	if err := e.Check(); err != nil {
 		return nil, err
@@ -85,6 +121,9 @@ func (e *Evaluation) Run(ctx context.Context) ([]Result, error) {
 		if err := e.score(ctx, k, methods, todo, results); err != nil {
 			return nil, fmt.Errorf("%s: %w", s.Name, err)
 		}
+	}
+	if err := e.leaveOut(results); err != nil {
+		return nil, err
 	}
 	for i := range results {
 		if err := e.compare(&results[i]); err != nil {
@@ -108,7 +147,7 @@ func (e *Evaluation) score(ctx context.Context, k int, methods []Entry, todo []w
 		return nil
 	}
 	s := e.Sets()[k]
-	opt, finish := e.scan(s.Name, s.Images.Len())
+	opt, finish := e.scan(s.Name, s.Images)
 	defer finish()
 	scores, failed := e.Network.Score(ctx, s.Images, now, opt)
 	for n, i := range at {
@@ -118,7 +157,7 @@ func (e *Evaluation) score(ctx context.Context, k int, methods []Entry, todo []w
 		r := &results[i]
 		r.Scores[k] = scores[n]
 		if e.Store != nil {
-			if err := e.Store.saveScores(r.Method, s, k == 0, todo[i].inputs, scores[n]); err != nil {
+			if err := e.Store.saveScores(r.Method, s.without(scores[n].Broken), k == 0, todo[i].inputs, scores[n]); err != nil {
 				return err
 			}
 		}
@@ -126,8 +165,27 @@ func (e *Evaluation) score(ctx context.Context, k int, methods []Entry, todo []w
 	return failed
 }
 
+// precise returns a method that computes at the evaluation's precision.
+func (e *Evaluation) precise(m posthoc.Method) posthoc.Method {
+	if e.ReferencePrecision {
+		posthoc.UseReferencePrecision(m)
+	}
+	return m
+}
+
 // scan announces a pass over images.
-func (e *Evaluation) scan(what string, images int) (opt ScanOptions, finish func()) {
+func (e *Evaluation) scan(what string, images dataset.Dataset) (opt ScanOptions, finish func()) {
+	opt, done := e.announce(what, images.Len())
+	if !e.SkipBroken {
+		return opt, done
+	}
+	s := &skipped{evaluation: e, set: what, images: images.Len()}
+	opt.Broken = s.note
+	return opt, func() { done(); s.tell() }
+}
+
+// announce tells of the progress of what takes long.
+func (e *Evaluation) announce(what string, images int) (opt ScanOptions, finish func()) {
 	opt.BatchSize = e.BatchSize
 	finish = func() {}
 	if e.Progress != nil {
@@ -150,9 +208,13 @@ func (e *Evaluation) compare(r *Result) error {
 		if err != nil {
 			return fmt.Errorf("%s of %s: %w", r.Method, s.Name, err)
 		}
-		rows = append(rows, metrics.Row{Name: s.Name, Metrics: m})
+		rows = append(rows, metrics.Row{Name: s.Name, Metrics: m, Skipped: metrics.Skipped{ID: e.ID.Skipped, OOD: s.Skipped}})
 	}
-	r.Table = metrics.Table(rows[:len(e.Near)], rows[len(e.Near):])
+	take := func(sets []Set) (group []metrics.Row) {
+		group, rows = rows[:len(sets)], rows[len(sets):]
+		return group
+	}
+	r.Table = metrics.Groups{Near: take(e.Near), Far: take(e.Far), FarExtra: take(e.FarExtra), Further: take(e.Further)}.Table()
 	return nil
 }
 

@@ -134,7 +134,7 @@ func newEvaluation(t *testing.T, methods ...string) *Evaluation {
 	t.Helper()
 	set := func(name, images string) Set {
 		all := openImages(t, images)
-		return Set{name, dataset.Subset(all, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}), images}
+		return Set{Name: name, Images: dataset.Subset(all, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}), Digest: images}
 	}
 	e := &Evaluation{
 		Network: openNetwork(t), ID: set("id", "test_id"), Near: []Set{set("near", "test_ood")}, Far: []Set{set("far", "val_ood")},

@@ -58,7 +58,7 @@ func (e *Evaluation) recallChoice(w *work, r *Result) error {
 	if err != nil {
 		return err
 	}
-	if !ok { // what is there is of other settings or another network
+	if !ok || found.Gaps && !e.SkipBroken { // what is there is of other settings or another network
 		return e.Store.discard(w.Name)
 	}
 	r.Settings, r.Notes, r.Trials = string(found.Settings), found.Notes, found.Trials
@@ -66,6 +66,7 @@ func (e *Evaluation) recallChoice(w *work, r *Result) error {
 	if w.Entry.Method, err = posthoc.New(w.Name); err != nil {
 		return err
 	}
+	w.Entry.Method = e.precise(w.Entry.Method)
 	if err := posthoc.Configure(w.Entry.Method, r.Settings); err != nil {
 		return err
 	}
@@ -74,7 +75,7 @@ func (e *Evaluation) recallChoice(w *work, r *Result) error {
 		if err != nil {
 			return err
 		}
-		if scores == nil {
+		if scores == nil || len(scores.Broken) > 0 && !e.SkipBroken {
 			if err := e.Store.discardSet(w.Name, s.Name); err != nil {
 				return err
 			}
@@ -116,7 +117,7 @@ func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, re
 			continue
 		}
 		if !w.Search {
-			if err := posthoc.Fit(w.Entry.Method, from.Data); err != nil {
+			if err := posthoc.Fit(e.precise(w.Entry.Method), from.Data); err != nil {
 				return nil, fmt.Errorf("%s: %w", w.Name, err)
 			}
 			methods[i] = w.Entry
@@ -125,7 +126,7 @@ func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, re
 			}
 			continue
 		}
-		s, err := newSweep(w, from.Data)
+		s, err := e.newSweep(w, from.Data)
 		if err != nil {
 			return nil, err
 		}
@@ -165,11 +166,12 @@ func (e *Evaluation) note(w work, m Entry, trials []Trial, r *Result) error {
 	if r.Settings, err = posthoc.Settings(m.Method); err != nil {
 		return err
 	}
-	r.Notes, r.Trials = posthoc.Notes(m.Method), trials
+	gaps := e.gaps(w.Choice)
+	r.Notes, r.Trials = append(posthoc.Notes(m.Method), gaps...), trials
 	if e.Store == nil {
 		return nil
 	}
-	return e.Store.saveSettings(w.Name, w.inputs, *r)
+	return e.Store.saveSettings(w.Name, w.inputs, *r, len(gaps) > 0)
 }
 
 // Learns reports which of Train, ValidID and ValidOOD the choices need.
@@ -234,11 +236,19 @@ func (e *Evaluation) gather(ctx context.Context, choices []Choice) (*material, e
 
 // collect returns the features of a set, from the store if it has them.
 func (e *Evaluation) collect(ctx context.Context, name string, s Set) (*features.File, error) {
+	f, err := e.features(ctx, name, s)
+	if err == nil {
+		e.learn(name, f.Len(), s.Images.Len())
+	}
+	return f, err
+}
+
+func (e *Evaluation) features(ctx context.Context, name string, s Set) (*features.File, error) {
 	path, inputs := "", ""
 	if e.Store != nil {
 		path, inputs = e.Store.features(name), digestOf(storeVersion, e.Network.digest, s.Digest)
 		if f, err := features.Open(path); err == nil {
-			if f.Inputs() == inputs {
+			if f.Inputs() == inputs && e.usable(f.Len(), s.Images.Len()) {
 				return f, nil
 			}
 			f.Close()
@@ -253,7 +263,7 @@ func (e *Evaluation) collect(ctx context.Context, name string, s Set) (*features
 	if err != nil {
 		return nil, err
 	}
-	opt, finish := e.scan(name, s.Images.Len())
+	opt, finish := e.scan(name, s.Images)
 	defer finish()
 	f, err := e.Network.Collect(ctx, s.Images, to, opt)
 	if err != nil {

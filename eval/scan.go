@@ -26,6 +26,9 @@ type Entry struct {
 type ScanOptions struct {
 	BatchSize int         // images in the network at once; 0 is ioodin.DefaultBatchSize's
 	Done      func(n int) // called with the number of images just done; may be nil
+	// Broken is told why an image cannot be loaded, which is passed over then. If it is
+	// nil, such an image is an error.
+	Broken func(err error)
 }
 
 // batch is what the network says of some images of a dataset.
@@ -42,9 +45,9 @@ func (n *Network) batchSize() int {
 
 // scan takes a dataset through the network, every run for each batch of images:
 // they are decoded once, in parallel with the runs. Logits and features that are
-// not finite are an error.
+// not finite are an error, as is a dataset without an image that can be loaded.
 func (n *Network) scan(ctx context.Context, d dataset.Dataset, runs []run, opt ScanOptions) iter.Seq2[batch, error] {
-	load := dataset.LoadOptions{Config: n.meta.Preprocess, BatchSize: opt.BatchSize}
+	load := dataset.LoadOptions{Config: n.meta.Preprocess, BatchSize: opt.BatchSize, KeepGoing: opt.Broken != nil}
 	if load.BatchSize == 0 {
 		load.BatchSize = n.batchSize()
 	}
@@ -57,19 +60,38 @@ func (n *Network) scan(ctx context.Context, d dataset.Dataset, runs []run, opt S
 			yield(batch{}, ascood.Errorf(ascood.Invalid, "there are no images"))
 			return
 		}
+		sound := 0
 		for images, err := range dataset.Batches(ctx, d, order, load) {
+			all := len(images.Indices)
+			if err == nil && opt.Broken != nil {
+				images = passOver(images, opt.Broken)
+			}
 			var b batch
-			if err == nil {
+			if err == nil && len(images.Indices) > 0 {
 				b, err = n.evaluate(ctx, d, images, runs)
 			}
-			if !yield(b, err) || err != nil {
+			if (err != nil || len(b.indices) > 0) && (!yield(b, err) || err != nil) {
 				return
 			}
-			if opt.Done != nil {
-				opt.Done(len(b.indices))
+			if sound += len(b.indices); opt.Done != nil {
+				opt.Done(all)
 			}
 		}
+		if sound == 0 {
+			yield(batch{}, ascood.Errorf(ascood.Invalid, "none of the %d images can be loaded", d.Len()))
+		}
 	}
+}
+
+// passOver returns a batch without the images that could not be loaded, and tells of
+// them.
+func passOver(b dataset.Batch, tell func(error)) dataset.Batch {
+	for _, err := range b.Errs {
+		if err != nil {
+			tell(err)
+		}
+	}
+	return b.Sound()
 }
 
 func (n *Network) evaluate(ctx context.Context, d dataset.Dataset, images dataset.Batch, runs []run) (batch, error) {
@@ -143,11 +165,13 @@ const together = 4096
 // fails does not hold up the others: its scores are empty, and the error says why.
 func (n *Network) Score(ctx context.Context, d dataset.Dataset, methods []Entry, opt ScanOptions) ([]Scores, error) {
 	runs := plan(methods)
-	p := newPass(methods, d)
+	var sound []int
+	p := newPass(methods, func(i int) string { return d.Name(sound[i]) })
 	for b, err := range n.scan(ctx, d, runs, opt) {
 		if err != nil {
 			return nil, err
 		}
+		sound = append(sound, b.indices...)
 		for k, r := range runs {
 			b.Graph = b.values[k]
 			for _, i := range r.methods {
@@ -160,13 +184,36 @@ func (n *Network) Score(ctx context.Context, d dataset.Dataset, methods []Entry,
 		p.keep(b)
 	}
 	p.flush()
-	return p.results()
+	scores, err := p.results()
+	broken := missingIn(sound, d.Len())
+	for i := range scores {
+		scores[i].Broken = broken
+	}
+	return scores, err
 }
 
-// ScoreSet scores images whose logits and features have been collected, as Score
+// missingIn returns what of 0 … n-1 is not in sorted numbers.
+func missingIn(sorted []int, n int) []int {
+	var missing []int
+	for i := range n {
+		if len(sorted) > 0 && sorted[0] == i {
+			sorted = sorted[1:]
+		} else {
+			missing = append(missing, i)
+		}
+	}
+	return missing
+}
+
+// ScoreSet scores images of d whose logits and features have been collected, as Score
 // does. The methods must need nothing else.
 func ScoreSet(s *posthoc.Set, d dataset.Dataset, methods []Entry, opt ScanOptions) ([]Scores, error) {
-	p := newPass(methods, d)
+	p := newPass(methods, func(i int) string {
+		if s.Logits.Rows() == d.Len() {
+			return d.Name(i)
+		}
+		return fmt.Sprintf("image %d of those that can be loaded", i+1)
+	})
 	for from := 0; from < s.Logits.Rows(); from += together {
 		to := min(from+together, s.Logits.Rows())
 		p.waiting = posthoc.Batch{Logits: s.Logits.Slice(from, to), Feature: s.Feature.Slice(from, to)}
@@ -182,6 +229,7 @@ func ScoreSet(s *posthoc.Set, d dataset.Dataset, methods []Entry, opt ScanOption
 type Scores struct {
 	Values      []float64 // the method's
 	Predictions []int     // the network's classes
+	Broken      []int     // indices of images that could not be loaded, which are not among these; rising
 }
 
 // pass gathers the scores of a dataset's images.
@@ -190,12 +238,12 @@ type pass struct {
 	scores      [][]float64 // of each method
 	failed      []error     // of each method
 	predictions []int
-	data        dataset.Dataset
-	waiting     posthoc.Batch // logits and features not yet scored
+	name        func(i int) string // of an image, counted among those that can be loaded
+	waiting     posthoc.Batch      // logits and features not yet scored
 }
 
-func newPass(methods []Entry, d dataset.Dataset) *pass {
-	return &pass{methods: methods, scores: make([][]float64, len(methods)), failed: make([]error, len(methods)), data: d}
+func newPass(methods []Entry, name func(i int) string) *pass {
+	return &pass{methods: methods, scores: make([][]float64, len(methods)), failed: make([]error, len(methods)), name: name}
 }
 
 // results returns the scores of each method, empty ones for those that failed.
@@ -209,7 +257,7 @@ func (p *pass) results() ([]Scores, error) {
 	all := make([]Scores, len(p.methods))
 	for i, values := range p.scores {
 		if p.failed[i] == nil {
-			all[i] = Scores{values, p.predictions}
+			all[i] = Scores{Values: values, Predictions: p.predictions}
 		}
 	}
 	return all, errors.Join(p.failed...)
@@ -252,7 +300,7 @@ func (p *pass) add(i int, scores []float64, err error) {
 	}
 	name := p.methods[i].Name
 	if at := slices.IndexFunc(scores, math.IsNaN); err == nil && at >= 0 {
-		err = ascood.Errorf(ascood.Invalid, "it gives %s a score that is not a number", p.data.Name(len(p.scores[i])+at))
+		err = ascood.Errorf(ascood.Invalid, "it gives %s a score that is not a number", p.name(len(p.scores[i])+at))
 	}
 	if err != nil {
 		p.failed[i] = fmt.Errorf("%s: %w", name, err)

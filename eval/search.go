@@ -34,7 +34,7 @@ type candidate struct {
 // newSweep fits a method that has a sweep with each of its settings. Those that
 // cannot be, such as more neighbours than there are training images, are passed
 // over; if none can, the first's error is returned.
-func newSweep(w work, d *posthoc.Data) (*sweep, error) {
+func (e *Evaluation) newSweep(w work, d *posthoc.Data) (*sweep, error) {
 	s := &sweep{work: w}
 	for _, m := range posthoc.Sweep(w.Name) {
 		settings, err := posthoc.Settings(m)
@@ -42,7 +42,7 @@ func newSweep(w work, d *posthoc.Data) (*sweep, error) {
 			return nil, err
 		}
 		t := Trial{Settings: json.RawMessage(settings)}
-		switch err := posthoc.Fit(m, d); {
+		switch err := posthoc.Fit(e.precise(m), d); {
 		case err == nil:
 			s.fitted = append(s.fitted, candidate{Entry{w.Name, m}, len(s.trials)})
 		case ascood.CodeOf(err) == ascood.Invalid:
@@ -119,7 +119,7 @@ func (e *Evaluation) searchFeatures(sweeps []*sweep, from *material) error {
 	if len(sweeps) == 0 {
 		return nil
 	}
-	opt, finish := e.scan("search", from.validID.Len()+from.validOOD.Len())
+	opt, finish := e.announce("search", from.validID.Len()+from.validOOD.Len())
 	defer finish()
 	score := func(features *posthoc.Set, s Set) ([][][]float64, error) {
 		scores, err := scoreSweeps(sweeps, func(methods []Entry) ([]Scores, error) {
@@ -162,6 +162,11 @@ func (e *Evaluation) searchImages(ctx context.Context, sweeps []*sweep) error {
 // whose scores the store has from an interrupted search.
 func (e *Evaluation) scoreTrials(ctx context.Context, name string, s Set, sweeps []*sweep) ([][][]float64, error) {
 	all := make([][][]float64, len(sweeps))
+	defer func() {
+		if all[0] != nil {
+			e.learn(name, len(all[0][0]), s.Images.Len())
+		}
+	}()
 	var missing []*sweep
 	var at []int // indices of missing
 	for i, w := range sweeps {
@@ -169,6 +174,9 @@ func (e *Evaluation) scoreTrials(ctx context.Context, name string, s Set, sweeps
 			var err error
 			if all[i], err = e.Store.loadTrials(w.Name, name, w.inputs); err != nil {
 				return nil, err
+			}
+			if all[i] != nil && !e.usable(len(all[i][0]), s.Images.Len()) {
+				all[i] = nil
 			}
 		}
 		if all[i] == nil {
@@ -178,7 +186,7 @@ func (e *Evaluation) scoreTrials(ctx context.Context, name string, s Set, sweeps
 	if len(missing) == 0 {
 		return all, nil
 	}
-	opt, finish := e.scan("search on "+name, s.Images.Len())
+	opt, finish := e.scan("search on "+name, s.Images)
 	defer finish()
 	scores, err := scoreSweeps(missing, func(methods []Entry) ([]Scores, error) { return e.Network.Score(ctx, s.Images, methods, opt) })
 	if err != nil {

@@ -40,13 +40,15 @@ type settingsRecord struct {
 	Inputs   string          `json:"inputs"` // digest of what the settings depend on
 	Settings json.RawMessage `json:"settings"`
 	Notes    []string        `json:"notes,omitempty"`
+	Gaps     bool            `json:"gaps,omitempty"` // images that it would have learnt from could not be loaded
 	Trials   []Trial         `json:"trials,omitempty"`
 }
 
 // scoresRecord is what SET.json holds.
 type scoresRecord struct {
-	Inputs string `json:"inputs"` // digest of all that the scores depend on
-	CSV    string `json:"csv"`    // digest of SET.csv
+	Inputs string `json:"inputs"`           // digest of all that the scores depend on
+	CSV    string `json:"csv"`              // digest of SET.csv
+	Broken []int  `json:"broken,omitempty"` // indices of images that could not be loaded and are not in it
 }
 
 // trialsRecord is what SET.trials holds.
@@ -70,9 +72,9 @@ func (s *Store) loadSettings(method, inputs string) (r settingsRecord, ok bool, 
 	return r, ok && r.Inputs == inputs, err
 }
 
-// saveSettings ends a method's search.
-func (s *Store) saveSettings(method, inputs string, r Result) error {
-	if err := writeRecord(s.scores(method+".json"), settingsRecord{inputs, json.RawMessage(r.Settings), r.Notes, r.Trials}); err != nil {
+// saveSettings ends a method's search. gaps says whether images were missing from it.
+func (s *Store) saveSettings(method, inputs string, r Result, gaps bool) error {
+	if err := writeRecord(s.scores(method+".json"), settingsRecord{inputs, json.RawMessage(r.Settings), r.Notes, gaps, r.Trials}); err != nil {
 		return err
 	}
 	return remove(s.trials(method, validIDName), s.trials(method, validOODName))
@@ -148,10 +150,14 @@ func (s *Store) loadScores(method string, set Set, inputs string) (*Scores, erro
 	if err != nil || contentDigest(content) != r.CSV {
 		return nil, nil
 	}
-	return readScores(content)
+	scores, err := readScores(content)
+	if err == nil {
+		scores.Broken = r.Broken
+	}
+	return scores, err
 }
 
-// saveScores can be interrupted at any point: scores without a statement of what
+// saveScores takes a set without the images that have no scores. It can be interrupted at any point: scores without a statement of what
 // they were computed from count as none.
 func (s *Store) saveScores(method string, set Set, inDistribution bool, inputs string, scores Scores) error {
 	var content bytes.Buffer
@@ -161,7 +167,7 @@ func (s *Store) saveScores(method string, set Set, inDistribution bool, inputs s
 	if err := writeStored(s.scores(method, set.Name+".csv"), content.Bytes()); err != nil {
 		return err
 	}
-	return writeRecord(s.scores(method, set.Name+".json"), scoresRecord{digestOf(inputs, set.Digest), contentDigest(content.Bytes())})
+	return writeRecord(s.scores(method, set.Name+".json"), scoresRecord{digestOf(inputs, set.Digest), contentDigest(content.Bytes()), scores.Broken})
 }
 
 // readRecord reads a JSON file. ok is false if there is none, or another's.
@@ -260,6 +266,9 @@ func (e *Evaluation) inputs(c Choice) (string, error) {
 	if c.Search {
 		candidates = posthoc.Sweep(c.Name)
 		parts = append(parts, "search", e.ValidID.Digest, e.ValidOOD.Digest)
+	}
+	if e.ReferencePrecision && posthoc.UseReferencePrecision(candidates[0]) {
+		parts = append(parts, "float32")
 	}
 	for _, m := range candidates {
 		settings, err := posthoc.Settings(m)

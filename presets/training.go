@@ -10,16 +10,19 @@ import (
 	"github.com/ascood/ascood/preprocess"
 )
 
+// Methods of training.
+const (
+	MethodASCOOD = "ascood" // has outliers
+	MethodCE     = "ce"
+)
+
 // Choice says which of a preset's variants is meant.
 type Choice struct {
-	Method  string // of training, "ascood" or "ce"; "" is the preset's first
+	Method  string // of training, one of the above; "" is the preset's first
 	OODType string // of outliers; "" is the preset's first
 	Pixels  string // that outliers change; "" is the preset's first
 	Root    string // the data root; "" leaves the images open
 }
-
-// methodASCOOD is the method that has outliers.
-const methodASCOOD = "ascood"
 
 // Configure sets those fields of config that the preset has a value for, and
 // returns their names, sorted. Config is a pointer to a train.Config, or to a
@@ -35,7 +38,7 @@ func (p *Preset) Configure(config any, c Choice) ([]string, error) {
 		return nil, fmt.Errorf("preset %s: %w", p.Name, err)
 	}
 	maps.Copy(settings, p.Training)
-	if settings["method"] == methodASCOOD {
+	if settings["method"] == MethodASCOOD {
 		maps.Copy(settings, p.ASCOOD)
 		maps.Copy(settings, p.outliers(c.OODType, c.Pixels))
 	}

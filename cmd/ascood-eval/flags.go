@@ -13,6 +13,7 @@ import (
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/cli/modelflags"
+	"github.com/ascood/ascood/posthoc"
 	"github.com/ascood/ascood/presets"
 )
 
@@ -21,12 +22,16 @@ type flags struct {
 	fs                       *pflag.FlagSet
 	model, results           string
 	id, root, preset         string
-	fullSpectrum             bool
+	experiment               *presets.Preset // that preset names; nil without
+	fullSpectrum, farExtra   bool
+	csid                     []string
 	near, far                []string
 	methods, settings        []string
 	train, validID, validOOD string
 	bank, batch              int
 	search, save, keep       bool
+	single, skipBroken       bool
+	compare                  bool
 	output, report, plots    string
 	recalibrate              string
 	tpr                      float64
@@ -40,14 +45,21 @@ func newFlags(stdout io.Writer) *flags {
 	fs.StringVar(&f.results, "results", "", "`folder` of training runs s0, s1, …, each with a model.onnx or else a best.safetensors\n"+
 		"or a best.ckpt, in place of --model: tables are mean ± standard deviation over them")
 	fs.StringVar(&f.id, "id", "", "labelled in-distribution test `images`")
-	fs.StringArrayVar(&f.near, "near", nil, "near-OOD images as `name=images`; may be repeated")
-	fs.StringArrayVar(&f.far, "far", nil, "far-OOD images as `name=images`; may be repeated")
+	fs.StringArrayVar(&f.near, "near", nil, "near-OOD images as `name=images`; may be repeated. Beside --preset they are in no average")
+	fs.StringArrayVar(&f.far, "far", nil, "far-OOD images as `name=images`; likewise")
 	fs.StringVar(&f.root, "data-root", "", "`folder` that the paths of image lists start from (default: the list's own); with --preset\n"+
 		"the folder in OpenOOD's layout that holds benchmark_imglist/")
-	fs.StringVar(&f.preset, "preset", "", "published experiment whose image lists under --data-root are evaluated, in place of the\n"+
+	fs.StringVar(&f.preset, "preset", "", "published `experiment` whose image lists under --data-root are evaluated, in place of the\n"+
 		"flags that name images: "+strings.Join(presets.Names(), ", "))
+	fs.BoolVar(&f.farExtra, "far-extra", true, "evaluate the preset's far sets that are in an average of their own, too: iSUN of cifar10 and cifar100")
 	fs.BoolVar(&f.fullSpectrum, "fsood", false, "count the preset's covariate-shifted images as in-distribution")
-	fs.StringSliceVar(&f.methods, "postprocessor", nil, "`methods` to evaluate, separated by commas (default: the artifact's own score)")
+	fs.StringSliceVar(&f.csid, "csid", nil, "covariate-shifted `sets` for --fsood, separated by commas, such as v2,c,r (default: all)")
+	fs.BoolVar(&f.compare, "compare", false, "show the preset's published numbers under each row, where they are at hand")
+	fs.BoolVar(&f.skipBroken, "skip-broken", false, "leave out images that are missing or cannot be loaded, and count them")
+	fs.StringSliceVar(&f.methods, "postprocessor", nil, "`methods` to evaluate, separated by commas (default: the one the preset is published with;\n"+
+		"without one the artifact's own score)")
+	fs.BoolVar(&f.single, "reference-precision", false, "compute the softmax of msp, temp_scaling, gen and klm in float32, as the published code does:\n"+
+		"sure images then tie, and FPR@95 may be 100")
 	fs.StringArrayVar(&f.settings, "set", nil, "hyperparameter of a method as `method.name=value`; may be repeated")
 	fs.StringVar(&f.train, "id-train", "", "labelled training `images`, for the methods that learn from them")
 	fs.IntVar(&f.bank, "bank", 0, "take only `N` of the training images, at random; 0 is all")
@@ -82,12 +94,15 @@ func (f *flags) check() error {
 		if err := f.checkPreset(); err != nil {
 			return err
 		}
+	} else if err := cli.OnlyWith(f.fs, "preset", "fsood", "far-extra", "compare"); err != nil {
+		return err
 	} else if err := cli.Require(f.fs, "id"); err != nil {
 		return err
 	}
+	if err := cli.OnlyWith(f.fs, "fsood", "csid"); err != nil {
+		return err
+	}
 	switch {
-	case f.preset == "" && f.fullSpectrum:
-		return cli.Usagef("--fsood needs --preset, which says what images are covariate-shifted")
 	case f.preset == "" && len(f.near)+len(f.far) == 0:
 		return cli.Usagef("no OOD images: give --near or --far")
 	case f.batch < 0:
@@ -147,7 +162,7 @@ func (f *flags) folders(run string) folders {
 
 // checkCalibrate reports flags that have no meaning beside --calibrate.
 func (f *flags) checkCalibrate() (err error) {
-	with := []string{"calibrate", "id", "tpr", "data-root", "device", "threads", "tf32", "gpu-memory"}
+	with := []string{"calibrate", "id", "tpr", "data-root", "skip-broken", "device", "threads", "tf32", "gpu-memory"}
 	f.fs.Visit(func(given *pflag.Flag) {
 		if err == nil && !slices.Contains(with, given.Name) {
 			err = cli.Usagef("--%s has no meaning beside --calibrate", given.Name)
@@ -164,7 +179,7 @@ func (f *flags) checkCalibrate() (err error) {
 
 // evaluation opens everything that the flags name. Scores are kept under store.
 func (f *flags) evaluation(n *eval.Network, store string) (*eval.Evaluation, error) {
-	e := &eval.Evaluation{Network: n, BatchSize: f.batch}
+	e := &eval.Evaluation{Network: n, BatchSize: f.batch, ReferencePrecision: f.single, SkipBroken: f.skipBroken}
 	info := n.Info()
 	var err error
 	if e.Choices, err = f.choices(info.Score); err != nil {
@@ -173,10 +188,13 @@ func (f *flags) evaluation(n *eval.Network, store string) (*eval.Evaluation, err
 	if train, _, _ := e.Learns(); f.bank > 0 && !train {
 		return nil, cli.Usagef("--bank %d has no meaning: none of the methods learns from training images", f.bank)
 	}
+	if f.single && !slices.ContainsFunc(e.Choices, func(c eval.Choice) bool { return posthoc.UseReferencePrecision(c.Entry.Method) }) {
+		return nil, cli.Usagef("--reference-precision has no meaning: none of the methods scores by the softmax")
+	}
 	if store != "" {
 		e.Store = &eval.Store{Dir: store}
 	}
-	if f.preset != "" {
+	if f.experiment != nil {
 		return e, f.openPreset(e)
 	}
 	for _, s := range []struct {
@@ -189,13 +207,14 @@ func (f *flags) evaluation(n *eval.Network, store string) (*eval.Evaluation, err
 		{"id-val", source{path: f.validID, classes: info.Classes}, &e.ValidID},
 		{"ood-val", source{path: f.validOOD}, &e.ValidOOD},
 	} {
+		s.root = f.root
 		if *s.to, err = f.openNamed(s.flag, s.source); err != nil {
 			return nil, err
 		}
 	}
-	if e.Near, err = f.openSets("near", f.near); err != nil {
+	if e.Near, err = f.openSets("near", f.near, f.root); err != nil {
 		return nil, err
 	}
-	e.Far, err = f.openSets("far", f.far)
+	e.Far, err = f.openSets("far", f.far, f.root)
 	return e, err
 }

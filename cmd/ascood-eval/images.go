@@ -16,6 +16,7 @@ type source struct {
 	name       string   // of the set
 	path, root string   // as dataset.Open takes them
 	classes    []string // of the model, which the images are of; nil for OOD images
+	asIs       bool     // the images are crops already
 	bank       int      // how many of the images to pick, at random; 0 is all
 }
 
@@ -25,6 +26,9 @@ func (f *flags) open(from source) (eval.Set, error) {
 	var err error
 	if s.Images, err = dataset.Open(from.path, from.root); err != nil {
 		return s, err
+	}
+	if from.asIs {
+		s.Images = dataset.AsIs(s.Images)
 	}
 	if from.classes != nil {
 		if s.Images, err = dataset.Relabel(s.Images, from.classes); err != nil {
@@ -41,14 +45,13 @@ func (f *flags) open(from source) (eval.Set, error) {
 }
 
 // openNamed opens the set that a flag names, once all its images are known to be
-// there. Without a path it has none.
+// there, unless those that are not may be left out. Without a path it has none.
 func (f *flags) openNamed(flag string, from source) (eval.Set, error) {
 	if from.path == "" {
 		return eval.Set{Name: from.name}, nil
 	}
-	from.root = f.root
 	s, err := f.open(from)
-	if err == nil {
+	if err == nil && !f.skipBroken {
 		err = dataset.CheckFiles(s.Images)
 	}
 	if err != nil {
@@ -57,8 +60,9 @@ func (f *flags) openNamed(flag string, from source) (eval.Set, error) {
 	return s, nil
 }
 
-// openSets opens what a flag names as name=path.
-func (f *flags) openSets(flag string, specs []string) ([]eval.Set, error) {
+// openSets opens what a flag names as name=path. Paths in lists start from root, or
+// from the list's own folder if that is empty.
+func (f *flags) openSets(flag string, specs []string, root string) ([]eval.Set, error) {
 	var sets []eval.Set
 	for _, spec := range specs {
 		name, path, ok := strings.Cut(spec, "=")
@@ -68,7 +72,7 @@ func (f *flags) openSets(flag string, specs []string) ([]eval.Set, error) {
 		case strings.ContainsAny(name, `/\`) || strings.HasPrefix(name, "."):
 			return nil, cli.Usagef("--%s %s: %q is to name files, too: want one without slashes that begins with no dot", flag, spec, name)
 		}
-		s, err := f.openNamed(flag+" "+name, source{name: name, path: path})
+		s, err := f.openNamed(flag+" "+name, source{name: name, path: path, root: root})
 		if err != nil {
 			return nil, err
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"runtime"
 
+	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/internal/cli"
 )
@@ -84,6 +85,9 @@ func (f *flags) begin(n *eval.Network, to folders, notes, progress io.Writer) (*
 		return nil, err
 	}
 	f.notePreprocessing(n.Info().Preprocess, notes)
+	e.Skipped = func(set string, images int, broken []error) {
+		fmt.Fprintf(progress, "Warning: %d of %d images of %s cannot be loaded and are left out:\n%v\n", len(broken), images, set, dataset.Named(broken))
+	}
 	e.Progress = func(what string, images int) (func(int), func()) { return cli.Progress(progress, images, what) }
 	return e, f.prepare(to, e)
 }
@@ -97,7 +101,7 @@ func (f *flags) evaluate(ctx context.Context, e *eval.Evaluation, to folders, st
 	if err != nil {
 		return nil, err
 	}
-	if err := printTables(stdout, e, results); err != nil {
+	if err := f.printTables(stdout, e, results); err != nil {
 		return nil, err
 	}
 	return results, f.write(ctx, to.tables, e, results)

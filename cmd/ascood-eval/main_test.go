@@ -241,7 +241,7 @@ func TestPreset(t *testing.T) {
 			names = append(names, fields[0])
 		}
 	}
-	want := "cifar100 tin nearood mnist svhn texture places365 farood"
+	want := "cifar100 tin nearood mnist svhn texture places365 farood iSUN farood+iSUN"
 	if got := strings.Join(names, " "); got != want+" "+want {
 		t.Errorf("rows %s, want those of\n%s, twice", got, want)
 	}
@@ -264,7 +264,7 @@ func TestPreset(t *testing.T) {
 		"ID beside":      {append([]string{"--id", "x"}, args...), "--preset cifar10 already says what --id says"},
 		"unknown preset": {[]string{"--model", args[1], "--preset", "cifar", "--data-root", root}, "known are aircraft"},
 		"no lists":       {[]string{"--model", args[1], "--preset", "imagenet100", "--data-root", root}, "has no image lists"},
-		"fsood alone":    {[]string{"--model", args[1], "--id", "x", "--fsood"}, "--fsood needs --preset"},
+		"fsood alone":    {[]string{"--model", args[1], "--id", "x", "--fsood"}, "--fsood has no meaning without --preset"},
 	} {
 		if _, _, err := evaluate(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
@@ -372,9 +372,15 @@ func TestResults(t *testing.T) {
 	if err := artifact.Save(filepath.Join(runs, "s2", "model.onnx"), m, meta); err != nil {
 		t.Fatal(err)
 	}
-	own := []string{"--results", runs, "--preset", "cifar10", "--data-root", root}
+	own := []string{"--results", runs, "--id", images("test_id[:3]"), "--far", "far=" + images("test_ood[:3]")}
+	if err := os.Rename(filepath.Join(runs, "s1"), filepath.Join(runs, "later")); err != nil { // it needs the preset
+		t.Fatal(err)
+	}
 	if _, _, err := evaluate(t, own...); err == nil || !strings.Contains(err.Error(), "say with --postprocessor") {
 		t.Errorf("error %v on runs of different scores", err)
+	}
+	if err := os.Rename(filepath.Join(runs, "later"), filepath.Join(runs, "s1")); err != nil {
+		t.Fatal(err)
 	}
 
 	if err := os.Remove(filepath.Join(runs, "s2", "model.onnx")); err != nil {
@@ -483,7 +489,7 @@ func TestWrongInput(t *testing.T) {
 		"report on input":      {[]string{"--model", m, "--id", id, "--far", "far=" + listed, "--report", listed}, "is what is read from"},
 		"report on a run":      {[]string{"--model", m, "--id", id, "--far", "far=" + listed + "[:1]", "--report", listed}, "is what is read from"},
 		"table on input":       {[]string{"--model", m, "--id", id, "--far", "far=" + listed, "--output", filepath.Dir(listed), "--postprocessor", "msp"}, "is what is read from"},
-		"setting null":         {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.noise=null"}, "not a number"},
+		"setting null":         {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.noise=null"}, "not a number, nor true or false"},
 		"setting twice":        {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.noise=1", "--set", "iodin.noise=2"}, "iodin.noise twice"},
 		"half a class":         {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "gen", "--set", "gen.m=1.5"}, "m cannot be a number 1.5"},
 		"dim too large":        {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "vim", "--id-train", id, "--set", "vim.dim=64"}, "vim: dim 64"},
@@ -497,7 +503,7 @@ func TestWrongInput(t *testing.T) {
 		"other's setting":      {[]string{"--model", m, "--id", id, "--far", far, "--set", "knn.k=3"}, "not among the methods"},
 		"no training set":      {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "mds"}, "give --id-train"},
 		"no validation":        {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "klm"}, "give --id-val"},
-		"setting of no value":  {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.noise=much"}, `iodin.noise: "much" is not a number`},
+		"setting of no value":  {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.noise=much"}, `iodin.noise: "much" is not a number, nor true or false`},
 		"setting's other case": {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.Noise=1"}, `there are {"temperature":1000,"noise":0.0014}`},
 		"several sets": {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "knn,mds,klm"},
 			"knn and mds learn from training images: give --id-train; klm learns from in-distribution validation images: give --id-val; the settings of knn"},
@@ -507,6 +513,10 @@ func TestWrongInput(t *testing.T) {
 		"too few training":    {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "knn", "--id-train", id, "--aps=false"}, "k 50"},
 		"no method":           {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", ""}, "names no method"},
 		"missing image":       {[]string{"--model", m, "--id", id, "--far", "far=" + missing}, "none.png is missing, image 1 of 1"},
+		"csid alone":          {[]string{"--model", m, "--id", id, "--far", far, "--csid", "v2"}, "--csid has no meaning without --fsood"},
+		"compare alone":       {[]string{"--model", m, "--id", id, "--far", far, "--compare"}, "--compare has no meaning without --preset"},
+		"precision for none":  {[]string{"--model", m, "--id", id, "--far", far, "--reference-precision"}, "none of the methods scores by the softmax"},
+		"truth for a number":  {[]string{"--model", m, "--id", id, "--far", far, "--set", "iodin.noise=true"}, "noise cannot be a bool"},
 		"bank for none":       {[]string{"--model", m, "--id", id, "--far", far, "--bank", "3"}, "--bank 3 has no meaning"},
 		"negative bank":       {[]string{"--model", m, "--id", id, "--far", far, "--bank", "-1"}, "--bank -1"},
 		"no stages": {[]string{"--model", lenet, "--id", testmodel.FashionMNIST + "/t10k-images-idx3-ubyte.gz[:4]", "--far", far,

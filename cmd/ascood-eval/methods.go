@@ -45,8 +45,13 @@ func methodsHelp() string {
 	return text.String()
 }
 
-// choices returns the methods asked for; without any, the artifact's own score
-// with its settings.
+// byArtifact reports whether it is the artifact that says what to evaluate.
+func (f *flags) byArtifact() bool {
+	return !f.fs.Changed("postprocessor") && (f.experiment == nil || f.experiment.Postprocessor == "")
+}
+
+// choices returns the methods asked for; without any, the one that the preset is
+// published with or, failing that, the artifact's own score with its settings.
 func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
 	var names []string
 	for _, name := range f.methods {
@@ -56,7 +61,10 @@ func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !f.fs.Changed("postprocessor") {
+	if !f.fs.Changed("postprocessor") && !f.byArtifact() {
+		names = []string{f.experiment.Postprocessor}
+	}
+	if f.byArtifact() {
 		name, given, err := ownMethod(own)
 		if err != nil {
 			return nil, err
@@ -108,9 +116,9 @@ func (f *flags) parseSettings() (map[string]map[string]json.RawMessage, error) {
 		if !ok || !dotted {
 			return nil, cli.Usagef("--set %s: want method.name=value, such as knn.k=50", s)
 		}
-		// All settings are numbers, in JSON's form.
-		if _, err := strconv.ParseFloat(value, 64); err != nil || !json.Valid([]byte(value)) {
-			return nil, cli.Usagef("--set %s: %q is not a number", key, value)
+		// All settings are numbers, or true or false, in JSON's form.
+		if _, err := strconv.ParseFloat(value, 64); value != "true" && value != "false" && (err != nil || !json.Valid([]byte(value))) {
+			return nil, cli.Usagef("--set %s: %q is not a number, nor true or false", key, value)
 		}
 		if all[method] == nil {
 			all[method] = map[string]json.RawMessage{}

@@ -19,8 +19,16 @@ import (
 	"github.com/ascood/ascood/posthoc"
 )
 
-// printTables prints a table for each method and, where scores are kept, thresholds.
-func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
+// printTables prints a table for each method, with the published numbers if these are
+// asked for of a model, and, where scores are kept, thresholds.
+func (f *flags) printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
+	var published *comparison
+	if f.results == "" {
+		var err error
+		if published, err = f.comparison(e); err != nil {
+			return err
+		}
+	}
 	for i, r := range results {
 		if i > 0 {
 			fmt.Fprintln(w)
@@ -32,8 +40,12 @@ func printTables(w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 		if n := r.Tried(); n > 0 {
 			name += fmt.Sprintf(", the best of %d settings", n)
 		}
-		fmt.Fprintf(w, "%s on %s, %d ID images\n", name, e.Network.Info().Name, e.ID.Images.Len())
-		if err := metrics.WriteTable(w, metrics.Lines(r.Table)); err != nil {
+		skipped := ""
+		if e.ID.Skipped > 0 {
+			skipped = fmt.Sprintf(", %d skipped", e.ID.Skipped)
+		}
+		fmt.Fprintf(w, "%s on %s, %d ID images%s\n", name, e.Network.Info().Name, e.ID.Images.Len(), skipped)
+		if err := published.write(w, r.Method, metrics.Lines(r.Table, f.skipBroken)); err != nil {
 			return err
 		}
 		for _, note := range r.Notes {

@@ -3,7 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/internal/cli"
@@ -11,9 +14,14 @@ import (
 	"github.com/ascood/ascood/presets"
 )
 
-// checkPreset reports flags that --preset makes needless, or that it needs.
+// checkPreset loads the experiment that --preset names, and reports flags that it
+// makes needless or needs.
 func (f *flags) checkPreset() error {
-	for _, name := range []string{"id", "near", "far", "id-train", "id-val", "ood-val"} {
+	var err error
+	if f.experiment, err = presets.Load(f.preset); err != nil {
+		return cli.Usagef("--preset: %w", err)
+	}
+	for _, name := range []string{"id", "id-train", "id-val", "ood-val"} {
 		if f.fs.Changed(name) {
 			return cli.Usagef("--preset %s already says what --%s says: give one or the other", f.preset, name)
 		}
@@ -21,29 +29,46 @@ func (f *flags) checkPreset() error {
 	if f.root == "" {
 		return cli.Usagef("--preset %s needs --data-root, the folder in OpenOOD's layout that holds benchmark_imglist/", f.preset)
 	}
+	if len(f.experiment.Select(presets.Test)) == 0 {
+		return cli.Usagef("--preset %s has no image lists: give --id, and --near or --far", f.preset)
+	}
+	return f.checkShifted()
+}
+
+// checkShifted reports covariate-shifted sets that there are not.
+func (f *flags) checkShifted() error {
+	var names []string
+	for _, s := range f.experiment.Select(presets.CSID) {
+		names = append(names, s.Name)
+	}
+	if f.fullSpectrum && names == nil {
+		return cli.Usagef("--fsood: the preset %s has no covariate-shifted images", f.preset)
+	}
+	for _, wanted := range f.csid {
+		if !slices.ContainsFunc(names, func(name string) bool { return isNamed(name, wanted) }) {
+			return cli.Usagef("--csid %s: preset %s has %s", wanted, f.preset, strings.Join(names, ", "))
+		}
+	}
 	return nil
 }
+
+// isNamed reports whether a set is meant by its name, or by the end of it, as
+// imagenet_v2 is by v2.
+func isNamed(set, wanted string) bool { return set == wanted || strings.HasSuffix(set, "_"+wanted) }
 
 // openPreset opens the image lists of a published experiment that the evaluation
 // needs, once all their images are known to be there.
 func (f *flags) openPreset(e *eval.Evaluation) error {
-	p, err := presets.Load(f.preset)
-	if err != nil {
-		return cli.Usagef("--preset: %w", err)
-	}
 	roles := f.roles(e)
-	if len(p.Select(presets.Test)) == 0 {
-		return cli.Usagef("--preset %s has no image lists: give --id, and --near or --far", f.preset)
-	}
-	if f.fullSpectrum && len(p.Select(presets.CSID)) == 0 {
-		return cli.Usagef("--fsood: the preset %s has no covariate-shifted images", f.preset)
-	}
-	if err := p.CheckData(f.root, roles...).Err(); err != nil {
+	if err := f.checkData(roles); err != nil {
 		return err
 	}
 	var shifted []eval.Set
-	for _, s := range p.Select(roles...) {
-		from := source{name: s.Name}
+	for _, s := range f.experiment.Select(roles...) {
+		if s.Role == presets.CSID && f.csid != nil && !slices.ContainsFunc(f.csid, func(wanted string) bool { return isNamed(s.Name, wanted) }) {
+			continue
+		}
+		from := source{name: s.Name, asIs: s.Preprocess == presets.AsIs}
 		from.path, from.root = s.Under(f.root)
 		if s.Role == presets.Train {
 			from.bank = f.bank
@@ -61,6 +86,8 @@ func (f *flags) openPreset(e *eval.Evaluation) error {
 			e.Near = append(e.Near, set)
 		case presets.Far:
 			e.Far = append(e.Far, set)
+		case presets.FarExtra:
+			e.FarExtra = append(e.FarExtra, set)
 		case presets.Train:
 			e.Train = set
 		case presets.Val:
@@ -70,17 +97,45 @@ func (f *flags) openPreset(e *eval.Evaluation) error {
 		}
 	}
 	e.ID = fullSpectrum(e.ID, shifted)
+	return f.openFurther(e)
+}
+
+// checkData finds out whether the preset's lists of the given roles are there, with
+// their images unless these may be left out.
+func (f *flags) checkData(roles []presets.Role) error {
+	report := f.experiment.CheckData(f.root, roles...)
+	err := report.Err()
+	if f.skipBroken {
+		err = report.ErrOfLists()
+	}
+	if err != nil && f.experiment.CheckData(f.root, presets.FarExtra).Err() != nil && slices.Contains(roles, presets.FarExtra) {
+		return ascood.Errorf(ascood.CodeOf(err), "%w%s is not among OpenOOD's downloads; --far-extra=false does without", err, presets.FarExtra)
+	}
+	return err
+}
+
+// openFurther opens the sets that the user adds to the preset's.
+func (f *flags) openFurther(e *eval.Evaluation) error {
+	for _, more := range []struct {
+		flag  string
+		specs []string
+	}{{"near", f.near}, {"far", f.far}} {
+		sets, err := f.openSets(more.flag, more.specs, "")
+		if err != nil {
+			return err
+		}
+		e.Further = append(e.Further, sets...)
+	}
 	return nil
 }
 
 // notePreprocessing says if the model sees images otherwise than the preset has
 // it. The model's way is the right one for it, but results are then not comparable.
 func (f *flags) notePreprocessing(own preprocess.Config, stderr io.Writer) {
-	p, err := presets.Load(f.preset)
-	if err != nil {
-		return // there is no preset
+	if f.experiment == nil {
+		return
 	}
-	if published, err := preprocess.Preset(p.Preprocess); err == nil && published != own {
+	if published, err := preprocess.Preset(f.experiment.Preprocess); err == nil && published != own {
 		fmt.Fprintf(stderr, "Note: the preset %s has images as %s; this model takes them as %s.\n", f.preset, published, own)
 	}
 }
@@ -88,6 +143,9 @@ func (f *flags) notePreprocessing(own preprocess.Config, stderr io.Writer) {
 // roles are those of the preset's lists that the evaluation needs.
 func (f *flags) roles(e *eval.Evaluation) []presets.Role {
 	roles := []presets.Role{presets.Test, presets.Near, presets.Far}
+	if f.farExtra {
+		roles = append(roles, presets.FarExtra)
+	}
 	if f.fullSpectrum {
 		roles = append(roles, presets.CSID)
 	}

@@ -15,7 +15,6 @@ import (
 	"github.com/ascood/ascood/metrics"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
-	"github.com/ascood/ascood/presets"
 	"github.com/ascood/ascood/runs"
 )
 
@@ -31,11 +30,15 @@ func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, stdout, st
 		return err
 	}
 	var all [][]eval.Result
+	var published *comparison
 	for _, path := range paths {
 		fmt.Fprintf(stdout, "%s\n", path)
 		err := f.withRun(path, opt, io.Discard, stderr, func(e *eval.Evaluation) error {
 			results, err := f.evaluate(ctx, e, f.folders(runs.Name(path)), stdout)
 			all = append(all, results)
+			if err == nil && published == nil {
+				published, err = f.comparison(e)
+			}
 			return err
 		})
 		if err != nil {
@@ -43,7 +46,7 @@ func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, stdout, st
 		}
 		fmt.Fprintln(stdout)
 	}
-	return summarise(stdout, f.folders("").means, all)
+	return f.summarise(stdout, all, published)
 }
 
 // checkRuns finds out whether each run can be evaluated, and by the same scores. It
@@ -59,7 +62,7 @@ func (f *flags) checkRuns(paths []string, opt ioodin.Options, stderr io.Writer) 
 			if i == 0 {
 				first = own
 			}
-			if f.methods == nil && own != first {
+			if f.byArtifact() && own != first {
 				return cli.Usagef("the score is %v, that of run %s is %v: say with --postprocessor what to evaluate", own, runs.Name(paths[0]), first)
 			}
 			return nil
@@ -111,33 +114,30 @@ func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, erro
 	}
 	options := export.Options{Name: path, Score: score}
 	if c.Meta.Arch == "" {
-		if f.preset == "" {
+		if f.experiment == nil {
 			return nil, nil, cli.Usagef("%s is a bare state dict: --preset must say what it is", path)
 		}
-		p, err := presets.Load(f.preset)
+		pre, err := preprocess.Preset(f.experiment.Preprocess)
 		if err != nil {
 			return nil, nil, err
 		}
-		pre, err := preprocess.Preset(p.Preprocess)
-		if err != nil {
-			return nil, nil, err
-		}
-		options.Arch, options.Preprocess = p.Arch, &pre
+		options.Arch, options.Preprocess = f.experiment.Arch, &pre
 	}
 	return export.FromCheckpoint(c, options)
 }
 
-// summarise prints each method's table over all runs, and writes it to the output
-// folder, if there is one.
-func summarise(stdout io.Writer, output string, runs [][]eval.Result) error {
+// summarise prints each method's table over all runs, with the published numbers if
+// these are asked for, and writes it to the output folder, if there is one.
+func (f *flags) summarise(stdout io.Writer, runs [][]eval.Result, published *comparison) error {
+	output := f.folders("").means
 	for i, r := range runs[0] {
 		var tables [][]metrics.Row
 		for _, results := range runs {
 			tables = append(tables, results[i].Table)
 		}
-		lines := metrics.SpreadLines(tables)
+		lines := metrics.SpreadLines(tables, f.skipBroken)
 		fmt.Fprintf(stdout, "%s, mean ± standard deviation of %s\n", r.Method, count(len(runs), "run"))
-		if err := metrics.WriteTable(stdout, lines); err != nil {
+		if err := published.write(stdout, r.Method, lines); err != nil {
 			return err
 		}
 		if output == "" {

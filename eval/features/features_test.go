@@ -76,6 +76,29 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
+// TestFewerImages: what was announced and did not come leaves no gap.
+func TestFewerImages(t *testing.T) {
+	for _, path := range []string{filepath.Join(t.TempDir(), "train.safetensors"), ""} {
+		for _, n := range []int{1, 7, 99, 40000} {
+			w, err := Create(path, "here", n+n/2+1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Write(images(n, 0)); err != nil {
+				t.Fatal(err)
+			}
+			f, err := w.Finish()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if all, err := f.Load(); err != nil || f.Len() != n || !reflect.DeepEqual(all, images(n, 0)) {
+				t.Errorf("%d images: loaded something else than was written (%v)", n, err)
+			}
+			f.Close()
+		}
+	}
+}
+
 // TestIsSafetensors reads a file as any other program would.
 func TestIsSafetensors(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "train.safetensors")
@@ -135,11 +158,14 @@ func TestUnfinishedLeavesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Write(images(3, 0)); err != nil {
+		if _, err := w.Finish(); err == nil {
+			t.Error("finished without an image")
+		}
+		if err := w.Write(images(6, 0)); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := w.Finish(); err == nil {
-			t.Error("finished with 3 of 5 images")
+			t.Error("finished with 6 of 5 images")
 		}
 		w.Discard()
 		if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {

@@ -91,10 +91,16 @@ func (w *Writer) write(s *posthoc.Set) error {
 	return nil
 }
 
-// Finish ends the writing, once all images have come, and opens the file.
+// Finish ends the writing, and opens the file. There may be fewer images than Create
+// was told, but not none and not more.
 func (w *Writer) Finish() (*File, error) {
-	if w.written != w.images {
+	if w.written == 0 || w.written > w.images {
 		return nil, ascood.Errorf(ascood.Internal, "features of %d images, %d were announced", w.written, w.images)
+	}
+	if w.written < w.images {
+		if err := w.shrink(); err != nil {
+			return nil, ascood.Errorf(ascood.Invalid, "write features of %d images: %w", w.written, err)
+		}
 	}
 	if w.pending == nil {
 		f := &File{file: w.file, layout: w.layout, inputs: w.inputs}
@@ -105,6 +111,45 @@ func (w *Writer) Finish() (*File, error) {
 		return nil, err
 	}
 	return Open(w.path)
+}
+
+// shrink moves the tensors together to where they lie in a file of the images written.
+func (w *Writer) shrink() error {
+	from := w.layout
+	w.images = w.written
+	header, err := w.encode(w.inputs)
+	if err != nil {
+		return err
+	}
+	for _, part := range [][3]int{
+		{from.feature(0), w.feature(0), w.feature(w.images)},
+		{from.logits(0), w.logits(0), w.logits(w.images)},
+		{from.label(0), w.label(0), w.label(w.images)},
+	} {
+		if err := w.move(part[0], part[1], part[2]-part[1]); err != nil {
+			return err
+		}
+	}
+	if _, err := w.file.WriteAt(header, 0); err != nil {
+		return err
+	}
+	return w.file.Truncate(int64(w.label(w.images)))
+}
+
+// move moves size bytes of the file towards its beginning.
+func (w *Writer) move(from, to, size int) error {
+	block := make([]byte, 1<<20)
+	for done := 0; done < size; {
+		n := min(size-done, len(block))
+		if _, err := w.file.ReadAt(block[:n], int64(from+done)); err != nil {
+			return err
+		}
+		if _, err := w.file.WriteAt(block[:n], int64(to+done)); err != nil {
+			return err
+		}
+		done += n
+	}
+	return nil
 }
 
 // Discard drops what was written; after Finish it does nothing.

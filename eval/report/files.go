@@ -48,7 +48,7 @@ func files(dir string, e *eval.Evaluation, suffixes ...string) []string {
 // METHOD.thresholds.csv.
 func Save(dir string, e *eval.Evaluation, results []eval.Result) error {
 	for _, r := range results {
-		if err := saveTable(dir, r.Method, metrics.Lines(r.Table)); err != nil {
+		if err := saveTable(dir, r.Method, metrics.Lines(r.Table, e.SkipBroken)); err != nil {
 			return err
 		}
 		text, err := json.MarshalIndent(Settings{json.RawMessage(r.Settings), r.Notes, r.Trials}, "", "  ")

@@ -9,6 +9,7 @@ import (
 	"html/template"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/metrics"
@@ -21,7 +22,8 @@ const operatingTPR = 0.95
 // page is what the template shows.
 type page struct {
 	Model, Arch, Score string
-	Images             int // ID
+	Images             int  // ID
+	Counted            bool // rows have counts of skipped images
 	TPR                float64
 	Methods            []method
 	Galleries          []gallery
@@ -42,7 +44,7 @@ type method struct {
 // Write writes the page. Its galleries follow the first method's scores.
 func Write(ctx context.Context, w io.Writer, e *eval.Evaluation, results []eval.Result) error {
 	info := e.Network.Info()
-	p := page{Model: info.Name, Arch: info.Arch, Score: info.Score.String(), Images: e.ID.Images.Len(), TPR: operatingTPR}
+	p := page{Model: info.Name, Arch: info.Arch, Score: info.Score.String(), Images: e.ID.Images.Len(), Counted: e.SkipBroken, TPR: operatingTPR}
 	for _, r := range results {
 		m, err := newMethod(e, r)
 		if err != nil {
@@ -99,6 +101,9 @@ func newMethod(e *eval.Evaluation, r eval.Result) (method, error) {
 var source string
 
 var layout = template.Must(template.New("page").Funcs(template.FuncMap{
+	"isMean": func(name string) bool {
+		return name == metrics.NearMean || name == metrics.FarMean || strings.HasPrefix(name, metrics.FarMeanWith(""))
+	},
 	"percent": func(v float64) string { return fmt.Sprintf("%.2f", 100*v) },
 	"whole":   func(v float64) string { return fmt.Sprintf("%.0f", 100*v) },
 	"tenth":   func(v float64) string { return fmt.Sprintf("%.1f", 100*v) },
