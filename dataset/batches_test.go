@@ -168,7 +168,7 @@ func TestAsIs(t *testing.T) {
 	}
 	for name, d := range map[string]Dataset{
 		"alone": AsIs(two), "of a concatenation": Concat(two, AsIs(two)), "of a subset": Subset(Concat(AsIs(two), two), []int{1, 0}),
-		"relabelled": relabelled{AsIs(two), []int{0}},
+		"relabelled": relabelled{Dataset: AsIs(two), labels: []int{0}},
 	} {
 		if b, err := load(d); err != nil || !slices.Equal(b.Pixels, want) {
 			t.Errorf("%s: %v (%v), want %v", name, b.Pixels, err, want)

@@ -27,7 +27,7 @@ func Relabel(d Dataset, classes []string) (Dataset, error) {
 	}
 	for _, names := range [][]string{classes, numbers} {
 		if labels := indicesIn(folders, names); labels != nil {
-			return relabelled{d, labels}, nil
+			return relabelled{Dataset: d, labels: labels, numbered: slices.Equal(classes, numbers)}, nil
 		}
 	}
 	if slices.Equal(classes, numbers) && len(folders) == len(classes) {
@@ -63,10 +63,21 @@ func someOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
+// NumberedFolders returns the class folders of a dataset in the order of their names, if
+// Relabel has taken them for numbers of classes that have no names, and that order is
+// another; else nil.
+func NumberedFolders(d Dataset) []string {
+	if r, ok := d.(relabelled); ok && r.numbered && !slices.IsSorted(r.labels) {
+		return classFolders(r.Dataset)
+	}
+	return nil
+}
+
 // relabelled is a dataset with other labels.
 type relabelled struct {
 	Dataset
-	labels []int // of each of its own
+	labels   []int // of each of its own
+	numbered bool  // the classes have no names but numbers
 }
 
 func (r relabelled) Label(i int) int { return r.labels[r.Dataset.Label(i)] }

@@ -61,6 +61,7 @@ type Result struct {
 	Notes    []string // on what it has learnt from
 	Trials   []Trial  // of the search; nil without one
 	Scores   []Scores // of each of Sets
+	Correct  int      // in-distribution images whose class the network has right
 	Table    []metrics.Row
 }
 
@@ -196,15 +197,14 @@ func (e *Evaluation) announce(what string, images int) (opt ScanOptions, finish 
 
 // compare fills a result's table.
 func (e *Evaluation) compare(r *Result) error {
-	correct := 0
 	for i, p := range r.Scores[0].Predictions {
 		if p == e.ID.Images.Label(i) {
-			correct++
+			r.Correct++
 		}
 	}
 	var rows []metrics.Row
 	for k, s := range e.Sets()[1:] {
-		m, err := metrics.Compute(r.Scores[0].Values, r.Scores[k+1].Values, correct)
+		m, err := metrics.Compute(r.Scores[0].Values, r.Scores[k+1].Values, r.Correct)
 		if err != nil {
 			return fmt.Errorf("%s of %s: %w", r.Method, s.Name, err)
 		}

@@ -94,27 +94,35 @@ func (m *Model) scanBatch(ctx context.Context, d dataset.Dataset, b dataset.Batc
 	return images, nil
 }
 
+// CalibrateOptions say how images are calibrated on.
+type CalibrateOptions struct {
+	SkipBroken bool          // an image that cannot be read is left out; else it is an error
+	Each       func(Scanned) // called with each image; may be nil
+}
+
 // Calibrate scores the images of an in-distribution dataset that the training
 // has not seen, and returns where the threshold and the quantiles lie. data is
-// how the user named the images; done, if not nil, is called with the number of
-// images just scored. An image that cannot be read ends it with an error.
-func (m *Model) Calibrate(ctx context.Context, d dataset.Dataset, data string, tpr float64, done func(n int)) (*artifact.Calibration, error) {
+// how the user named the images.
+func (m *Model) Calibrate(ctx context.Context, d dataset.Dataset, data string, tpr float64, opt CalibrateOptions) (*artifact.Calibration, error) {
 	if err := artifact.CheckCalibration(d.Len(), tpr); err != nil {
 		return nil, err
 	}
 	scores := make([]float64, 0, d.Len())
-	for image, err := range m.Scan(ctx, d, ScanOptions{}) {
+	for image, err := range m.Scan(ctx, d, ScanOptions{KeepGoing: opt.SkipBroken}) {
 		if err != nil {
 			return nil, err
+		}
+		if opt.Each != nil {
+			opt.Each(image)
+		}
+		if image.Err != nil {
+			continue
 		}
 		if label := d.Label(image.Index); label >= len(m.info.Classes) {
 			return nil, ascood.Errorf(ascood.Invalid, "%s has label %d, but the model has %d classes: calibration needs in-distribution images",
 				d.Name(image.Index), label, len(m.info.Classes))
 		}
 		scores = append(scores, image.Score)
-		if done != nil {
-			done(1)
-		}
 	}
 	return artifact.Calibrate(scores, tpr, m.score, data)
 }

@@ -83,7 +83,7 @@ func mirror(pix []uint8, size int) {
 func (c Config) largescale(dst []uint8, img image.Image, rng *rand.Rand) {
 	box := randomBox(img.Bounds(), rng)
 	size := image.Pt(c.ImageSize, c.ImageSize)
-	resize(dst, c.ImageSize*3, img, box, size, image.Rectangle{Max: size})
+	resize(dst, c.ImageSize*3, img, box, size, image.Rectangle{Max: size}, c.Interpolation)
 	if rng.IntN(2) == 1 {
 		mirror(dst, c.ImageSize)
 	}

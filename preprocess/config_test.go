@@ -52,9 +52,30 @@ func TestConfigJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"pre_size":32,"image_size":32,"mean":[0.4914,0.4822,0.4465],"std":[0.247,0.2435,0.2616]}`
+	const want = `{"pre_size":32,"image_size":32,"mean":[0.4914,0.4822,0.4465],"std":[0.247,0.2435,0.2616],"resize":"shorter","interpolation":"bilinear"}`
 	if string(text) != want {
 		t.Errorf("JSON %s, want %s", text, want)
+	}
+	// A file from before there were other ways to resize means the only one there was.
+	var old Config
+	if err := json.Unmarshal([]byte(strings.Replace(want, `,"resize":"shorter","interpolation":"bilinear"`, "", 1)), &old); err != nil || old != c {
+		t.Errorf("without ways to resize it is %+v (%v), want %+v", old, err, c)
+	}
+	squash := c
+	squash.Resize, squash.Interpolation = ResizeSquash, Bicubic
+	if text, err = json.Marshal(squash); err != nil || !strings.Contains(string(text), `"resize":"squash","interpolation":"bicubic"`) {
+		t.Errorf("JSON %s (%v)", text, err)
+	}
+	var again Config
+	if err := json.Unmarshal(text, &again); err != nil || again != squash {
+		t.Errorf("%s is %+v (%v)", text, again, err)
+	}
+	if got := squash.String(); !strings.HasPrefix(got, "resize 32 (squash) (bicubic), crop 32,") {
+		t.Errorf("described as %s", got)
+	}
+	err = json.Unmarshal([]byte(`{"resize":"longer"}`), &again)
+	if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), `unknown resize "longer"; known are shorter, squash`) {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -66,6 +87,10 @@ func TestConfigValidate(t *testing.T) {
 		"std of green":    func(c *Config) { c.Std[1] = 0 },
 		"std of blue":     func(c *Config) { c.Std[2] = math.NaN() },
 		"mean of red":     func(c *Config) { c.Mean[0] = math.Inf(1) },
+		"mean 123.675,116.28,103.53 is of pixel values from 0 to 255; it must be of values from 0 to 1: divide it by 255, which gives 0.485,0.456,0.406": func(c *Config) {
+			c.Mean = [3]float64{123.675, 116.28, 103.53}
+		},
+		"std 58.395,57.12,57.375 is of pixel values": func(c *Config) { c.Std = [3]float64{58.395, 57.12, 57.375} },
 	} {
 		c := presets["cifar10"]
 		spoil(&c)

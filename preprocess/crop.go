@@ -6,9 +6,9 @@ import (
 )
 
 // Crop is the deterministic path of evaluation and serving: the image's shorter
-// side is resized to PreSize, the longer to int(PreSize·longer/shorter), and
-// the centre cut out, with black around it where the crop is larger. The result
-// is RGB, row-major [ImageSize,ImageSize,3].
+// side is resized to PreSize, the longer to int(PreSize·longer/shorter) or to PreSize
+// too, and the centre cut out, with black around it where the crop is larger. The
+// result is RGB, row-major [ImageSize,ImageSize,3].
 //
 // Of an image that Decode made only the part is converted to RGB that the crop
 // shows.
@@ -30,11 +30,14 @@ func (c Config) CropInto(dst []uint8, img image.Image) {
 	}
 	stride := c.ImageSize * 3
 	corner := window.Min.Sub(crop.Min)
-	resize(dst[corner.Y*stride+corner.X*3:], stride, img, bounds, size, window)
+	resize(dst[corner.Y*stride+corner.X*3:], stride, img, bounds, size, window, c.Interpolation)
 }
 
-// resized is the size after resizing the shorter side to PreSize.
+// resized is the size after resizing.
 func (c Config) resized(width, height int) image.Point {
+	if c.Resize == ResizeSquash {
+		return image.Pt(c.PreSize, c.PreSize)
+	}
 	if width <= height {
 		return image.Pt(c.PreSize, c.PreSize*height/width)
 	}

@@ -2,6 +2,8 @@ package preprocess
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"image"
 	"strings"
 	"testing"
@@ -37,6 +39,30 @@ func TestCropReference(t *testing.T) {
 				t.Errorf("difference of %d levels, %.2f%% of bytes; want at most %d and %.2f%%", worst, 100*share, limit, 100*most)
 			}
 		})
+	}
+}
+
+// TestWaysToResize compares with PIL and torchvision likewise, where both sides are
+// resized, by another filter, and both.
+func TestWaysToResize(t *testing.T) {
+	expected, err := safetensors.Deserialize(readFile(t, "testdata/crops/ways.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if expected.Len() != 32 {
+		t.Fatalf("%d crops, want 32", expected.Len())
+	}
+	for _, want := range expected.Tensors() {
+		parts := strings.Split(want.Name, "|")
+		var c Config
+		text := fmt.Sprintf(`{"resize":%q,"interpolation":%q,"pre_size":%s,"image_size":%s}`, parts[1], parts[2], parts[3], parts[4])
+		if err := json.Unmarshal([]byte(text), &c); err != nil {
+			t.Fatal(err)
+		}
+		got := c.Crop(decodeFile(t, "testdata/crops/"+parts[0]))
+		if worst, share := difference(got, want.TensorView.Data()); worst > 0 {
+			t.Errorf("%s: difference of %d levels, %.2f%% of bytes", want.Name, worst, 100*share)
+		}
 	}
 }
 

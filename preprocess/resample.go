@@ -6,9 +6,8 @@ import (
 	"sync"
 )
 
-// The resampler below computes what PIL's Image.resize(BILINEAR) computes, bit
-// for bit: a triangle filter as wide as the reduction (so it antialiases),
-// weights in 22-bit fixed point, first along rows and then along columns, with
+// The resampler below computes what PIL's Image.resize computes, bit for bit: a
+// triangle or cubic filter as wide as the reduction (so it antialiases), weights in 22-bit fixed point, first along rows and then along columns, with
 // the intermediate result rounded to 8 bits. Floating point would break ties
 // at random, which at reductions by powers of two are every eighth value.
 //
@@ -32,9 +31,10 @@ type span struct{ first, n int }
 
 // reset computes the filters for outputs from to from+count of a resize from
 // size inputs to resized outputs.
-func (t *taps) reset(size, resized, from, count int) {
+func (t *taps) reset(size, resized, from, count int, by filter) {
 	scale := float64(size) / float64(resized)
-	support := max(scale, 1)
+	stretch := max(scale, 1)
+	support := by.support * stretch
 	t.width = 2*int(math.Ceil(support)) + 1
 	t.spans = grow(t.spans, count)
 	t.weights = grow(t.weights, count*t.width)
@@ -46,14 +46,42 @@ func (t *taps) reset(size, resized, from, count int) {
 		n := min(size, int(center+support+0.5)) - first
 		sum := 0.0
 		for j := range n {
-			exact[j] = max(0, 1-math.Abs((float64(first+j)-center+0.5)/support))
+			exact[j] = by.at((float64(first+j) - center + 0.5) / stretch)
 			sum += exact[j]
 		}
 		for j := range n {
-			t.weights[i*t.width+j] = int32(exact[j]/sum*(1<<weightBits) + 0.5)
+			t.weights[i*t.width+j] = fixed(exact[j] / sum)
 		}
 		t.spans[i] = span{first, n}
 	}
+}
+
+// fixed is a weight in fixed point, rounded half away from zero.
+func fixed(weight float64) int32 {
+	return int32(weight*(1<<weightBits) + math.Copysign(0.5, weight))
+}
+
+// filter is a kernel that is 0 from support on.
+type filter struct {
+	support float64
+	at      func(x float64) float64
+}
+
+var filters = map[Interpolation]filter{Bilinear: {1, triangle}, Bicubic: {2, cubic}}
+
+func triangle(x float64) float64 { return max(0, 1-math.Abs(x)) }
+
+// cubic is the convolution kernel of Keys ("Cubic Convolution Interpolation for Digital
+// Image Processing", 1981) with a = -1/2, in PIL's order of operations.
+func cubic(x float64) float64 {
+	const a = -0.5
+	switch x = math.Abs(x); {
+	case x < 1:
+		return ((a+2)*x-(a+3))*x*x + 1
+	case x < 2:
+		return (((x-5)*x+8)*x - 4) * a
+	}
+	return 0
 }
 
 // first and end are the inputs that some output needs.
@@ -72,11 +100,11 @@ var resamplers = sync.Pool{New: func() any { return new(resampler) }}
 
 // resize writes the window of part of img resized to size as RGB rows, stride
 // bytes apart, to dst. The window lies within the size.
-func resize(dst []uint8, stride int, img image.Image, part image.Rectangle, size image.Point, window image.Rectangle) {
+func resize(dst []uint8, stride int, img image.Image, part image.Rectangle, size image.Point, window image.Rectangle, by Interpolation) {
 	s := resamplers.Get().(*resampler)
 	defer resamplers.Put(s)
-	s.columns.reset(part.Dx(), size.X, window.Min.X, window.Dx())
-	s.rows.reset(part.Dy(), size.Y, window.Min.Y, window.Dy())
+	s.columns.reset(part.Dx(), size.X, window.Min.X, window.Dx(), filters[by])
+	s.rows.reset(part.Dy(), size.Y, window.Min.Y, window.Dy(), filters[by])
 	s.narrowRows(img, part, window.Dx()*3)
 
 	width, top := window.Dx()*3, s.rows.first()
@@ -156,8 +184,8 @@ func round(dst []uint8, sums []int32) {
 	}
 }
 
-// level is the pixel value of a sum of weights that exceeds 1 by rounding only.
-func level(sum int32) uint8 { return uint8(min(sum>>weightBits, 255)) }
+// level is the pixel value of a sum, which the cubic filter may take beyond the range.
+func level(sum int32) uint8 { return uint8(max(0, min(sum>>weightBits, 255))) }
 
 // grow returns a slice of length n, of s's memory where that suffices.
 func grow[T any](s []T, n int) []T {

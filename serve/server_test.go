@@ -229,7 +229,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/readyz", 200, `{"status":"ready"}`},
 		{"HEAD", "/readyz", 200, ``},
 		{"GET", "/v1/models", 200, `{"models":[{"name":"fake","arch":"lenet","width":6,"head":"linear","classes":["dark","bright"],` +
-			`"preprocess":{"pre_size":8,"image_size":8,"mean":[0,0,0],"std":[1,1,1]},"settings":{"method":"iodin","temperature":1000,"noise":0.0014},` +
+			`"preprocess":{"pre_size":8,"image_size":8,"mean":[0,0,0],"std":[1,1,1],"resize":"shorter","interpolation":"bilinear"},"settings":{"method":"iodin","temperature":1000,"noise":0.0014},` +
 			`"calibration":{"samples":9,"tpr":0.8,"threshold":0.25},"device":"cpu","weights_sha256":"abc123",` +
 			`"limits":{"body_bytes":16777216,"image_pixels":25000000,"images":16}}]}`},
 		{"GET", "/v1/nothing", 404, `{"error":{"code":"not_found","message":"no such page: \"/v1/nothing\""},`},

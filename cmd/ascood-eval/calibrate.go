@@ -21,7 +21,7 @@ func (f *flags) calibrate(ctx context.Context, opt ioodin.Options, stdout, stder
 	if err := atomicfile.Check(f.recalibrate); err != nil {
 		return fmt.Errorf("--calibrate: %w", err)
 	}
-	c, err := modelflags.Calibration{Flag: "id", Images: f.id, Root: f.root, TPR: f.tpr}.Calibrate(ctx, model, meta, opt, stderr)
+	c, err := modelflags.Calibration{Flag: "id", Images: f.id, Root: f.root, TPR: f.tpr, SkipBroken: f.skipBroken}.Calibrate(ctx, model, meta, opt, stderr)
 	if err != nil {
 		return err
 	}

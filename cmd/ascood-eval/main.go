@@ -9,9 +9,9 @@ import (
 	"io"
 	"runtime"
 
-	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/internal/cli/modelflags"
 )
 
 var usage = `ascood-eval scores in-distribution images and sets of others, and prints how well
@@ -70,7 +70,7 @@ func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.evaluate(ctx, e, to, stdout)
+	_, err = f.evaluate(ctx, e, to, stdout, stderr)
 	return err
 }
 
@@ -86,14 +86,15 @@ func (f *flags) begin(n *eval.Network, to folders, notes, progress io.Writer) (*
 	}
 	f.notePreprocessing(n.Info().Preprocess, notes)
 	e.Skipped = func(set string, images int, broken []error) {
-		fmt.Fprintf(progress, "Warning: %d of %d images of %s cannot be loaded and are left out:\n%v\n", len(broken), images, set, dataset.Named(broken))
+		modelflags.WarnSkipped(progress, set, images, broken)
 	}
+	modelflags.NoteNumberedFolders(notes, e.ID.Images)
 	e.Progress = func(what string, images int) (func(int), func()) { return cli.Progress(progress, images, what) }
 	return e, f.prepare(to, e)
 }
 
 // evaluate runs an evaluation, prints its tables and writes what the flags ask for.
-func (f *flags) evaluate(ctx context.Context, e *eval.Evaluation, to folders, stdout io.Writer) ([]eval.Result, error) {
+func (f *flags) evaluate(ctx context.Context, e *eval.Evaluation, to folders, stdout, stderr io.Writer) ([]eval.Result, error) {
 	results, err := e.Run(ctx)
 	if f.keep && errors.Is(err, context.Canceled) {
 		err = fmt.Errorf("%w; the same command goes on with what is kept", err)
@@ -104,5 +105,6 @@ func (f *flags) evaluate(ctx context.Context, e *eval.Evaluation, to folders, st
 	if err := f.printTables(stdout, e, results); err != nil {
 		return nil, err
 	}
+	modelflags.Accuracy{Correct: results[0].Correct, Labelled: e.ID.Images.Len()}.Warn(stderr, len(e.Network.Info().Classes))
 	return results, f.write(ctx, to.tables, e, results)
 }

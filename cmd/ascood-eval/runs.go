@@ -34,7 +34,7 @@ func (f *flags) evaluateRuns(ctx context.Context, opt ioodin.Options, stdout, st
 	for _, path := range paths {
 		fmt.Fprintf(stdout, "%s\n", path)
 		err := f.withRun(path, opt, io.Discard, stderr, func(e *eval.Evaluation) error {
-			results, err := f.evaluate(ctx, e, f.folders(runs.Name(path)), stdout)
+			results, err := f.evaluate(ctx, e, f.folders(runs.Name(path)), stdout, stderr)
 			all = append(all, results)
 			if err == nil && published == nil {
 				published, err = f.comparison(e)

@@ -22,6 +22,7 @@ import (
 	"github.com/ascood/ascood/internal/cli/imageflags"
 	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -43,6 +44,7 @@ type request struct {
 	calibrate, dataDir string
 	outputs            []string
 	tpr                float64
+	skipBroken         bool
 	threads            int
 	score              *modelflags.Score
 	preprocess         *imageflags.Preprocess
@@ -66,6 +68,7 @@ func newFlags(stdout io.Writer) *request {
 	fs.StringVarP(&r.output, "output", "o", "", "`file` to write")
 	fs.StringVar(&r.calibrate, "calibrate", "", "in-distribution images that the training has not seen: list, folder or IDX `file`")
 	fs.StringVar(&r.dataDir, "data-dir", "", "`folder` that the paths of an image list start from (default: the list's own)")
+	fs.BoolVar(&r.skipBroken, "skip-broken", false, "leave out calibration images that are missing or cannot be loaded")
 	fs.Float64Var(&r.tpr, "tpr", 0.95, "share of the calibration images that the threshold keeps, between 0 and 1")
 	r.score = modelflags.AddScore(fs, "iodin")
 	fs.StringVar(&r.name, "name", "", "`name` of the model (default: the output's, without .onnx)")
@@ -82,7 +85,7 @@ func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := cli.Require(r.fs, "checkpoint", "output"); err != nil {
 		return err
 	}
-	if err := cli.OnlyWith(r.fs, "calibrate", "tpr", "data-dir", "threads"); err != nil {
+	if err := cli.OnlyWith(r.fs, "calibrate", "tpr", "data-dir", "skip-broken", "threads"); err != nil {
 		return err
 	}
 	opt, err := r.options()
@@ -129,6 +132,9 @@ func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.checkpoint, err)
 	}
+	if odd := models.OddSize(meta.Arch, meta.Preprocess.ImageSize); odd != "" {
+		fmt.Fprintf(stderr, "Note: %s.\n", odd)
+	}
 	if r.calibrate != "" {
 		if meta.Calibration, err = r.calibration(ctx, model, meta, stderr); err != nil {
 			return err
@@ -159,7 +165,7 @@ func source(path string, c *checkpoint.Checkpoint) (artifact.Source, error) {
 
 // calibration runs the new model on the images to calibrate with.
 func (r *request) calibration(ctx context.Context, model *onnx.ModelProto, meta *artifact.Metadata, stderr io.Writer) (*artifact.Calibration, error) {
-	images := modelflags.Calibration{Flag: "calibrate", Images: r.calibrate, Root: r.dataDir, TPR: r.tpr}
+	images := modelflags.Calibration{Flag: "calibrate", Images: r.calibrate, Root: r.dataDir, TPR: r.tpr, SkipBroken: r.skipBroken}
 	return images.Calibrate(ctx, model, meta, ioodin.Options{Threads: r.threads}, stderr)
 }
 

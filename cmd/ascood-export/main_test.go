@@ -128,11 +128,13 @@ func TestWrongInput(t *testing.T) {
 		"truncated checkpoint":  {slices.Concat(pre28, []string{"--checkpoint", file("cut", string(whole[:len(whole)-1000]))}), "cut"},
 		"bare without arch":     {slices.Concat(pre28, []string{"--checkpoint", lenet}), "--arch must say what it is; known are lenet"},
 		"bare without size":     {[]string{"--checkpoint", lenet, "--arch", "lenet"}, "give --preprocess with one of"},
-		"half of a size":        {[]string{"--checkpoint", lenet, "--arch", "lenet", "--pre-size", "28"}, "belong together"},
+		"half of a size":        {[]string{"--checkpoint", lenet, "--arch", "lenet", "--pre-size", "28"}, "--pre-size: want --preprocess, which has the rest, or all of --pre-size"},
 		"unknown output":        {slices.Concat(good, []string{"--outputs", "logits,scores"}), `--outputs: unknown output "scores"; known are logits, feature, `},
 		"output missing":        {slices.Concat(good, []string{"--outputs", "logits,prediction,odin"}), "--outputs: iodin is not among them"},
 		"no outputs":            {slices.Concat(good, []string{"--outputs", ""}), "--outputs: logits is not among them"},
 		"crop out of less":      {slices.Concat(good, []string{"--pre-size", "20"}), "resized to a pre_size of 20, less than the crop; want at least the image_size, 28"},
+		"values to 255":         {[]string{"--checkpoint", lenet, "--arch", "lenet", "--pre-size", "28", "--image-size", "28", "--mean", "123.675,116.28,103.53", "--std", "58.395,57.12,57.375"}, "--mean 123.675,116.28,103.53 is of pixel values from 0 to 255"},
+		"skip what":             {append([]string{"--skip-broken"}, good...), "--skip-broken has no meaning without --calibrate"},
 		"preset and size":       {slices.Concat(good, []string{"--preprocess", "cifar10"}), "one or the other"},
 		"unknown preset":        {[]string{"--checkpoint", lenet, "--arch", "lenet", "--preprocess", "mnist"}, "cifar10"},
 		"another architecture":  {slices.Concat(pre28, []string{"--checkpoint", resnet, "--arch", "lenet"}), "not those of lenet"},
@@ -208,5 +210,26 @@ func TestOutputs(t *testing.T) {
 	}
 	if _, err := ioodin.OpenGraph(plain, plainMeta, "", []string{artifact.Gradient}, ioodin.Options{}); ascood.CodeOf(err) != ascood.Unsupported || !strings.Contains(err.Error(), `"gradient"`) {
 		t.Errorf("error %v on asking for what was left out", err)
+	}
+}
+
+// TestPreprocessingInTheArtifact: flags change a preset, and the artifact says all of it.
+func TestPreprocessingInTheArtifact(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "m.onnx")
+	if _, err := command(t, "--checkpoint", lenet, "--arch", "lenet", "--preprocess", "imagenet", "--pre-size", "28", "--image-size", "28",
+		"--resize", "squash", "--interpolation", "bicubic", "-o", out); err != nil {
+		t.Fatal(err)
+	}
+	_, meta, err := artifact.Load(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := preprocess.Preset("imagenet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.PreSize, want.ImageSize, want.Resize, want.Interpolation = 28, 28, preprocess.ResizeSquash, preprocess.Bicubic
+	if meta.Preprocess != want {
+		t.Errorf("preprocessing %v, want %v", meta.Preprocess, want)
 	}
 }

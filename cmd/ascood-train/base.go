@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/internal/cli/imageflags"
 	"github.com/ascood/ascood/presets"
 	"github.com/ascood/ascood/train"
 )
@@ -76,7 +77,7 @@ func oodType(p *presets.Preset, c presets.Choice) string {
 // of it together.
 var (
 	elsewhere     = []string{"data-root", "output", "seeds", "resume", "print-config", "check-data", checkDevice, "json", "device", "threads", "workers"}
-	preprocessing = []string{"preprocess", "pre-size", "image-size", "mean", "std"}
+	preprocessing = imageflags.Flags()
 )
 
 // contradictions names the flags that differ from the run's own configuration,

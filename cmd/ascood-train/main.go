@@ -10,6 +10,7 @@ import (
 
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/train"
 )
 
@@ -73,6 +74,9 @@ func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	f.show(stderr)
+	if odd := models.OddSize(f.config.Arch, f.config.Preprocess.ImageSize); odd != "" {
+		fmt.Fprintf(stderr, "Note: %s.\n", odd)
+	}
 	shown := newProgress(stderr)
 	defer shown.end()
 	f.options.Log, f.options.Report = cli.Logger(stderr), shown.report

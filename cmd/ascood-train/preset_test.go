@@ -186,7 +186,7 @@ func scoreSets(t *testing.T, p *presets.Preset, root, path string) {
 			t.Fatal(err)
 		}
 		if set.Role == presets.Val {
-			if _, err := m.Calibrate(t.Context(), d, "val", 0.95, nil); err != nil {
+			if _, err := m.Calibrate(t.Context(), d, "val", 0.95, ioodin.CalibrateOptions{}); err != nil {
 				t.Errorf("calibrating: %v", err)
 			}
 		}
@@ -411,7 +411,7 @@ func TestPresetWrongInput(t *testing.T) {
 		{"label in a list of one's own", append(birds, "--pretrained", "none", "--class-count", "2", "--data-dir", filepath.Join(label, "images_largescale/waterbirds"), "--train",
 			filepath.Join(label, "benchmark_imglist/waterbirds/waterbirds_train.txt")), "--train: train//1.png has label 2, but there are 2 classes (0 to 1)"},
 		{"crop", append(birds, "--pretrained", "none", "--image-size", "300"), "--image-size 300: images are resized to 256 pixels, less than the crop: raise --pre-size to at least 300"},
-		{"mean", append(birds, "--mean", ".5"), "--mean takes three numbers"},
+		{"mean", append(birds, "--mean", ".5"), "--mean .5: want three numbers"},
 		{"width", append(birds, "--pretrained", weights, "--width", "64", "--threads", "1"), "--width 64: the weights of --pretrained " + weights + " have width 1"},
 		{"another architecture", append(birds, "--pretrained", absolute("testdata", "torchvision", "resnet50-width1.pth"), "--threads", "1"), "they are those of --arch resnet50, width 1"},
 		{"no checkpoint", append(birds, "--pretrained", filepath.Join(lists, "waterbirds_train.txt"), "--threads", "1"), "neither a safetensors file nor one that torch.save wrote"},

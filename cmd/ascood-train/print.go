@@ -35,6 +35,8 @@ func (f *flags) show(w io.Writer) {
 		line("image-size", fmt.Sprint(c.ImageSize))
 		line("mean", list(c.Mean))
 		line("std", list(c.Std))
+		line("resize", c.Resize.String())
+		line("interpolation", c.Interpolation.String())
 	}
 }
 

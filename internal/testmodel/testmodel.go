@@ -54,7 +54,7 @@ func writeLeNet(path string, tb testing.TB) error {
 		return err
 	}
 	defer m.Close()
-	if meta.Calibration, err = m.Calibrate(tb.Context(), data, "clothes", 0.95, nil); err != nil {
+	if meta.Calibration, err = m.Calibrate(tb.Context(), data, "clothes", 0.95, ioodin.CalibrateOptions{}); err != nil {
 		return err
 	}
 	return artifact.Save(path, model, meta)

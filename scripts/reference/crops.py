@@ -46,3 +46,18 @@ def values(given, out):
             if any(fnmatch.fnmatch(path.name, pattern) for pattern in IMAGES[preset]):
                 crops[f"{path.name}|{preset}"] = np.asarray(crop(Image.open(path).convert("RGB")))
     safetensors.save(out / FOLDER / "expected.safetensors", crops)
+    safetensors.save(out / FOLDER / "ways.safetensors", ways(given))
+
+
+def ways(given):
+    """Crops in the other ways to resize, the name of each after that of the image."""
+    interpolations = {"bilinear": transforms.InterpolationMode.BILINEAR, "bicubic": transforms.InterpolationMode.BICUBIC}
+    crops = {}
+    for file in ("exact-256x256", "gray-150x131", "rgb-portrait-199x333", "rgb-small-75x60"):
+        image = Image.open(given / FOLDER / f"{file}.png").convert("RGB")
+        for resize, pre_size, image_size in (("shorter", 40, 32), ("squash", 40, 32), ("squash", 96, 40), ("shorter", 90, 40)):
+            for name, interpolation in interpolations.items():
+                size = (pre_size, pre_size) if resize == "squash" else pre_size
+                crop = transforms.Compose([transforms.Resize(size, interpolation), transforms.CenterCrop(image_size)])
+                crops[f"{file}.png|{resize}|{name}|{pre_size}|{image_size}"] = np.asarray(crop(image))
+    return crops

@@ -11,89 +11,98 @@ import (
 )
 
 // Preprocess says how images become a network's input: a preset's name, or
-// sizes and normalisation.
+// sizes and normalisation, or a preset and what is otherwise than it has it.
 type Preprocess struct {
-	fs        *pflag.FlagSet
-	preset    string
-	pre, size int
-	mean, std []float64
+	fs     *pflag.FlagSet
+	preset string
+	own    preprocess.Config
 }
 
 // Add defines --preprocess and its long form.
 func Add(fs *pflag.FlagSet) *Preprocess {
 	p := &Preprocess{fs: fs}
-	fs.StringVar(&p.preset, "preprocess", "", "preprocessing preset: "+strings.Join(preprocess.Presets(), ", "))
-	fs.IntVar(&p.pre, "pre-size", 0, "shorter side of the resized image, `pixels`")
-	fs.IntVar(&p.size, "image-size", 0, "side of the square crop that the network sees, `pixels`")
-	fs.Float64SliceVar(&p.mean, "mean", nil, "mean of pixel/255 for `R,G,B`")
-	fs.Float64SliceVar(&p.std, "std", nil, "standard deviation of pixel/255 for `R,G,B`")
-	fs.Lookup("mean").DefValue, fs.Lookup("std").DefValue = "", "" // no "(default [])" in the help
+	fs.StringVar(&p.preset, "preprocess", "", "preprocessing preset, which the flags below change: "+strings.Join(preprocess.Presets(), ", "))
+	fs.IntVar(&p.own.PreSize, "pre-size", 0, "size that images are resized to, `pixels`")
+	fs.IntVar(&p.own.ImageSize, "image-size", 0, "side of the square crop that the network sees, `pixels`")
+	fs.Var(&channels{&p.own.Mean}, "mean", "mean of pixel/255 for `R,G,B`")
+	fs.Var(&channels{&p.own.Std}, "std", "standard deviation of pixel/255 for `R,G,B`")
+	fs.Var(&choice{&p.own.Resize, preprocess.Resizes()}, "resize", "what becomes --pre-size: the shorter side, or both as in Resize((H,W)): "+strings.Join(preprocess.Resizes(), ", "))
+	fs.Var(&choice{&p.own.Interpolation, preprocess.Interpolations()}, "interpolation", "filter to resize with: "+strings.Join(preprocess.Interpolations(), ", "))
 	return p
 }
 
-// Config returns what the flags say, nil if they say nothing. A part of the long
-// form, or both forms at once, is an error.
-func (p *Preprocess) Config() (*preprocess.Config, error) {
-	long := []string{"pre-size", "image-size", "mean", "std"}
-	given := 0
-	for _, name := range long {
+// needed are the flags that make up preprocessing without a preset.
+var needed = []string{"pre-size", "image-size", "mean", "std"}
+
+// given returns those of some flags that were given.
+func (p *Preprocess) given(names ...string) (given []string) {
+	for _, name := range names {
 		if p.fs.Changed(name) {
-			given++
+			given = append(given, "--"+name)
 		}
 	}
-	switch {
-	case p.preset != "" && given > 0:
-		return nil, cli.Usagef("--preprocess %s already says what --%s say: give one or the other", p.preset, strings.Join(long, ", --"))
-	case p.preset != "":
-		c, err := preprocess.Preset(p.preset)
-		if err != nil {
-			return nil, cli.Usagef("--preprocess: %w", err)
-		}
-		return &c, nil
-	case given == 0:
-		return nil, nil
-	case given < len(long):
-		return nil, cli.Usagef("--%s belong together: give all four, or --preprocess", strings.Join(long, ", --"))
-	case len(p.mean) != 3 || len(p.std) != 3:
-		return nil, cli.Usagef("--mean and --std take three numbers each, such as .5,.5,.5")
-	}
-	c := preprocess.Config{PreSize: p.pre, ImageSize: p.size, Mean: [3]float64(p.mean), Std: [3]float64(p.std)}
-	return &c, usage(c.Validate())
+	return given
 }
 
-// Over returns base with what the flags change of it. Where base is zero there
-// is nothing to change: they must say all or nothing.
-func (p *Preprocess) Over(base preprocess.Config) (preprocess.Config, error) {
-	if base == (preprocess.Config{}) || p.preset != "" {
-		c, err := p.Config()
-		if c == nil {
-			return base, err
-		}
-		return *c, err
+// Flags are the names of all flags of preprocessing.
+func Flags() []string { return append([]string{"preprocess", "resize", "interpolation"}, needed...) }
+
+// Config returns what the flags say, nil if they say nothing. Without a preset a part
+// of what is needed is an error.
+func (p *Preprocess) Config() (*preprocess.Config, error) {
+	c, err := p.Over(preprocess.Config{})
+	if err != nil || c == (preprocess.Config{}) {
+		return nil, err
 	}
+	return &c, nil
+}
+
+// Over returns base, or the preset if one is given, with what the flags change of it.
+// Where there is neither, they must say all or nothing.
+func (p *Preprocess) Over(base preprocess.Config) (preprocess.Config, error) {
+	if p.preset != "" {
+		if len(p.given(needed...)) == len(needed) {
+			return base, cli.Usagef("--preprocess %s says nothing beside all of --%s: give one or the other", p.preset, strings.Join(needed, ", --"))
+		}
+		var err error
+		if base, err = preprocess.Preset(p.preset); err != nil {
+			return base, cli.Usagef("--preprocess: %w", err)
+		}
+	} else if base == (preprocess.Config{}) && len(p.given(needed...)) < len(needed) {
+		if given := p.given(Flags()...); given != nil {
+			return base, cli.Usagef("%s: want --preprocess, which has the rest, or all of --%s", strings.Join(given, ", "), strings.Join(needed, ", --"))
+		}
+		return base, nil
+	}
+	if p.given(Flags()...) == nil {
+		return base, nil
+	}
+	base = p.change(base)
+	if err := base.Validate(); err != nil {
+		return base, cli.Usagef("%w", err)
+	}
+	return base, nil
+}
+
+// change sets the fields whose flags are given.
+func (p *Preprocess) change(base preprocess.Config) preprocess.Config {
 	if p.fs.Changed("pre-size") {
-		base.PreSize = p.pre
+		base.PreSize = p.own.PreSize
 	}
 	if p.fs.Changed("image-size") {
-		base.ImageSize = p.size
+		base.ImageSize = p.own.ImageSize
 	}
-	for flag, channels := range map[string]*[3]float64{"mean": &base.Mean, "std": &base.Std} {
-		values, err := p.fs.GetFloat64Slice(flag)
-		switch {
-		case !p.fs.Changed(flag):
-		case err != nil || len(values) != 3:
-			return base, cli.Usagef("--%s takes three numbers, such as .5,.5,.5", flag)
-		default:
-			*channels = [3]float64(values)
-		}
+	if p.fs.Changed("mean") {
+		base.Mean = p.own.Mean
 	}
-	return base, usage(base.Validate())
-}
-
-// usage marks an error as one of the command line.
-func usage(err error) error {
-	if err == nil {
-		return nil
+	if p.fs.Changed("std") {
+		base.Std = p.own.Std
 	}
-	return cli.Usagef("%w", err)
+	if p.fs.Changed("resize") {
+		base.Resize = p.own.Resize
+	}
+	if p.fs.Changed("interpolation") {
+		base.Interpolation = p.own.Interpolation
+	}
+	return base
 }

@@ -13,21 +13,29 @@ func TestPreprocessFlags(t *testing.T) {
 	long := "--pre-size 40 --image-size 32 --mean .1,.2,.3 --std .4,.5,.6"
 	want := preprocess.Config{PreSize: 40, ImageSize: 32, Mean: [3]float64{.1, .2, .3}, Std: [3]float64{.4, .5, .6}}
 	for line, fault := range map[string]string{
-		"":                                  "",
-		long:                                "",
-		"--preprocess cifar10":              "",
-		"--preprocess nope":                 "cifar10",
-		"--preprocess cifar10 --pre-size 3": "one or the other",
-		"--pre-size 40":                     "belong together",
-		strings.Replace(long, ".1,.2,.3", ".1,.2", 1): "three numbers",
-		strings.Replace(long, "40", "0", 1):           "pre",
+		"":                                "",
+		long:                              "",
+		"--preprocess cifar10":            "",
+		"--preprocess nope":               "cifar10",
+		long + " --preprocess cifar10":    "one or the other",
+		"--pre-size 40":                   "--pre-size: want --preprocess, which has the rest, or all of --pre-size, --image-size, --mean, --std",
+		"--resize squash --mean .1,.2,.3": "--resize, --mean: want --preprocess",
+		strings.Replace(long, ".1,.2,.3", ".1,.2", 1):           "--mean .1,.2: want three numbers with commas between",
+		strings.Replace(long, ".1,.2,.3", "[.1", 1):             "--mean [.1: want three numbers",
+		strings.Replace(long, ".1,.2,.3", "0.1;0.2;0.3", 1):     "--mean 0.1;0.2;0.3: want three numbers",
+		strings.Replace(long, ".1,.2,.3", "a,b,c", 1):           "--mean a,b,c: want three numbers",
+		strings.Replace(long, ".1,.2,.3", "123.6,116.2,103", 1): "divide it by 255",
+		strings.Replace(long, "40", "0", 1):                     "pre",
+		"--preprocess cifar10 --resize longer":                  "--resize longer: want shorter or squash",
+		"--preprocess cifar10 --interpolation nearest":          "--interpolation nearest: want bilinear or bicubic",
 	} {
 		fs := cli.NewFlags("prog", "", io.Discard)
 		p := Add(fs)
-		if err := cli.Parse(fs, strings.Fields(line), false); err != nil {
-			t.Fatal(err)
+		err := cli.Parse(fs, strings.Fields(line), false)
+		var c *preprocess.Config
+		if err == nil {
+			c, err = p.Config()
 		}
-		c, err := p.Config()
 		switch {
 		case fault != "":
 			if err == nil || !strings.Contains(err.Error(), fault) || cli.Report(io.Discard, "prog", err) != cli.StatusUsage {
@@ -39,6 +47,38 @@ func TestPreprocessFlags(t *testing.T) {
 			t.Errorf("%q gives %v", line, c)
 		case line == long && *c != want:
 			t.Errorf("%q gives %+v", line, *c)
+		}
+	}
+}
+
+// TestFlagsChangeAPreset: what else is said stands.
+func TestFlagsChangeAPreset(t *testing.T) {
+	imagenet, err := preprocess.Preset("imagenet")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := imagenet
+	changed.ImageSize, changed.Resize, changed.Interpolation = 128, preprocess.ResizeSquash, preprocess.Bicubic
+	half := preprocess.Config{PreSize: 40, ImageSize: 32, Mean: [3]float64{.5, .5, .5}, Std: [3]float64{.5, .5, .5}}
+	other := half
+	other.Std = [3]float64{.1, .2, .3}
+	for _, c := range []struct {
+		line       string
+		base, want preprocess.Config
+	}{
+		{"--preprocess imagenet --image-size 128 --resize squash --interpolation bicubic", preprocess.Config{}, changed},
+		{"--image-size 128 --resize squash --interpolation bicubic", imagenet, changed},
+		{"--preprocess imagenet", half, imagenet},
+		{"--std .1,.2,.3", half, other},
+		{"", half, half},
+	} {
+		fs := cli.NewFlags("prog", "", io.Discard)
+		p := Add(fs)
+		if err := cli.Parse(fs, strings.Fields(c.line), false); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := p.Over(c.base); err != nil || got != c.want {
+			t.Errorf("%q over %v gives %v (%v), want %v", c.line, c.base, got, err, c.want)
 		}
 	}
 }
