@@ -21,7 +21,7 @@ each method tells them apart: OpenOOD's FPR@95, AUROC, AUPR and accuracy, in per
   ascood-eval --model model.onnx --id test.txt --far mnist=mnist.txt --data-root images \
       --postprocessor iodin,knn,vim --id-train train.txt --id-val val.txt --ood-val tin.txt --output results
   ascood-eval --model model.onnx --preset cifar10 --data-root OpenOOD/data --postprocessor iodin,scale
-  ascood-eval --results results/cifar10_ascood --preset cifar10 --data-root OpenOOD/data --postprocessor scale
+  ascood-eval --results results/cifar10_ascood --preset cifar10 --data-root OpenOOD/data --compare
   ascood-eval --calibrate model.onnx --id val.txt --data-root images --tpr 0.99
 
 ` + methodsHelp() + `
