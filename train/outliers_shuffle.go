@@ -6,15 +6,19 @@ import "github.com/ascood/ascood/gotorch"
 // H·W [N,k], most salient first: those with the largest sum over the channels of
 // exp(m), for saliency maps m [N,C,H,W].
 func salientPixels(m gotorch.Tensor, k int) gotorch.Tensor {
-	_, top := m.Exp().Sum(1).Flatten(1, -1).TopK(k, 1, true)
+	return largest(m.Exp().Sum(1).Flatten(1, -1), k)
+}
+
+// largest returns the indices of the k largest values of each row, largest first.
+func largest(rows gotorch.Tensor, k int) gotorch.Tensor {
+	_, top := rows.TopK(k, 1, true)
 	return top
 }
 
 // randomPixels draws k different pixels of each image likewise.
 func randomPixels(b batch, k int) gotorch.Tensor {
 	shape := b.x.Shape()
-	_, top := gotorch.Rand(b.scope, []int{shape[0], shape[2] * shape[3]}, b.x.Device(), b.random).TopK(k, 1, true)
-	return top
+	return largest(gotorch.Rand(b.scope, []int{shape[0], shape[2] * shape[3]}, b.x.Device(), b.random), k)
 }
 
 // permutations draws an order of 0 … k-1 for each row of top [N,k].
