@@ -75,6 +75,9 @@ func compareSingle(t *testing.T, what string, got, want []float64) {
 	worst := 0.0
 	for i, w := range want {
 		worst = max(worst, math.Abs(got[i]-w))
+		if got[i] != float64(float32(got[i])) {
+			t.Fatalf("%s: image %d scores %v, which is no float32", what, i, got[i])
+		}
 	}
 	if !(worst <= 1e-6) {
 		t.Errorf("%s differs by %g", what, worst)
