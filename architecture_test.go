@@ -62,7 +62,6 @@ var onlyIn = map[string]string{
 	"github.com/yalue/onnxruntime_go":     "internal/ort",
 	"github.com/labstack/echo/v4":         "serve",
 	"github.com/prometheus/client_golang": "serve",
-	"github.com/disintegration/imaging":   "preprocess",
 	"github.com/nlpodyssey/safetensors":   "checkpoint eval/features",
 	"github.com/spf13/pflag":              "cmd/… internal/cli…",
 	"github.com/schollz/progressbar/v3":   "cmd/ascood-train internal/cli",

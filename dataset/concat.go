@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"hash"
 	"image"
 )
@@ -34,9 +35,9 @@ func (c concat) Label(i int) int {
 	return c.sets[s].Label(i)
 }
 
-func (c concat) Load(i int) (image.Image, error) {
+func (c concat) Load(ctx context.Context, i int) (image.Image, error) {
 	s, i := c.at(i)
-	return c.sets[s].Load(i)
+	return c.sets[s].Load(ctx, i)
 }
 
 func (c concat) File(i int) string {

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"hash"
 	"image"
 )
@@ -17,7 +18,9 @@ func (s subset) Len() int          { return len(s.indices) }
 func (s subset) Name(i int) string { return s.Dataset.Name(s.indices[i]) }
 func (s subset) Label(i int) int   { return s.Dataset.Label(s.indices[i]) }
 
-func (s subset) Load(i int) (image.Image, error) { return s.Dataset.Load(s.indices[i]) }
+func (s subset) Load(ctx context.Context, i int) (image.Image, error) {
+	return s.Dataset.Load(ctx, s.indices[i])
+}
 
 func (s subset) Classes() []string      { return Classes(s.Dataset) }
 func (s subset) ClassFolders() []string { return classFolders(s.Dataset) }

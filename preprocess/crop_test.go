@@ -12,7 +12,7 @@ import (
 // TestCropReference compares with the crops of PIL and torchvision. From the
 // same pixels they are the same, bit for bit; JPEG decoders differ by rounding.
 func TestCropReference(t *testing.T) {
-	expected, err := safetensors.Deserialize(readFile(t, "testdata/crops/expected.safetensors"))
+	expected, err := safetensors.Deserialize(testFile(t, "testdata/crops/expected.safetensors"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestCropOfCropIsItself(t *testing.T) {
 }
 
 func BenchmarkCropWaterbirds400x300(b *testing.B) {
-	img, err := DecodeFile("testdata/crops/photo-420-400x300.jpg", DefaultMaxPixels)
+	img, err := DecodeFile(b.Context(), "testdata/crops/photo-420-400x300.jpg", DefaultMaxPixels)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -2,16 +2,16 @@ package preprocess
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
-	_ "image/gif" // registers its decoder with package image, as do the others
+	_ "image/gif" // registers its decoder with package image, as do others
 	"image/jpeg"
 	"image/png"
 	"io"
 	"os"
 
-	"github.com/disintegration/imaging"
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	_ "golang.org/x/image/webp"
@@ -24,7 +24,11 @@ const DefaultMaxPixels = 1 << 26
 
 const formats = "JPEG, PNG, GIF, BMP, TIFF and WebP"
 
-// Decode reads a JPEG, PNG, GIF (first frame), BMP, TIFF or WebP image. The
+// maxFile is the most bytes that a file may have: twice the pixels of the largest
+// image of DefaultMaxPixels, of four channels of 16 bits.
+const maxFile = 16 * DefaultMaxPixels
+
+// Decode decodes a JPEG, PNG, GIF (first frame), BMP, TIFF or WebP file. The
 // result is an opaque *image.NRGBA whose bounds begin at 0, or the *image.Gray
 // or *image.YCbCr that the file holds: Crop converts what it needs of these, and
 // interpolates chroma, which package image does not. Alpha is dropped, not
@@ -35,8 +39,8 @@ const formats = "JPEG, PNG, GIF, BMP, TIFF and WebP"
 // The header is read first: an image of more than maxPixels pixels is
 // ascood.TooLarge before memory is taken for it. Data that is no such image, or
 // is damaged, is ascood.Invalid; a variant that the decoders lack is
-// ascood.Unsupported. An error of r itself is wrapped.
-func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
+// ascood.Unsupported. When ctx ends, decoding ends soon, with the cause.
+func Decode(ctx context.Context, file []byte, maxPixels int) (img image.Image, err error) {
 	// A malformed file that drives a decoder out of bounds must not take the
 	// process with it.
 	defer func() {
@@ -44,24 +48,27 @@ func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
 			img, err = nil, ascood.Errorf(ascood.Invalid, "damaged image: the decoder failed: %v", p)
 		}
 	}()
-	in := &input{Reader: r}
-	var header bytes.Buffer
-	config, format, err := image.DecodeConfig(io.TeeReader(in, &header))
+	config, format, err := image.DecodeConfig(bytes.NewReader(file))
 	if err != nil {
-		return nil, in.explain(err)
+		return nil, explain(file, err)
 	}
 	if err := checkSize(config.Width, config.Height, maxPixels); err != nil {
 		return nil, err
 	}
-	if animatedWebP(header.Bytes()) {
+	if animatedWebP(file) {
 		return nil, ascood.Errorf(ascood.Unsupported, "animated WebP images are not handled")
 	}
-	// The one call of imaging, which nobody maintains: it hands on to package image. Of
-	// what can be made to panic there (CVE-2023-36308, crafted TIFFs) nothing is used,
-	// the size has been checked, and the recover above is for whatever is left.
-	decoded, err := imaging.Decode(io.MultiReader(&header, in), imaging.AutoOrientation(false))
+	if format == "jpeg" {
+		if err := checkScans(file); err != nil {
+			return nil, err
+		}
+	}
+	decoded, _, err := image.Decode(&reader{ctx, bytes.NewReader(file)})
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err != nil {
-		return nil, in.explain(err)
+		return nil, explain(file, err)
 	}
 	if frame, ok := decoded.(*image.Paletted); ok && format == "gif" {
 		decoded = onScreen(frame, config)
@@ -69,21 +76,49 @@ func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
 	return opaque(decoded, format)
 }
 
-// DecodeFile is Decode for a file; the error names it.
-func DecodeFile(path string, maxPixels int) (image.Image, error) {
+// DecodeFile is Decode for a file of a file system; the error names it.
+func DecodeFile(ctx context.Context, path string, maxPixels int) (image.Image, error) {
+	file, err := readFile(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	img, err := Decode(ctx, file, maxPixels)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return img, nil
+}
+
+func readFile(ctx context.Context, path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
 	}
 	defer f.Close()
-	img, err := Decode(f, maxPixels)
-	if code := ascood.CodeOf(err); err != nil && code == ascood.Internal { // reading failed
+	file, err := io.ReadAll(&reader{ctx, io.LimitReader(f, maxFile+1)})
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%s: %w", path, context.Cause(ctx))
+	case err != nil:
 		return nil, ascood.Errorf(ascood.Invalid, "%s: %w", path, err)
+	case len(file) > maxFile:
+		return nil, ascood.Errorf(ascood.TooLarge, "%s: the file has more than %d bytes, the most for an image", path, maxFile)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	return file, nil
+}
+
+// reader fails once its context has ended. It is all that decoders read from, so
+// that none of them outlasts the one that waits for it.
+type reader struct {
+	ctx context.Context
+	io.Reader
+}
+
+func (r *reader) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
 	}
-	return img, nil
+	return r.Reader.Read(p)
 }
 
 // animatedWebP looks at the flags of the extended header, if that is what the
@@ -103,24 +138,8 @@ func checkSize(width, height, maxPixels int) error {
 	return nil
 }
 
-// input remembers how reading went, which the decoders do not all report.
-type input struct {
-	io.Reader
-	begun bool  // a byte was read
-	err   error // other than io.EOF
-}
-
-func (in *input) Read(p []byte) (int, error) {
-	n, err := in.Reader.Read(p)
-	in.begun = in.begun || n > 0
-	if err != nil && err != io.EOF {
-		in.err = err
-	}
-	return n, err
-}
-
 // explain turns a decoder's error into one for the image's owner.
-func (in *input) explain(err error) error {
+func explain(file []byte, err error) error {
 	var (
 		badJPEG  jpeg.UnsupportedError
 		badPNG   png.UnsupportedError
@@ -129,9 +148,7 @@ func (in *input) explain(err error) error {
 		variants = errors.As(err, &badJPEG) || errors.As(err, &badPNG) || errors.As(err, &badTIFF) || errors.Is(err, bmp.ErrUnsupported)
 	)
 	switch {
-	case in.err != nil:
-		return fmt.Errorf("reading the image: %w", in.err)
-	case !in.begun:
+	case len(file) == 0:
 		return ascood.Errorf(ascood.Invalid, "no image: 0 bytes")
 	case unknown:
 		return ascood.Errorf(ascood.Invalid, "not an image in a known format; known are %s", formats)

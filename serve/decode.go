@@ -43,7 +43,7 @@ func (d *decoder) crop(ctx context.Context, file []byte, t *timing) ([]uint8, er
 	t.waiting += begun.Sub(start)
 	defer func() { t.decoding = time.Since(begun) }()
 
-	img, err := preprocess.Decode(bytes.NewReader(file), d.maxPixels)
+	img, err := preprocess.Decode(ctx, file, d.maxPixels)
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func miniature(t *testing.T, p *presets.Preset) (root string) {
 			if ood {
 				d, label = ofOOD, dataset.Unlabelled
 			}
-			img, err := d.Load(100*n + i)
+			img, err := d.Load(t.Context(), 100*n+i)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -19,7 +19,7 @@ import (
 
 func main() { cli.Main(run) }
 
-func run(_ context.Context, args []string, stdout, _ io.Writer) error {
+func run(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	if len(args) != 3 {
 		return cli.Usagef("want IMAGES CLASS OUT.png")
 	}
@@ -35,7 +35,7 @@ func run(_ context.Context, args []string, stdout, _ io.Writer) error {
 		if data.Label(i) != class {
 			continue
 		}
-		img, err := data.Load(i)
+		img, err := data.Load(ctx, i)
 		if err != nil {
 			return err
 		}
