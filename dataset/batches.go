@@ -203,7 +203,7 @@ func (l *loader) load(ctx context.Context, s *slot, k int, rng *rand.Rand) error
 	s.Labels[k] = int64(l.data.Label(i))
 	size := l.opt.Config.CropLen()
 	pixels := s.Pixels[k*size:][:size:size]
-	img, err := l.data.Load(ctx, i)
+	img, err := l.data.Load(ctx, i, l.opt.Config.Reading)
 	if err != nil {
 		clear(pixels) // of an earlier batch
 		return err

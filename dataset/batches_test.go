@@ -33,7 +33,7 @@ func (d *plain) Len() int          { return d.n }
 func (d *plain) Name(i int) string { return fmt.Sprintf("image-%d", i) }
 func (d *plain) Label(i int) int   { return 10 * i }
 
-func (d *plain) Load(_ context.Context, i int) (image.Image, error) {
+func (d *plain) Load(_ context.Context, i int, _ preprocess.Reading) (image.Image, error) {
 	d.loaded.Add(1)
 	// The first images take longest, so that they are done in another order.
 	time.Sleep(d.delay * time.Duration(d.n-i))

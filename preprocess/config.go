@@ -1,6 +1,7 @@
 package preprocess
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"strings"
@@ -16,6 +17,19 @@ type Config struct {
 	ImageSize int        `json:"image_size"` // pixels
 	Mean      [3]float64 `json:"mean"`       // R, G, B, of pixel/255
 	Std       [3]float64 `json:"std"`        // R, G, B, of pixel/255
+	Reading              // how image files are read
+}
+
+// UnmarshalJSON reads a configuration. One that was written before there was a choice
+// says nothing of 16-bit gray: it was scaled.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	type plain Config
+	read := plain{Reading: Reading{Gray16: Scale}}
+	if err := json.Unmarshal(data, &read); err != nil {
+		return err
+	}
+	*c = Config(read)
+	return nil
 }
 
 // maxSide is far above what any network takes and keeps sizes from overflowing.

@@ -52,9 +52,27 @@ func TestConfigJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"pre_size":32,"image_size":32,"mean":[0.4914,0.4822,0.4465],"std":[0.247,0.2435,0.2616]}`
+	const want = `{"pre_size":32,"image_size":32,"mean":[0.4914,0.4822,0.4465],"std":[0.247,0.2435,0.2616],"gray16":"clip","exif_orientation":"ignore","truncated":"refuse"}`
 	if string(text) != want {
 		t.Errorf("JSON %s, want %s", text, want)
+	}
+	var read Config
+	if err := json.Unmarshal(text, &read); err != nil || read != c {
+		t.Errorf("read %+v, %v; want %+v", read, err, c)
+	}
+	if err := json.Unmarshal([]byte(`{"truncated":"never"}`), &read); err == nil || !strings.Contains(err.Error(), "refuse or fill") {
+		t.Errorf("a wrong choice: %v", err)
+	}
+}
+
+// TestConfigOfOldFiles: before there was a choice, files were read so.
+func TestConfigOfOldFiles(t *testing.T) {
+	var c Config
+	if err := json.Unmarshal([]byte(`{"pre_size":32,"image_size":32,"mean":[0,0,0],"std":[1,1,1]}`), &c); err != nil {
+		t.Fatal(err)
+	}
+	if want := (Reading{Gray16: Scale, Orientation: Ignore, Truncated: Refuse}); c.Reading != want || c.PreSize != 32 {
+		t.Errorf("read %+v, want %+v", c, want)
 	}
 }
 

@@ -122,7 +122,7 @@ func TestCropOfCropIsItself(t *testing.T) {
 }
 
 func BenchmarkCropWaterbirds400x300(b *testing.B) {
-	img, err := DecodeFile(b.Context(), "testdata/crops/photo-420-400x300.jpg", DefaultMaxPixels)
+	img, err := Reading{}.DecodeFile(b.Context(), "testdata/crops/photo-420-400x300.jpg", DefaultMaxPixels)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -3,8 +3,12 @@ package preprocess
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
+	"image"
+	"iter"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/libjpeg"
 )
 
 // maxScans is far above the ten or so scans that progressive JPEGs have. Each scan
@@ -13,11 +17,76 @@ const maxScans = 100
 
 // Markers of JPEG, each the byte after 0xff.
 const (
+	markerTEM  = 0x01
+	markerSOF0 = 0xc0 // to 0xcf, but for the next three
+	markerDHT  = 0xc4
+	markerJPG  = 0xc8
+	markerDAC  = 0xcc
 	markerRST0 = 0xd0
 	markerEOI  = 0xd9
 	markerSOS  = 0xda
-	markerTEM  = 0x01
+	markerAPP1 = 0xe1
 )
+
+func decodeJPEG(s *source) (image.Image, error) {
+	if err := checkScans(s.file); err != nil {
+		return nil, err
+	}
+	img, truncated, err := libjpeg.Decode(s.ctx, s.file, s.size)
+	if fault, ok := errors.AsType[*libjpeg.Error](err); ok {
+		if fault.Damaged {
+			return nil, ascood.Errorf(ascood.Invalid, "damaged JPEG: %w", fault)
+		}
+		return nil, unsupportedJPEG(fault.Text)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if truncated && s.Truncated != Fill {
+		return nil, errTruncated
+	}
+	if cmyk, ok := img.(*image.CMYK); ok { // inverted, as all programs write it
+		for i, v := range cmyk.Pix {
+			cmyk.Pix[i] = 255 - v
+		}
+	}
+	return img, nil
+}
+
+func unsupportedJPEG(what string) error {
+	return ascood.Errorf(ascood.Unsupported, "JPEG that is not handled: %s; save it as an ordinary JPEG", what)
+}
+
+// jpegSize returns what the header of the frame says.
+func jpegSize(file []byte) (image.Point, error) {
+	for marker, data := range segments(file) {
+		switch marker {
+		case markerDHT, markerJPG, markerDAC:
+			continue
+		case markerSOS:
+			return image.Point{}, ascood.Errorf(ascood.Invalid, "damaged JPEG: pixels come before their size")
+		}
+		if marker&^0xf != markerSOF0 {
+			continue
+		}
+		if len(data) < 5 {
+			break
+		}
+		size := image.Pt(int(binary.BigEndian.Uint16(data[3:])), int(binary.BigEndian.Uint16(data[1:])))
+		switch {
+		case marker&3 == 3:
+			return size, unsupportedJPEG("it is lossless")
+		case marker > 0xc2 && marker != 0xc9 && marker != 0xca:
+			return size, unsupportedJPEG("it is hierarchical, or arithmetically coded in an unusual way")
+		case data[0] != 8:
+			return size, unsupportedJPEG("it does not have 8 bits a channel")
+		case size.Y == 0:
+			return size, unsupportedJPEG("its height is not in its header")
+		}
+		return size, nil
+	}
+	return image.Point{}, errTruncated
+}
 
 // checkScans refuses a JPEG of too many scans.
 func checkScans(file []byte) error {
@@ -35,7 +104,7 @@ func checkScans(file []byte) error {
 
 // segments yields the marker segments of a JPEG, in order, each with what follows
 // its length; it passes over the entropy-coded data between them.
-func segments(file []byte) func(yield func(marker byte, data []byte) bool) {
+func segments(file []byte) iter.Seq2[byte, []byte] {
 	return func(yield func(byte, []byte) bool) {
 		for {
 			at := bytes.IndexByte(file, 0xff)

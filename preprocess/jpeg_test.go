@@ -22,7 +22,7 @@ func TestScansAreCounted(t *testing.T) {
 	if err := checkScans(with(slices.Repeat(scan, 50))); err != nil {
 		t.Error(err)
 	}
-	_, err := Decode(t.Context(), with(slices.Repeat(scan, maxScans)), DefaultMaxPixels)
+	_, err := Reading{}.Decode(t.Context(), with(slices.Repeat(scan, maxScans)), DefaultMaxPixels)
 	if ascood.CodeOf(err) != ascood.Unsupported || !strings.Contains(err.Error(), "scans: the limit is 100") {
 		t.Errorf("too many scans: %v", err)
 	}

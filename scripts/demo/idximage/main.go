@@ -15,6 +15,7 @@ import (
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/preprocess"
 )
 
 func main() { cli.Main(run) }
@@ -35,7 +36,7 @@ func run(ctx context.Context, args []string, stdout, _ io.Writer) error {
 		if data.Label(i) != class {
 			continue
 		}
-		img, err := data.Load(ctx, i)
+		img, err := data.Load(ctx, i, preprocess.Reading{})
 		if err != nil {
 			return err
 		}
