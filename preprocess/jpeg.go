@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"image"
+	"io"
 	"iter"
 
 	"github.com/ascood/ascood"
@@ -29,8 +31,9 @@ const (
 )
 
 func decodeJPEG(s *source) (image.Image, error) {
-	if err := checkScans(s.file); err != nil {
-		return nil, err
+	scans := countScans(s.file)
+	if scans > maxScans {
+		return nil, unsupportedJPEG(fmt.Sprintf("it has %d scans, more than %d", scans, maxScans))
 	}
 	img, truncated, err := libjpeg.Decode(s.ctx, s.file, s.size)
 	if fault, ok := errors.AsType[*libjpeg.Error](err); ok {
@@ -38,6 +41,10 @@ func decodeJPEG(s *source) (image.Image, error) {
 			return nil, ascood.Errorf(ascood.Invalid, "damaged JPEG: %w", fault)
 		}
 		return nil, unsupportedJPEG(fault.Text)
+	}
+	if errors.Is(err, io.ErrUnexpectedEOF) && s.Truncated == Fill && scans > 0 {
+		// It ends between pixels, where PIL has none yet.
+		return image.NewGray(image.Rectangle{Max: s.size}), nil
 	}
 	if err != nil {
 		return nil, err
@@ -88,18 +95,13 @@ func jpegSize(file []byte) (image.Point, error) {
 	return image.Point{}, errTruncated
 }
 
-// checkScans refuses a JPEG of too many scans.
-func checkScans(file []byte) error {
-	scans := 0
+func countScans(file []byte) (scans int) {
 	for marker := range segments(file) {
 		if marker == markerSOS {
 			scans++
 		}
 	}
-	if scans > maxScans {
-		return ascood.Errorf(ascood.Unsupported, "JPEG of %d scans: the limit is %d; save it as a baseline JPEG", scans, maxScans)
-	}
-	return nil
+	return scans
 }
 
 // segments yields the marker segments of a JPEG, in order, each with what follows

@@ -40,7 +40,7 @@ type Truncated uint8
 
 const (
 	Refuse Truncated = iota // "refuse": an error
-	Fill                    // "fill": the rest is gray in a JPEG, black or the first colour otherwise, as with PIL's LOAD_TRUNCATED_IMAGES
+	Fill                    // "fill": as with PIL's LOAD_TRUNCATED_IMAGES the rest of a JPEG is gray, and else black or the first colour
 )
 
 var (
