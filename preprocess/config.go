@@ -62,7 +62,8 @@ func (c Config) CropLen() int { return c.ImageSize * c.ImageSize * 3 }
 // 0.485,0.456,0.406, std 0.229,0.224,0.225".
 func (c Config) String() string {
 	list := func(v [3]float64) string { return fmt.Sprintf("%v,%v,%v", v[0], v[1], v[2]) }
-	return fmt.Sprintf("resize %d, crop %d, mean %s, std %s", c.PreSize, c.ImageSize, list(c.Mean), list(c.Std))
+	text := fmt.Sprintf("resize %d, crop %d, mean %s, std %s", c.PreSize, c.ImageSize, list(c.Mean), list(c.Std))
+	return text + c.Reading.unusual()
 }
 
 // Missing says how preprocessing can be given where it must be.

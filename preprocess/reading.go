@@ -2,6 +2,7 @@ package preprocess
 
 import (
 	"bytes"
+	"fmt"
 	"image"
 	"slices"
 	"strings"
@@ -42,6 +43,20 @@ const (
 	Refuse Truncated = iota // "refuse": an error
 	Fill                    // "fill": as with PIL's LOAD_TRUNCATED_IMAGES the rest of a JPEG is gray, and else black or the first colour
 )
+
+// unusual says what is not as in the zero value.
+func (how Reading) unusual() (text string) {
+	if how.Gray16 != Clip {
+		text += fmt.Sprintf(", 16-bit gray: %v", how.Gray16)
+	}
+	if how.Orientation != Ignore {
+		text += fmt.Sprintf(", EXIF orientation: %v", how.Orientation)
+	}
+	if how.Truncated != Refuse {
+		text += fmt.Sprintf(", truncated images: %v", how.Truncated)
+	}
+	return text
+}
 
 var (
 	gray16Names      = []string{"clip", "scale"}

@@ -73,7 +73,7 @@ func oodType(p *presets.Preset, c presets.Choice) string {
 // of it together.
 var (
 	elsewhere     = []string{"data-root", "output", "seeds", "resume", "print-config", "check-data", checkDevice, "json", "device", "threads", "workers"}
-	preprocessing = []string{"preprocess", "pre-size", "image-size", "mean", "std"}
+	preprocessing = []string{"preprocess", "pre-size", "image-size", "mean", "std", "gray16", "exif-orientation", "truncated"}
 )
 
 // contradictions names the flags that differ from the run's own configuration,

@@ -35,6 +35,9 @@ func (f *flags) show(w io.Writer) {
 		line("image-size", fmt.Sprint(c.ImageSize))
 		line("mean", list(c.Mean))
 		line("std", list(c.Std))
+		line("gray16", c.Gray16.String())
+		line("exif-orientation", c.Orientation.String())
+		line("truncated", c.Truncated.String())
 	}
 }
 

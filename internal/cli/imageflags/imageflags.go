@@ -17,6 +17,7 @@ type Preprocess struct {
 	preset    string
 	pre, size int
 	mean, std []float64
+	reading   preprocess.Reading
 }
 
 // Add defines --preprocess and its long form.
@@ -28,6 +29,7 @@ func Add(fs *pflag.FlagSet) *Preprocess {
 	fs.Float64SliceVar(&p.mean, "mean", nil, "mean of pixel/255 for `R,G,B`")
 	fs.Float64SliceVar(&p.std, "std", nil, "standard deviation of pixel/255 for `R,G,B`")
 	fs.Lookup("mean").DefValue, fs.Lookup("std").DefValue = "", "" // no "(default [])" in the help
+	addReading(fs, &p.reading)
 	return p
 }
 
@@ -49,15 +51,17 @@ func (p *Preprocess) Config() (*preprocess.Config, error) {
 		if err != nil {
 			return nil, cli.Usagef("--preprocess: %w", err)
 		}
+		c = p.read(c)
 		return &c, nil
 	case given == 0:
-		return nil, nil
+		return nil, p.alone()
 	case given < len(long):
 		return nil, cli.Usagef("--%s belong together: give all four, or --preprocess", strings.Join(long, ", --"))
 	case len(p.mean) != 3 || len(p.std) != 3:
 		return nil, cli.Usagef("--mean and --std take three numbers each, such as .5,.5,.5")
 	}
 	c := preprocess.Config{PreSize: p.pre, ImageSize: p.size, Mean: [3]float64(p.mean), Std: [3]float64(p.std)}
+	c = p.read(c)
 	return &c, usage(c.Validate())
 }
 
@@ -87,7 +91,7 @@ func (p *Preprocess) Over(base preprocess.Config) (preprocess.Config, error) {
 			*channels = [3]float64(values)
 		}
 	}
-	return base, usage(base.Validate())
+	return p.read(base), usage(base.Validate())
 }
 
 // usage marks an error as one of the command line.
