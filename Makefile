@@ -6,7 +6,7 @@ override ONNXRUNTIME_LIB := $(abspath $(ONNXRUNTIME_LIB))
 # OpenMP's waiting threads are to sleep, so that others get the cores.
 with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000
 
-.PHONY: help setup setup-cuda build test test-kernels mutate lint bench bench-eval reference demo serve generate notices clean
+.PHONY: help setup setup-cuda build test test-kernels mutate lint bench bench-eval reference demo serve generate libjpeg notices clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -53,6 +53,9 @@ serve: build ## serve what the demo made
 generate: ## write onnx/onnx.pb.go anew (needs protoc: apt-get install protobuf-compiler)
 	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go
 	go generate ./onnx
+
+libjpeg: ## write internal/libjpeg/libjpeg.wasm anew (needs clang for WebAssembly: scripts/libjpeg/build.sh)
+	scripts/libjpeg/build.sh
 
 notices: ## write THIRD_PARTY_NOTICES.md anew, of the modules that the programs link
 	go run ./scripts/notices >THIRD_PARTY_NOTICES.md.part

@@ -136,7 +136,7 @@ func TestFileLayout(t *testing.T) {
 		"ascood.format":     "1",
 		"ascood.arch":       `"resnet18_32x32"`,
 		"ascood.classes":    `["cat","naïve \"dog\""]`,
-		"ascood.preprocess": `{"pre_size":32,"image_size":32,"mean":[0.4914,0.4822,0.4465],"std":[0.247,0.2435,0.2616],"resize":"shorter","interpolation":"bilinear"}`,
+		"ascood.preprocess": `{"pre_size":32,"image_size":32,"mean":[0.4914,0.4822,0.4465],"std":[0.247,0.2435,0.2616],"resize":"shorter","interpolation":"bilinear","gray16":"clip","exif_orientation":"ignore","truncated":"refuse"}`,
 		"ascood.training":   `{"lr":0.1,"epochs":5}`,
 		"ascood.epoch":      "3",
 		"ascood.step":       "17",

@@ -152,7 +152,7 @@ func (l *loader) start(ctx context.Context) {
 	l.jobs = make(chan job)
 	l.running.Go(func() { l.produce(ctx) })
 	for range min(l.opt.Workers, len(l.order)) {
-		l.running.Go(l.work)
+		l.running.Go(func() { l.work(ctx) })
 	}
 }
 
@@ -190,12 +190,12 @@ func (s *slot) reset(order []int, cropLen int) {
 }
 
 // work makes images until there are no more jobs.
-func (l *loader) work() {
+func (l *loader) work(ctx context.Context) {
 	source := rand.NewChaCha8([32]byte{})
 	rng := rand.New(source)
 	for j := range l.jobs {
 		source.Seed(l.seed(j.slot.Indices[j.k]))
-		j.slot.Errs[j.k] = l.load(j.slot, j.k, rng)
+		j.slot.Errs[j.k] = l.load(ctx, j.slot, j.k, rng)
 		if j.slot.left.Add(-1) == 0 {
 			close(j.slot.done)
 		}
@@ -203,12 +203,12 @@ func (l *loader) work() {
 }
 
 // load loads and transforms image k of a slot.
-func (l *loader) load(s *slot, k int, rng *rand.Rand) error {
+func (l *loader) load(ctx context.Context, s *slot, k int, rng *rand.Rand) error {
 	i := s.Indices[k]
 	s.Labels[k] = int64(l.data.Label(i))
 	size := l.opt.Config.CropLen()
 	pixels := s.Pixels[k*size:][:size:size]
-	img, err := l.data.Load(i)
+	img, err := l.data.Load(ctx, i, l.opt.Config.Reading)
 	if err != nil {
 		clear(pixels) // of an earlier batch
 		return err
@@ -239,6 +239,9 @@ func (l *loader) next(ctx context.Context) (*slot, error) {
 	select {
 	case <-s.done:
 	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+	if ctx.Err() != nil { // what the images say
 		return nil, context.Cause(ctx)
 	}
 	l.made++

@@ -33,7 +33,7 @@ func (d *plain) Len() int          { return d.n }
 func (d *plain) Name(i int) string { return fmt.Sprintf("image-%d", i) }
 func (d *plain) Label(i int) int   { return 10 * i }
 
-func (d *plain) Load(i int) (image.Image, error) {
+func (d *plain) Load(_ context.Context, i int, _ preprocess.Reading) (image.Image, error) {
 	d.loaded.Add(1)
 	// The first images take longest, so that they are done in another order.
 	time.Sleep(d.delay * time.Duration(d.n-i))
@@ -143,7 +143,7 @@ func TestBrokenImagesOfMany(t *testing.T) {
 	}
 	d.bad = []int{9}
 	for _, err := range Batches(t.Context(), d, order[4:], LoadOptions{Config: onePixel, BatchSize: 40}) {
-		if _, alone := d.Load(9); err == nil || err.Error() != alone.Error() {
+		if _, alone := d.Load(t.Context(), 9, preprocess.Reading{}); err == nil || err.Error() != alone.Error() {
 			t.Errorf("error %v of one image", err)
 		}
 	}

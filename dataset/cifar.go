@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash"
@@ -11,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/preprocess"
 )
 
 // cifarSide is the width and the height of every image; cifarPixels is the
@@ -96,7 +98,7 @@ func (d *cifar) Name(i int) string {
 func (d *cifar) Label(i int) int   { return int(d.records[i].data[d.format.labels-1]) }
 func (d *cifar) Classes() []string { return d.classes }
 
-func (d *cifar) Load(i int) (image.Image, error) {
+func (d *cifar) Load(_ context.Context, i int, _ preprocess.Reading) (image.Image, error) {
 	planes := d.records[i].data[d.format.labels:]
 	red, green, blue := planes[:cifarPlane], planes[cifarPlane:2*cifarPlane], planes[2*cifarPlane:]
 	img := image.NewNRGBA(image.Rect(0, 0, cifarSide, cifarSide))

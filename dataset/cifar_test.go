@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/ascood/ascood/preprocess"
 )
 
 // cifarFile is a file of records with the given labels. Image i has the red
@@ -50,7 +52,7 @@ func TestCIFAR10(t *testing.T) {
 	if got, want := (entry{train.Name(7), train.Label(7)}), (entry{"data_batch_4.bin[1]", 7}); got != want {
 		t.Errorf("image 7 is %v, want %v", got, want)
 	}
-	img, err := train.Load(7)
+	img, err := train.Load(t.Context(), 7, preprocess.Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +93,7 @@ func TestCIFAR100(t *testing.T) {
 			continue
 		}
 		wantEntries(t, d, want...)
-		img, err := d.Load(0)
+		img, err := d.Load(t.Context(), 0, preprocess.Reading{})
 		if err != nil {
 			t.Error(err)
 		} else if p := pixelsOf(img).NRGBAAt(0, 0); p.R != 0 || p.G != 1 || p.B != 2 {

@@ -1,8 +1,11 @@
 package dataset
 
 import (
+	"context"
 	"hash"
 	"image"
+
+	"github.com/ascood/ascood/preprocess"
 )
 
 // concat is several datasets one after another.
@@ -34,9 +37,9 @@ func (c concat) Label(i int) int {
 	return c.sets[s].Label(i)
 }
 
-func (c concat) Load(i int) (image.Image, error) {
+func (c concat) Load(ctx context.Context, i int, how preprocess.Reading) (image.Image, error) {
 	s, i := c.at(i)
-	return c.sets[s].Load(i)
+	return c.sets[s].Load(ctx, i, how)
 }
 
 func (c concat) File(i int) string {

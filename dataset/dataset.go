@@ -1,8 +1,11 @@
 package dataset
 
 import (
+	"context"
 	"hash"
 	"image"
+
+	"github.com/ascood/ascood/preprocess"
 )
 
 // Unlabelled is the label of an image without a class, such as one that is out
@@ -13,9 +16,11 @@ const Unlabelled = -1
 // concurrently. As with a slice, an index must be from 0 to Len()-1.
 type Dataset interface {
 	Len() int
-	Name(i int) string               // path relative to the root, or "t10k-images-idx3-ubyte[17]"
-	Label(i int) int                 // class, or Unlabelled
-	Load(i int) (image.Image, error) // as preprocess.Decode returns it, not to be written to; the error names the image
+	Name(i int) string // path relative to the root, or "t10k-images-idx3-ubyte[17]"
+	Label(i int) int   // class, or Unlabelled
+	// Load returns an image as preprocess.Reading.Decode does, not to be written to;
+	// the error names the image. It gives up when ctx ends.
+	Load(ctx context.Context, i int, how preprocess.Reading) (image.Image, error)
 }
 
 // What a kind of dataset may know besides.

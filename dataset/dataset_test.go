@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/preprocess"
 )
 
 // write makes a file below dir, with its folders.
@@ -86,14 +87,14 @@ func TestImglist(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantEntries(t, d, entry{"a b/c 1.png", 3}, entry{"x/../a.png", Unlabelled}, entry{"y.png", 0})
-	img, err := d.Load(0)
+	img, err := d.Load(t.Context(), 0, preprocess.Reading{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if b := img.Bounds(); b.Dx() != 41 || b.Dy() != 30 {
 		t.Errorf("bounds %v, want 41x30", b)
 	}
-	_, err = d.Load(2)
+	_, err = d.Load(t.Context(), 2, preprocess.Reading{})
 	wantInvalid(t, err, filepath.Join(dir, "root", "y.png"))
 }
 
@@ -156,7 +157,7 @@ func TestFolderOfClasses(t *testing.T) {
 		t.Errorf("classes %v, want %v", d.Classes(), want)
 	}
 	for i := range d.Len() {
-		if _, err := d.Load(i); err != nil {
+		if _, err := d.Load(t.Context(), i, preprocess.Reading{}); err != nil {
 			t.Error(err)
 		}
 	}
@@ -179,7 +180,7 @@ func TestFolderOfImages(t *testing.T) {
 	if Classes(d) != nil {
 		t.Errorf("classes %v, want none", Classes(d))
 	}
-	_, err = d.Load(0)
+	_, err = d.Load(t.Context(), 0, preprocess.Reading{})
 	wantInvalid(t, err, "a.webp", "0 bytes")
 }
 
@@ -248,7 +249,7 @@ func TestIDX(t *testing.T) {
 			continue
 		}
 		wantEntries(t, d, entry{test.name + "[0]", test.labels[0]}, entry{test.name + "[1]", test.labels[1]})
-		img, err := d.Load(1)
+		img, err := d.Load(t.Context(), 1, preprocess.Reading{})
 		if err != nil {
 			t.Error(err)
 			continue
@@ -330,7 +331,7 @@ func TestOpen(t *testing.T) {
 			continue
 		}
 		wantEntries(t, d, test.want)
-		if _, err := d.Load(0); err != nil {
+		if _, err := d.Load(t.Context(), 0, preprocess.Reading{}); err != nil {
 			t.Error(err)
 		}
 	}

@@ -1,6 +1,7 @@
 package dataset
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"hash"
@@ -35,8 +36,8 @@ func (f *files) Name(i int) string { return f.names[i] }
 func (f *files) Label(i int) int   { return f.labels[i] }
 func (f *files) File(i int) string { return filepath.Join(f.root, filepath.FromSlash(f.names[i])) }
 
-func (f *files) Load(i int) (image.Image, error) {
-	return preprocess.DecodeFile(f.File(i), preprocess.DefaultMaxPixels)
+func (f *files) Load(ctx context.Context, i int, how preprocess.Reading) (image.Image, error) {
+	return how.DecodeFile(ctx, f.File(i), preprocess.DefaultMaxPixels)
 }
 
 func (f *files) add(name string, label int) {

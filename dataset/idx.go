@@ -3,6 +3,7 @@ package dataset
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -14,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/preprocess"
 )
 
 // idx is a set of gray images in the format of the MNIST family.
@@ -62,7 +64,7 @@ func (d *idx) Label(i int) int {
 	return int(d.labels[i])
 }
 
-func (d *idx) Load(i int) (image.Image, error) {
+func (d *idx) Load(_ context.Context, i int, _ preprocess.Reading) (image.Image, error) {
 	size := d.width * d.height
 	return &image.Gray{Pix: d.pixels[i*size:][:size:size], Stride: d.width, Rect: image.Rect(0, 0, d.width, d.height)}, nil
 }

@@ -1,8 +1,11 @@
 package dataset
 
 import (
+	"context"
 	"hash"
 	"image"
+
+	"github.com/ascood/ascood/preprocess"
 )
 
 type subset struct {
@@ -17,7 +20,9 @@ func (s subset) Len() int          { return len(s.indices) }
 func (s subset) Name(i int) string { return s.Dataset.Name(s.indices[i]) }
 func (s subset) Label(i int) int   { return s.Dataset.Label(s.indices[i]) }
 
-func (s subset) Load(i int) (image.Image, error) { return s.Dataset.Load(s.indices[i]) }
+func (s subset) Load(ctx context.Context, i int, how preprocess.Reading) (image.Image, error) {
+	return s.Dataset.Load(ctx, s.indices[i], how)
+}
 
 func (s subset) Classes() []string      { return Classes(s.Dataset) }
 func (s subset) ClassFolders() []string { return classFolders(s.Dataset) }

@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -9,16 +10,17 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood/dataset"
+	"github.com/ascood/ascood/preprocess"
 )
 
 // damaged is a dataset of which every fifth image cannot be loaded.
 type damaged struct{ dataset.Dataset }
 
-func (d damaged) Load(i int) (image.Image, error) {
+func (d damaged) Load(ctx context.Context, i int, how preprocess.Reading) (image.Image, error) {
 	if i%5 == 2 {
 		return nil, errors.New(d.Name(i) + " is damaged")
 	}
-	return d.Dataset.Load(i)
+	return d.Dataset.Load(ctx, i, how)
 }
 
 // sound are the images of twelve that damaged leaves.

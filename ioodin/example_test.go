@@ -21,7 +21,7 @@ func Example() {
 		if err != nil {
 			return err
 		}
-		photo, err := preprocess.DecodeFile(path, preprocess.DefaultMaxPixels)
+		photo, err := model.Info().Preprocess.DecodeFile(ctx, path, preprocess.DefaultMaxPixels)
 		if err != nil {
 			return err
 		}

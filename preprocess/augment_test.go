@@ -179,7 +179,7 @@ func TestAugmentAllocatesNoPixels(t *testing.T) {
 	dst := make([]uint8, c.CropLen())
 	rng := rand.New(rand.NewPCG(11, 12))
 	for _, file := range []string{"crops/photo-420-400x300.jpg", "crops/gray-150x131.png", "crops/rgb-small-75x60.png"} {
-		img, err := DecodeFile("testdata/"+file, DefaultMaxPixels)
+		img, err := Reading{}.DecodeFile(t.Context(), "testdata/"+file, DefaultMaxPixels)
 		if err != nil {
 			t.Fatal(err)
 		}

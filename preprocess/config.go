@@ -1,6 +1,7 @@
 package preprocess
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -19,6 +20,19 @@ type Config struct {
 	Std           [3]float64    `json:"std"`        // R, G, B, of pixel/255
 	Resize        Resize        `json:"resize"`
 	Interpolation Interpolation `json:"interpolation"`
+	Reading                     // how image files are read
+}
+
+// UnmarshalJSON reads a configuration. One that was written before there was a choice
+// says nothing of 16-bit gray: it was scaled.
+func (c *Config) UnmarshalJSON(data []byte) error {
+	type plain Config
+	read := plain{Reading: Reading{Gray16: Scale}}
+	if err := json.Unmarshal(data, &read); err != nil {
+		return err
+	}
+	*c = Config(read)
+	return nil
 }
 
 // maxSide is far above what any network takes and keeps sizes from overflowing.
@@ -78,7 +92,8 @@ func (c Config) String() string {
 	if c.Interpolation != Bilinear {
 		way += fmt.Sprintf(" (%s)", c.Interpolation)
 	}
-	return fmt.Sprintf("resize %d%s, crop %d, mean %s, std %s", c.PreSize, way, c.ImageSize, list(c.Mean), list(c.Std))
+	text := fmt.Sprintf("resize %d%s, crop %d, mean %s, std %s", c.PreSize, way, c.ImageSize, list(c.Mean), list(c.Std))
+	return text + c.Reading.unusual()
 }
 
 // Missing says how preprocessing can be given where it must be.

@@ -52,30 +52,49 @@ func TestConfigJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"pre_size":32,"image_size":32,"mean":[0.4914,0.4822,0.4465],"std":[0.247,0.2435,0.2616],"resize":"shorter","interpolation":"bilinear"}`
+	const want = `{"pre_size":32,"image_size":32,"mean":[0.4914,0.4822,0.4465],"std":[0.247,0.2435,0.2616],"resize":"shorter","interpolation":"bilinear","gray16":"clip","exif_orientation":"ignore","truncated":"refuse"}`
 	if string(text) != want {
 		t.Errorf("JSON %s, want %s", text, want)
 	}
-	// A file from before there were other ways to resize means the only one there was.
-	var old Config
-	if err := json.Unmarshal([]byte(strings.Replace(want, `,"resize":"shorter","interpolation":"bilinear"`, "", 1)), &old); err != nil || old != c {
-		t.Errorf("without ways to resize it is %+v (%v), want %+v", old, err, c)
+	var read Config
+	if err := json.Unmarshal(text, &read); err != nil || read != c {
+		t.Errorf("read %+v, %v; want %+v", read, err, c)
 	}
-	squash := c
-	squash.Resize, squash.Interpolation = ResizeSquash, Bicubic
-	if text, err = json.Marshal(squash); err != nil || !strings.Contains(string(text), `"resize":"squash","interpolation":"bicubic"`) {
+	for text, want := range map[string]string{
+		`{"truncated":"never"}`: `unknown truncated "never"; known are refuse, fill`,
+		`{"resize":"longer"}`:   `unknown resize "longer"; known are shorter, squash`,
+	} {
+		if err := json.Unmarshal([]byte(text), &read); ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %s", text, err, want)
+		}
+	}
+}
+
+// TestConfigOfOtherWays: ways other than the published ones are written, read and told.
+func TestConfigOfOtherWays(t *testing.T) {
+	c := presets["cifar10"]
+	c.Resize, c.Interpolation, c.Truncated = ResizeSquash, Bicubic, Fill
+	text, err := json.Marshal(c)
+	if err != nil || !strings.Contains(string(text), `"resize":"squash","interpolation":"bicubic"`) {
 		t.Errorf("JSON %s (%v)", text, err)
 	}
 	var again Config
-	if err := json.Unmarshal(text, &again); err != nil || again != squash {
+	if err := json.Unmarshal(text, &again); err != nil || again != c {
 		t.Errorf("%s is %+v (%v)", text, again, err)
 	}
-	if got := squash.String(); !strings.HasPrefix(got, "resize 32 (squash) (bicubic), crop 32,") {
+	if got := c.String(); !strings.HasPrefix(got, "resize 32 (squash) (bicubic), crop 32,") || !strings.HasSuffix(got, ", truncated images: fill") {
 		t.Errorf("described as %s", got)
 	}
-	err = json.Unmarshal([]byte(`{"resize":"longer"}`), &again)
-	if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), `unknown resize "longer"; known are shorter, squash`) {
-		t.Errorf("error %v", err)
+}
+
+// TestConfigOfOldFiles: before there was a choice, files were read so.
+func TestConfigOfOldFiles(t *testing.T) {
+	var c Config
+	if err := json.Unmarshal([]byte(`{"pre_size":32,"image_size":32,"mean":[0,0,0],"std":[1,1,1]}`), &c); err != nil {
+		t.Fatal(err)
+	}
+	if want := (Reading{Gray16: Scale, Orientation: Ignore, Truncated: Refuse}); c.Reading != want || c.PreSize != 32 || c.Resize != ResizeShorter || c.Interpolation != Bilinear {
+		t.Errorf("read %+v, want %+v and resizing as it was", c, want)
 	}
 }
 

@@ -1,20 +1,16 @@
 package preprocess
 
 import (
-	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
-	_ "image/gif" // registers its decoder with package image, as do the others
-	"image/jpeg"
 	"image/png"
 	"io"
 	"os"
 
-	"github.com/disintegration/imaging"
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
-	_ "golang.org/x/image/webp"
 
 	"github.com/ascood/ascood"
 )
@@ -22,21 +18,20 @@ import (
 // DefaultMaxPixels is the pixel limit of the datasets: 8192x8192.
 const DefaultMaxPixels = 1 << 26
 
-const formats = "JPEG, PNG, GIF, BMP, TIFF and WebP"
+// maxFile is the most bytes that a file may have: twice the pixels of the largest
+// image of DefaultMaxPixels, of four channels of 16 bits.
+const maxFile = 16 * DefaultMaxPixels
 
-// Decode reads a JPEG, PNG, GIF (first frame), BMP, TIFF or WebP image. The
-// result is an opaque *image.NRGBA whose bounds begin at 0, or the *image.Gray
-// or *image.YCbCr that the file holds: Crop converts what it needs of these, and
-// interpolates chroma, which package image does not. Alpha is dropped, not
-// composited, and of 16 bits the upper 8 are kept, as PIL's conversion to RGB
-// does. EXIF orientation is ignored, as it is in the pipelines that the
-// published networks were trained with.
+// Decode decodes a file of one of the formats. The result is an *image.NRGBA that is
+// opaque, or the *image.Gray or *image.YCbCr that the file holds; its bounds begin at
+// 0. It has the pixels that PIL's conversion to RGB has: alpha is dropped, not
+// composited, and of an animation the first frame is taken. Reading says more.
 //
 // The header is read first: an image of more than maxPixels pixels is
-// ascood.TooLarge before memory is taken for it. Data that is no such image, or
-// is damaged, is ascood.Invalid; a variant that the decoders lack is
-// ascood.Unsupported. An error of r itself is wrapped.
-func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
+// ascood.TooLarge before memory is taken for it. A file that is no image, or one of a
+// kind that the decoders lack, is ascood.Unsupported; a damaged one is
+// ascood.Invalid. When ctx ends, decoding ends soon, with the cause.
+func (how Reading) Decode(ctx context.Context, file []byte, maxPixels int) (img image.Image, err error) {
 	// A malformed file that drives a decoder out of bounds must not take the
 	// process with it.
 	defer func() {
@@ -44,101 +39,104 @@ func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
 			img, err = nil, ascood.Errorf(ascood.Invalid, "damaged image: the decoder failed: %v", p)
 		}
 	}()
-	in := &input{Reader: r}
-	var header bytes.Buffer
-	config, format, err := image.DecodeConfig(io.TeeReader(in, &header))
+	f, err := formatOf(file)
 	if err != nil {
-		return nil, in.explain(err)
-	}
-	if err := checkSize(config.Width, config.Height, maxPixels); err != nil {
 		return nil, err
 	}
-	if animatedWebP(header.Bytes()) {
-		return nil, ascood.Errorf(ascood.Unsupported, "animated WebP images are not handled")
-	}
-	// The one call of imaging, which nobody maintains: it hands on to package image. Of
-	// what can be made to panic there (CVE-2023-36308, crafted TIFFs) nothing is used,
-	// the size has been checked, and the recover above is for whatever is left.
-	decoded, err := imaging.Decode(io.MultiReader(&header, in), imaging.AutoOrientation(false))
+	size, err := f.checkedSize(file, maxPixels)
 	if err != nil {
-		return nil, in.explain(err)
+		return nil, err
 	}
-	if frame, ok := decoded.(*image.Paletted); ok && format == "gif" {
-		decoded = onScreen(frame, config)
+	s := &source{Reading: how, ctx: ctx, file: file, size: size}
+	decoded, err := f.decode(s)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
 	}
-	return opaque(decoded, format)
+	if err != nil {
+		return nil, f.explain(err)
+	}
+	img, err = how.opaque(decoded)
+	if err == nil && how.Orientation == Apply {
+		img = upright(img, file)
+	}
+	return img, err
 }
 
-// DecodeFile is Decode for a file; the error names it.
-func DecodeFile(path string, maxPixels int) (image.Image, error) {
-	f, err := os.Open(path)
+// Size returns the size that the header of a file says, with the errors of Decode.
+func Size(file []byte, maxPixels int) (size image.Point, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = ascood.Errorf(ascood.Invalid, "damaged image: the decoder failed: %v", p)
+		}
+	}()
+	f, err := formatOf(file)
 	if err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
+		return image.Point{}, err
 	}
-	defer f.Close()
-	img, err := Decode(f, maxPixels)
-	if code := ascood.CodeOf(err); err != nil && code == ascood.Internal { // reading failed
-		return nil, ascood.Errorf(ascood.Invalid, "%s: %w", path, err)
+	return f.checkedSize(file, maxPixels)
+}
+
+func (f *format) checkedSize(file []byte, maxPixels int) (image.Point, error) {
+	size, err := f.size(file)
+	switch {
+	case err != nil:
+		return size, f.explain(err)
+	case size.X < 1 || size.Y < 1:
+		return size, ascood.Errorf(ascood.Invalid, "damaged %s: %dx%d pixels", f.name, size.X, size.Y)
+	case size.X > maxPixels/size.Y:
+		return size, ascood.Errorf(ascood.TooLarge, "image of %dx%d pixels: the limit is %d pixels", size.X, size.Y, maxPixels)
 	}
+	return size, nil
+}
+
+// DecodeFile is Decode for a file of a file system; the error names it.
+func (how Reading) DecodeFile(ctx context.Context, path string, maxPixels int) (image.Image, error) {
+	file, err := readFile(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	img, err := how.Decode(ctx, file, maxPixels)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return img, nil
 }
 
-// animatedWebP looks at the flags of the extended header, if that is what the
-// file begins with. The decoder would call the file malformed.
-func animatedWebP(header []byte) bool {
-	const flags, animation = 20, 1 << 1
-	return len(header) > flags && string(header[:4]) == "RIFF" && string(header[8:16]) == "WEBPVP8X" && header[flags]&animation != 0
+func readFile(ctx context.Context, path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	defer f.Close()
+	file, err := io.ReadAll(&reader{ctx, io.LimitReader(f, maxFile+1)})
+	switch {
+	case ctx.Err() != nil:
+		return nil, fmt.Errorf("%s: %w", path, context.Cause(ctx))
+	case err != nil:
+		return nil, ascood.Errorf(ascood.Invalid, "%s: %w", path, err)
+	case len(file) > maxFile:
+		return nil, ascood.Errorf(ascood.TooLarge, "%s: the file has more than %d bytes, the most for an image", path, maxFile)
+	}
+	return file, nil
 }
 
-func checkSize(width, height, maxPixels int) error {
-	if width < 1 || height < 1 {
-		return ascood.Errorf(ascood.Invalid, "damaged image: %dx%d pixels", width, height)
-	}
-	if width > maxPixels/height {
-		return ascood.Errorf(ascood.TooLarge, "image of %dx%d pixels: the limit is %d pixels", width, height, maxPixels)
-	}
-	return nil
-}
-
-// input remembers how reading went, which the decoders do not all report.
-type input struct {
-	io.Reader
-	begun bool  // a byte was read
-	err   error // other than io.EOF
-}
-
-func (in *input) Read(p []byte) (int, error) {
-	n, err := in.Reader.Read(p)
-	in.begun = in.begun || n > 0
-	if err != nil && err != io.EOF {
-		in.err = err
-	}
-	return n, err
-}
+// errTruncated is the error of a file that ends before its image.
+var errTruncated = ascood.Errorf(ascood.Invalid, "truncated image: the file ends too early")
 
 // explain turns a decoder's error into one for the image's owner.
-func (in *input) explain(err error) error {
+func (f *format) explain(err error) error {
 	var (
-		badJPEG  jpeg.UnsupportedError
 		badPNG   png.UnsupportedError
 		badTIFF  tiff.UnsupportedError
-		unknown  = errors.Is(err, image.ErrFormat)
-		variants = errors.As(err, &badJPEG) || errors.As(err, &badPNG) || errors.As(err, &badTIFF) || errors.Is(err, bmp.ErrUnsupported)
+		variants = errors.As(err, &badPNG) || errors.As(err, &badTIFF) || errors.Is(err, bmp.ErrUnsupported)
 	)
 	switch {
-	case in.err != nil:
-		return fmt.Errorf("reading the image: %w", in.err)
-	case !in.begun:
-		return ascood.Errorf(ascood.Invalid, "no image: 0 bytes")
-	case unknown:
-		return ascood.Errorf(ascood.Invalid, "not an image in a known format; known are %s", formats)
+	case errors.As(err, new(*ascood.Error)):
+		return err
 	case variants:
-		return ascood.Errorf(ascood.Unsupported, "%w", err)
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return ascood.Errorf(ascood.Invalid, "truncated image: %w", err)
+		return ascood.Errorf(ascood.Unsupported, "%s that is not handled: %w; save it as JPEG or PNG", f.name, err)
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return errTruncated
 	}
-	return ascood.Errorf(ascood.Invalid, "damaged image: %w", err)
+	return ascood.Errorf(ascood.Invalid, "damaged %s: %w", f.name, err)
 }

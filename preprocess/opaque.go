@@ -3,7 +3,6 @@ package preprocess
 import (
 	"image"
 	"image/color"
-	"image/draw"
 
 	"github.com/ascood/ascood"
 )
@@ -11,7 +10,7 @@ import (
 // opaque converts a decoded image to one of the kinds that Decode returns,
 // keeping the colour of transparent pixels as stored. It may reuse the image's
 // memory.
-func opaque(img image.Image, format string) (image.Image, error) {
+func (how Reading) opaque(img image.Image) (image.Image, error) {
 	switch img := img.(type) {
 	case *image.NRGBA:
 		setOpaque(img.Pix)
@@ -20,17 +19,12 @@ func opaque(img image.Image, format string) (image.Image, error) {
 		if img.Opaque() { // the same bytes in either model
 			return (*image.NRGBA)(img), nil
 		}
-	case *image.NYCbCrA:
-		return vp8.convert(&img.YCbCr), nil
-	case *image.YCbCr:
-		if format == "webp" {
-			return vp8.convert(img), nil
-		}
+	case *image.YCbCr, *image.Gray:
 		return img, nil
+	case *image.Gray16:
+		return how.Gray16.convert(img), nil
 	case *image.CMYK:
-		return drawn(img), nil
-	case *image.Gray:
-		return img, nil
+		return fromCMYK(img), nil
 	case *image.NRGBA64:
 		return fromNRGBA64(img), nil
 	case *image.Paletted:
@@ -39,17 +33,43 @@ func opaque(img image.Image, format string) (image.Image, error) {
 	return fromPremultiplied(img)
 }
 
+// convert makes 8 bits of 16.
+func (g Gray16) convert(img *image.Gray16) *image.Gray {
+	dst := image.NewGray(img.Rect)
+	width := img.Rect.Dx()
+	for y := range img.Rect.Dy() {
+		src := img.Pix[y*img.Stride:][:2*width]
+		for x := range width {
+			v := src[2*x]
+			if v != 0 && g == Clip {
+				v = 0xff
+			} else if g == Clip {
+				v = src[2*x+1]
+			}
+			dst.Pix[y*dst.Stride+x] = v
+		}
+	}
+	return dst
+}
+
+// fromCMYK converts in place, as PIL does.
+func fromCMYK(img *image.CMYK) *image.NRGBA {
+	for i := 0; i+4 <= len(img.Pix); i += 4 {
+		p := img.Pix[i : i+4 : i+4]
+		white := 255 - uint32(p[3])
+		for c, ink := range p[:3] {
+			product := uint32(ink)*white + 128
+			p[c] = uint8(white - (product+product>>8)>>8)
+		}
+		p[3] = 0xff
+	}
+	return &image.NRGBA{Pix: img.Pix, Stride: img.Stride, Rect: img.Rect}
+}
+
 func setOpaque(pix []uint8) {
 	for i := 3; i < len(pix); i += 4 {
 		pix[i] = 0xff
 	}
-}
-
-// drawn converts with image/draw, which has loops of its own for these models.
-func drawn(img image.Image) *image.NRGBA {
-	dst := image.NewRGBA(img.Bounds())
-	draw.Draw(dst, dst.Rect, img, dst.Rect.Min, draw.Src)
-	return (*image.NRGBA)(dst)
 }
 
 // expandGray writes each gray level as an opaque pixel.
@@ -110,7 +130,7 @@ func unmultiply(r, g, b, a uint32) [4]uint8 {
 	return [4]uint8{uint8(r * 0xffff / a >> 8), uint8(g * 0xffff / a >> 8), uint8(b * 0xffff / a >> 8), 0xff}
 }
 
-// fromPremultiplied serves the rarer models: 16-bit gray and images whose
+// fromPremultiplied serves the rarer models: 16-bit colour and images whose
 // colour was stored multiplied with alpha.
 func fromPremultiplied(img image.Image) (*image.NRGBA, error) {
 	src, ok := img.(image.RGBA64Image)

@@ -52,8 +52,8 @@ type ycbcrRows struct {
 
 func (r *ycbcrRows) reset(k *toRGB, img *image.YCbCr, part image.Rectangle) {
 	r.k, r.img, r.part = k, img, part
-	r.cb.reset(img, img.Cb, part)
-	r.cr.reset(img, img.Cr, part)
+	r.cb.reset(k, img, img.Cb, part)
+	r.cr.reset(k, img, img.Cr, part)
 	r.pixels = grow(r.pixels, part.Dx()*4)
 }
 
@@ -97,6 +97,7 @@ type upsampler struct {
 	plane         []uint8
 	stride        int
 	width, height int     // of the plane
+	repeat        bool    // samples are repeated, as libjpeg does with these
 	across, down  int     // luma samples for each chroma sample
 	from, to      int     // the columns of the plane that the part has a share of
 	left, right   int     // the part within the widened columns
@@ -104,10 +105,11 @@ type upsampler struct {
 	wide          []uint8
 }
 
-func (u *upsampler) reset(img *image.YCbCr, plane []uint8, part image.Rectangle) {
+func (u *upsampler) reset(k *toRGB, img *image.YCbCr, plane []uint8, part image.Rectangle) {
 	u.plane, u.stride = plane, img.CStride
 	u.across, u.down = subsampling(img.SubsampleRatio)
 	u.width = (img.Rect.Dx() + u.across - 1) / u.across
+	u.repeat = u.across == 4 || k == &jfif && u.width <= 2
 	u.height = (img.Rect.Dy() + u.down - 1) / u.down
 	u.from = part.Min.X / u.across
 	u.to = (part.Max.X + u.across - 1) / u.across
@@ -145,7 +147,7 @@ func (u *upsampler) row(y int) []uint8 {
 		for i := range u.wide {
 			u.wide[i] = uint8((3*int(near[u.from+i]) + int(second[u.from+i]) + 1 + y%2) >> 2)
 		}
-	case u.across == 4 || u.width <= 2: // libjpeg repeats these
+	case u.repeat:
 		for i := range u.wide {
 			u.wide[i] = near[u.from+i/u.across]
 		}

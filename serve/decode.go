@@ -1,9 +1,7 @@
 package serve
 
 import (
-	"bytes"
 	"context"
-	"image"
 	"runtime"
 	"time"
 
@@ -43,7 +41,7 @@ func (d *decoder) crop(ctx context.Context, file []byte, t *timing) ([]uint8, er
 	t.waiting += begun.Sub(start)
 	defer func() { t.decoding = time.Since(begun) }()
 
-	img, err := preprocess.Decode(bytes.NewReader(file), d.maxPixels)
+	img, err := d.preprocess.Decode(ctx, file, d.maxPixels)
 	if err != nil {
 		return nil, err
 	}
@@ -54,9 +52,9 @@ func (d *decoder) crop(ctx context.Context, file []byte, t *timing) ([]uint8, er
 // A file that is not an image, or a too large one, costs the least: it will be
 // refused.
 func (d *decoder) cost(file []byte) int64 {
-	header, _, err := image.DecodeConfig(bytes.NewReader(file))
-	if err != nil || header.Height < 1 || header.Width > d.maxPixels/header.Height {
+	size, err := preprocess.Size(file, d.maxPixels)
+	if err != nil {
 		return int64(d.share)
 	}
-	return int64(max(d.share, header.Width*header.Height))
+	return int64(max(d.share, size.X*size.Y))
 }

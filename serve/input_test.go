@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -37,7 +38,7 @@ func TestFormats(t *testing.T) {
 		file  []byte
 		score float64
 	}{
-		{"16-bit gray PNG", encodePNG(t, gray16), 128. / 255},
+		{"16-bit gray PNG is clipped, as in training", encodePNG(t, gray16), 1},
 		{"16-bit colour PNG", encodePNG(t, rgba64), 128. / 255},
 		{"palette PNG", encodePNG(t, paletted), 0.6},
 		{"animated GIF shows its first frame", animated.Bytes(), 0.6},
@@ -91,14 +92,19 @@ func TestWrongInput(t *testing.T) {
 	}{
 		{"0 bytes", raw(nil), 400, "invalid", `the body is empty; send an image, or a multipart form with fields named "image"`},
 		{"0 bytes in a part", form(t, file{"image", "a.png", nil}), 400, "invalid", "no image: 0 bytes"},
-		{"text", raw([]byte("hello, world")), 400, "invalid", "not an image in a known format; known are JPEG, PNG, GIF, BMP, TIFF and WebP"},
-		{"truncated JPEG", raw(grayJPEG(t)[:400]), 400, "invalid", "damaged image"},
-		{"truncated PNG", raw(image[:len(image)-20]), 400, "invalid", "damaged image"},
+		{"text", raw([]byte("hello, world")), 415, "unsupported", "not an image in a known format; known are JPEG, PNG, GIF, BMP, TIFF and WebP"},
+		{"truncated JPEG", raw(grayJPEG(t)[:400]), 400, "invalid", "truncated image"},
+		{"truncated PNG", raw(image[:len(image)-30]), 400, "invalid", "truncated image"},
 		{"50,000x50,000 pixels", raw(hugePNG()), 413, "too_large", "image of 50000x50000 pixels: the limit is 25000000 pixels"},
 		{"wrong field", form(t, file{"file", "a.png", image}), 400, "invalid", `form field "file": images are sent in fields named "image"`},
 		{"too many parts", form(t, file{"image", "a", image}, file{"image", "b", image}, file{"image", "c", image}), 413, "too_large", "more than 2 images"},
 		{"empty form", empty, 400, "invalid", `the form has no field named "image"`},
 		{"packed", packed, 415, "unsupported", `Content-Encoding "gzip" is not supported: send the image as it is`},
+		{"URL-encoded form", typed("application/x-www-form-urlencoded", []byte("image=photo.jpg")), 415, "unsupported", "curl --data-binary @photo.jpg"},
+		{"curl -d", typed("application/x-www-form-urlencoded", asCurl(grayJPEG(t))), 415, "unsupported", "curl --data-binary @photo.jpg"},
+		{"JSON", typed("application/json; charset=utf-8", []byte(`{"image": "/9j/4A=="}`)), 415, "unsupported", "JSON, and what is wanted is the image itself"},
+		{"form without a file", form(t, file{"image", "", []byte("photo.jpg")}), 415, "unsupported", "curl -F image=@photo.jpg"},
+		{"HEIC", raw([]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic")), 415, "unsupported", "this is a HEIC image"},
 		{"form cut short", cut, 400, "invalid", "the upload ended early"},
 		{"no form", broken, 400, "invalid", "the upload"},
 		{"form without boundary", unbound, 400, "invalid", "boundary"},
@@ -110,6 +116,18 @@ func TestWrongInput(t *testing.T) {
 			}
 		})
 	}
+}
+
+// typed is a body of a stated type.
+func typed(mediaType string, body []byte) *http.Request {
+	r := raw(body)
+	r.Header.Set("Content-Type", mediaType)
+	return r
+}
+
+// asCurl is what curl -d makes of a file.
+func asCurl(file []byte) []byte {
+	return slices.DeleteFunc(slices.Clone(file), func(b byte) bool { return b == 0 || b == '\r' || b == '\n' })
 }
 
 // A header may promise any number of pixels: nothing is allocated for them.

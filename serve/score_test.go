@@ -34,7 +34,7 @@ func TestScoreAnswer(t *testing.T) {
 		{"several parts, one wrong",
 			form(t, file{"image", "a.png", grayPNG(t, 255)}, file{"image", "../b.txt", []byte("text")}, file{"image", "", grayPNG(t, 0)}),
 			head + `{"file":"a.png",` + white +
-				`,{"file":"b.txt","error":{"code":"invalid","message":"not an image in a known format; known are JPEG, PNG, GIF, BMP, TIFF and WebP"}},{` +
+				`,{"file":"b.txt","error":{"code":"unsupported","message":"not an image in a known format; known are JPEG, PNG, GIF, BMP, TIFF and WebP"}},{` +
 				black + tail},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -57,7 +57,7 @@ func TestScoreAnswer(t *testing.T) {
 func TestScoreAllWrong(t *testing.T) {
 	s := newServer(t, &fakeModel{})
 	w := do(s, form(t, file{"image", "a", []byte("text")}, file{"image", "b", hugePNG()}))
-	e := wantError(t, w, http.StatusBadRequest, "invalid")
+	e := wantError(t, w, http.StatusUnsupportedMediaType, "unsupported")
 	const want = "none of the 2 images can be scored; the first: not an image in a known format; known are JPEG, PNG, GIF, BMP, TIFF and WebP"
 	if e.Message != want {
 		t.Errorf("got %q", e.Message)

@@ -229,7 +229,7 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/readyz", 200, `{"status":"ready"}`},
 		{"HEAD", "/readyz", 200, ``},
 		{"GET", "/v1/models", 200, `{"models":[{"name":"fake","arch":"lenet","width":6,"head":"linear","classes":["dark","bright"],` +
-			`"preprocess":{"pre_size":8,"image_size":8,"mean":[0,0,0],"std":[1,1,1],"resize":"shorter","interpolation":"bilinear"},"settings":{"method":"iodin","temperature":1000,"noise":0.0014},` +
+			`"preprocess":{"pre_size":8,"image_size":8,"mean":[0,0,0],"std":[1,1,1],"resize":"shorter","interpolation":"bilinear","gray16":"clip","exif_orientation":"ignore","truncated":"refuse"},"settings":{"method":"iodin","temperature":1000,"noise":0.0014},` +
 			`"calibration":{"samples":9,"tpr":0.8,"threshold":0.25},"device":"cpu","weights_sha256":"abc123",` +
 			`"limits":{"body_bytes":16777216,"image_pixels":25000000,"images":16}}]}`},
 		{"GET", "/v1/nothing", 404, `{"error":{"code":"not_found","message":"no such page: \"/v1/nothing\""},`},
@@ -303,7 +303,7 @@ func TestLog(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
 	want := []map[string]any{
 		{"level": "INFO", "msg": "request", "method": "POST", "path": "/v1/score", "status": 200., "images": 2.},
-		{"level": "INFO", "msg": "request", "method": "POST", "path": "/v1/score", "status": 400., "images": 1., "code": "invalid"},
+		{"level": "INFO", "msg": "request", "method": "POST", "path": "/v1/score", "status": 415., "images": 1., "code": "unsupported"},
 	}
 	if len(lines) != len(want) {
 		t.Fatalf("%d lines: %s", len(lines), log.String())
@@ -332,9 +332,10 @@ func TestMetrics(t *testing.T) {
 	for sample, want := range map[string]string{
 		`ascood_images_total{outcome="in_distribution"}`:                    "1",
 		`ascood_images_total{outcome="out_of_distribution"}`:                "1",
-		`ascood_images_total{outcome="invalid"}`:                            "2",
+		`ascood_images_total{outcome="invalid"}`:                            "1",
+		`ascood_images_total{outcome="unsupported"}`:                        "1",
 		`ascood_http_request_seconds_count{route="/v1/score",status="200"}`: "1",
-		`ascood_http_request_seconds_count{route="/v1/score",status="400"}`: "1",
+		`ascood_http_request_seconds_count{route="/v1/score",status="415"}`: "1",
 		`ascood_http_request_seconds_count{route="none",status="404"}`:      "1",
 		`ascood_image_seconds_count{stage="inference"}`:                     "2",
 		`ascood_requests_in_flight`:                                         "0",

@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"mime"
@@ -9,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/preprocess"
 )
 
 // fieldName is that of the form fields that hold images.
@@ -38,10 +40,28 @@ func (s *Server) readUploads(w http.ResponseWriter, r *http.Request) ([]upload, 
 	if err != nil {
 		return nil, uploadError(err, r)
 	}
+	if err := checkMediaType(mediaType, data); err != nil {
+		return nil, err
+	}
 	if len(data) == 0 {
 		return nil, ascood.Errorf(ascood.Invalid, "no image: the body is empty; send an image, or a multipart form with fields named %q", fieldName)
 	}
 	return []upload{{data: data}}, nil
+}
+
+// checkMediaType refuses bodies that no image is in, or only what a client left of
+// one: curl -d leaves out zeros and the ends of lines, which every image has.
+func checkMediaType(mediaType string, body []byte) error {
+	const command = "send it with curl --data-binary @photo.jpg, or in a form: curl -F image=@photo.jpg"
+	switch {
+	case len(body) == 0:
+		return nil
+	case mediaType == "application/x-www-form-urlencoded" && !bytes.ContainsAny(body, "\x00\r\n"):
+		return ascood.Errorf(ascood.Unsupported, "the body is a URL-encoded form, or what curl -d leaves of an image: "+command)
+	case (mediaType == "application/json" || strings.HasSuffix(mediaType, "+json")) && bytes.ContainsAny(body[:1], "{[\""):
+		return ascood.Errorf(ascood.Unsupported, "the body is JSON, and what is wanted is the image itself: "+command)
+	}
+	return nil
 }
 
 // checkEncoding refuses a body that would have to be unpacked: images are
@@ -72,7 +92,7 @@ func (s *Server) readForm(r *http.Request) ([]upload, error) {
 		if len(uploads) == s.config.MaxImages {
 			return nil, ascood.Errorf(ascood.TooLarge, "the form has more than %d images, the limit for one request", s.config.MaxImages)
 		}
-		u, err := readPart(part, r)
+		u, err := s.readPart(part, r)
 		if err != nil {
 			return nil, err
 		}
@@ -89,13 +109,16 @@ func (s *Server) readForm(r *http.Request) ([]upload, error) {
 	return uploads, nil
 }
 
-func readPart(part *multipart.Part, r *http.Request) (upload, error) {
+func (s *Server) readPart(part *multipart.Part, r *http.Request) (upload, error) {
 	if name := part.FormName(); name != fieldName {
 		return upload{}, ascood.Errorf(ascood.Invalid, "form field %.50q: images are sent in fields named %q", name, fieldName)
 	}
 	data, err := io.ReadAll(part)
 	if err != nil {
 		return upload{}, uploadError(err, r)
+	}
+	if _, err := preprocess.Size(data, s.config.MaxPixels); part.FileName() == "" && ascood.CodeOf(err) == ascood.Unsupported {
+		return upload{}, ascood.Errorf(ascood.Unsupported, "form field %q holds text and no file: send it with curl -F %[1]s=@photo.jpg", fieldName)
 	}
 	return upload{name: shorten(part.FileName()), data: data}, nil
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/preprocess"
 	"github.com/ascood/ascood/presets"
 	"github.com/ascood/ascood/runs"
 	"github.com/ascood/ascood/train"
@@ -83,7 +84,7 @@ func miniature(t *testing.T, p *presets.Preset) (root string) {
 			if ood {
 				d, label = ofOOD, dataset.Unlabelled
 			}
-			img, err := d.Load(100*n + i)
+			img, err := d.Load(t.Context(), 100*n+i, preprocess.Reading{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -37,6 +37,9 @@ func (f *flags) show(w io.Writer) {
 		line("std", list(c.Std))
 		line("resize", c.Resize.String())
 		line("interpolation", c.Interpolation.String())
+		line("gray16", c.Gray16.String())
+		line("exif-orientation", c.Orientation.String())
+		line("truncated", c.Truncated.String())
 	}
 }
 

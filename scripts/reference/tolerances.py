@@ -9,6 +9,8 @@ GIVEN = {
     "presets/testdata/published.json": "collected by hand from the publications",
     "preprocess/testdata/crops/photo.txt": "written by hand",
     "preprocess/testdata/crops/*.[jp][pn]g": "cut out of two photographs",
+    "preprocess/testdata/variants/restart.jpg": "written by cjpeg",
+    "preprocess/testdata/variants/arithmetic.jpg": "written by cjpeg",
     "testdata/nets/*[0-9t].safetensors": "weights drawn at random, with seed 1",
     "testdata/nets/*.x.safetensors": "images drawn at random, with seed 1",
     "train/testdata/*-given.safetensors": "weights, images and choices drawn at random",

@@ -26,8 +26,11 @@ func Add(fs *pflag.FlagSet) *Preprocess {
 	fs.IntVar(&p.own.ImageSize, "image-size", 0, "side of the square crop that the network sees, `pixels`")
 	fs.Var(&channels{&p.own.Mean}, "mean", "mean of pixel/255 for `R,G,B`")
 	fs.Var(&channels{&p.own.Std}, "std", "standard deviation of pixel/255 for `R,G,B`")
-	fs.Var(&choice{&p.own.Resize, preprocess.Resizes()}, "resize", "what becomes --pre-size: the shorter side, or both as in Resize((H,W)): "+strings.Join(preprocess.Resizes(), ", "))
-	fs.Var(&choice{&p.own.Interpolation, preprocess.Interpolations()}, "interpolation", "filter to resize with: "+strings.Join(preprocess.Interpolations(), ", "))
+	fs.TextVar(&p.own.Resize, "resize", preprocess.ResizeShorter, "`shorter|squash`: what becomes --pre-size, the shorter side, or both as in Resize((H,W))")
+	fs.TextVar(&p.own.Interpolation, "interpolation", preprocess.Bilinear, "`bilinear|bicubic`: filter to resize with")
+	fs.TextVar(&p.own.Gray16, "gray16", preprocess.Clip, "`clip|scale` gray levels of 16 bits: those above 255 are white, as in PIL, or the upper byte is kept")
+	fs.TextVar(&p.own.Orientation, "exif-orientation", preprocess.Ignore, "`ignore|apply` the orientation that cameras note in JPEG, PNG and WebP files; the published networks were trained without it")
+	fs.TextVar(&p.own.Truncated, "truncated", preprocess.Refuse, "`refuse|fill` JPEG, PNG and GIF files that end early; filled as by PIL's LOAD_TRUNCATED_IMAGES")
 	return p
 }
 
@@ -45,7 +48,9 @@ func (p *Preprocess) given(names ...string) (given []string) {
 }
 
 // Flags are the names of all flags of preprocessing.
-func Flags() []string { return append([]string{"preprocess", "resize", "interpolation"}, needed...) }
+func Flags() []string {
+	return append([]string{"preprocess", "resize", "interpolation", "gray16", "exif-orientation", "truncated"}, needed...)
+}
 
 // Config returns what the flags say, nil if they say nothing. Without a preset a part
 // of what is needed is an error.
@@ -86,23 +91,21 @@ func (p *Preprocess) Over(base preprocess.Config) (preprocess.Config, error) {
 
 // change sets the fields whose flags are given.
 func (p *Preprocess) change(base preprocess.Config) preprocess.Config {
-	if p.fs.Changed("pre-size") {
-		base.PreSize = p.own.PreSize
-	}
-	if p.fs.Changed("image-size") {
-		base.ImageSize = p.own.ImageSize
-	}
-	if p.fs.Changed("mean") {
-		base.Mean = p.own.Mean
-	}
-	if p.fs.Changed("std") {
-		base.Std = p.own.Std
-	}
-	if p.fs.Changed("resize") {
-		base.Resize = p.own.Resize
-	}
-	if p.fs.Changed("interpolation") {
-		base.Interpolation = p.own.Interpolation
+	own := p.own
+	for name, set := range map[string]func(){
+		"pre-size":         func() { base.PreSize = own.PreSize },
+		"image-size":       func() { base.ImageSize = own.ImageSize },
+		"mean":             func() { base.Mean = own.Mean },
+		"std":              func() { base.Std = own.Std },
+		"resize":           func() { base.Resize = own.Resize },
+		"interpolation":    func() { base.Interpolation = own.Interpolation },
+		"gray16":           func() { base.Gray16 = own.Gray16 },
+		"exif-orientation": func() { base.Orientation = own.Orientation },
+		"truncated":        func() { base.Truncated = own.Truncated },
+	} {
+		if p.fs.Changed(name) {
+			set()
+		}
 	}
 	return base
 }

@@ -9,6 +9,30 @@ import (
 	"github.com/ascood/ascood/preprocess"
 )
 
+// TestReadingFlags: how files are read is said beside the rest, and changes a base.
+func TestReadingFlags(t *testing.T) {
+	parse := func(line string) *Preprocess {
+		fs := cli.NewFlags("test", "", io.Discard)
+		p := Add(fs)
+		if err := fs.Parse(strings.Fields(line)); err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	const all = "--gray16 scale --exif-orientation apply --truncated fill"
+	want := preprocess.Reading{Gray16: preprocess.Scale, Orientation: preprocess.Apply, Truncated: preprocess.Fill}
+	c, err := parse("--preprocess cifar10 " + all).Config()
+	if err != nil || c.Reading != want {
+		t.Errorf("with a preset: %+v, %v", c, err)
+	}
+	if over, err := parse("--gray16 clip").Over(*c); err != nil || over.Reading != (preprocess.Reading{Orientation: preprocess.Apply, Truncated: preprocess.Fill}) {
+		t.Errorf("over a base: %+v, %v", over, err)
+	}
+	if _, err := parse(all).Config(); err == nil || !strings.Contains(err.Error(), "--gray16, --exif-orientation, --truncated: want --preprocess") {
+		t.Errorf("alone: %v", err)
+	}
+}
+
 func TestPreprocessFlags(t *testing.T) {
 	long := "--pre-size 40 --image-size 32 --mean .1,.2,.3 --std .4,.5,.6"
 	want := preprocess.Config{PreSize: 40, ImageSize: 32, Mean: [3]float64{.1, .2, .3}, Std: [3]float64{.4, .5, .6}}
@@ -26,8 +50,8 @@ func TestPreprocessFlags(t *testing.T) {
 		strings.Replace(long, ".1,.2,.3", "a,b,c", 1):           "--mean a,b,c: want three numbers",
 		strings.Replace(long, ".1,.2,.3", "123.6,116.2,103", 1): "divide it by 255",
 		strings.Replace(long, "40", "0", 1):                     "pre",
-		"--preprocess cifar10 --resize longer":                  "--resize longer: want shorter or squash",
-		"--preprocess cifar10 --interpolation nearest":          "--interpolation nearest: want bilinear or bicubic",
+		"--preprocess cifar10 --resize longer":                  "--resize longer: unknown resize \"longer\"; known are shorter, squash",
+		"--preprocess cifar10 --interpolation nearest":          "--interpolation nearest: unknown interpolation \"nearest\"; known are bilinear, bicubic",
 	} {
 		fs := cli.NewFlags("prog", "", io.Discard)
 		p := Add(fs)

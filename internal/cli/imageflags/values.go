@@ -1,7 +1,6 @@
 package imageflags
 
 import (
-	"encoding"
 	"errors"
 	"fmt"
 	"strconv"
@@ -36,22 +35,3 @@ func (c *channels) String() string {
 }
 
 func (c *channels) Type() string { return "numbers" }
-
-// choice is a flag's value: one of several names.
-type choice struct {
-	value interface {
-		encoding.TextUnmarshaler
-		fmt.Stringer
-	}
-	names []string
-}
-
-func (c *choice) Set(text string) error {
-	if c.value.UnmarshalText([]byte(text)) != nil {
-		return errors.New("want " + strings.Join(c.names, " or "))
-	}
-	return nil
-}
-
-func (c *choice) String() string { return c.value.String() }
-func (c *choice) Type() string   { return "way" }

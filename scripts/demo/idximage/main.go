@@ -15,11 +15,12 @@ import (
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/preprocess"
 )
 
 func main() { cli.Main(run) }
 
-func run(_ context.Context, args []string, stdout, _ io.Writer) error {
+func run(ctx context.Context, args []string, stdout, _ io.Writer) error {
 	if len(args) != 3 {
 		return cli.Usagef("want IMAGES CLASS OUT.png")
 	}
@@ -35,7 +36,7 @@ func run(_ context.Context, args []string, stdout, _ io.Writer) error {
 		if data.Label(i) != class {
 			continue
 		}
-		img, err := data.Load(i)
+		img, err := data.Load(ctx, i, preprocess.Reading{})
 		if err != nil {
 			return err
 		}

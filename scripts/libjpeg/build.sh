@@ -1,0 +1,25 @@
+#!/bin/sh
+# Writes internal/libjpeg/libjpeg.wasm anew: the decoder of libjpeg-turbo, the version
+# of Debian 12 and so the one below its PIL. Needs Debian's packages clang, lld,
+# wasi-libc and libclang-rt-14-dev-wasm32.
+set -eu
+
+version=2.1.5
+digest=254f3642b04e309fee775123133c6464181addc150499561020312ec61c1bf7c
+here=$(dirname "$(realpath "$0")")
+work=$(mktemp -d)
+trap 'rm -r "$work"' EXIT
+
+curl -sSfL -o "$work/source.tar.gz" \
+    "https://deb.debian.org/debian/pool/main/libj/libjpeg-turbo/libjpeg-turbo_$version.orig.tar.gz"
+echo "$digest  $work/source.tar.gz" | sha256sum --quiet --check
+tar -xzf "$work/source.tar.gz" -C "$work" --strip-components=1
+
+cd "$work"
+clang --target=wasm32-wasi -mexec-model=reactor -msimd128 -O3 -DNO_GETENV -include errno.h -w \
+    -ffunction-sections -fdata-sections -Wl,--gc-sections,--strip-all,-z,stack-size=65536,--max-memory=1073741824 \
+    -I"$here" -I. -o libjpeg.wasm "$here/decoder.c" \
+    jaricom.c jcomapi.c jdapimin.c jdapistd.c jdarith.c jdcoefct.c jdcolor.c jddctmgr.c jdhuff.c jdinput.c jdmainct.c \
+    jdmarker.c jdmaster.c jdmerge.c jdphuff.c jdpostct.c jdsample.c jidctflt.c jidctfst.c jidctint.c jidctred.c \
+    jmemmgr.c jmemnobs.c jquant1.c jquant2.c jsimd_none.c jutils.c
+mv libjpeg.wasm "$here/../../internal/libjpeg/"
