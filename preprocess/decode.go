@@ -1,7 +1,9 @@
 package preprocess
 
 import (
+	"bufio"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -13,10 +15,10 @@ import (
 
 	"github.com/disintegration/imaging"
 	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
 	_ "golang.org/x/image/webp"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/tiff"
 )
 
 // DefaultMaxPixels is the pixel limit of the datasets: 8192x8192.
@@ -45,8 +47,12 @@ func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
 		}
 	}()
 	in := &input{Reader: r}
+	source := bufio.NewReader(in)
+	if magic, _ := source.Peek(4); tiff.Is(magic) {
+		return in.decodeWhole(source, decodeTIFF, maxPixels)
+	}
 	var header bytes.Buffer
-	config, format, err := image.DecodeConfig(io.TeeReader(in, &header))
+	config, format, err := image.DecodeConfig(io.TeeReader(source, &header))
 	if err != nil {
 		return nil, in.explain(err)
 	}
@@ -59,7 +65,7 @@ func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
 	// The one call of imaging, which nobody maintains: it hands on to package image. Of
 	// what can be made to panic there (CVE-2023-36308, crafted TIFFs) nothing is used,
 	// the size has been checked, and the recover above is for whatever is left.
-	decoded, err := imaging.Decode(io.MultiReader(&header, in), imaging.AutoOrientation(false))
+	decoded, err := imaging.Decode(io.MultiReader(&header, source), imaging.AutoOrientation(false))
 	if err != nil {
 		return nil, in.explain(err)
 	}
@@ -67,6 +73,19 @@ func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
 		decoded = onScreen(frame, config)
 	}
 	return opaque(decoded, format)
+}
+
+// decodeWhole is for the decoders that take a whole file.
+func (in *input) decodeWhole(source io.Reader, decode func(context.Context, []byte, int) (image.Image, error), maxPixels int) (image.Image, error) {
+	file, err := io.ReadAll(source)
+	if err != nil {
+		return nil, in.explain(err)
+	}
+	img, err := decode(context.Background(), file, maxPixels)
+	if err != nil {
+		return nil, in.explain(err)
+	}
+	return opaque(img, "")
 }
 
 // DecodeFile is Decode for a file; the error names it.
@@ -124,13 +143,14 @@ func (in *input) explain(err error) error {
 	var (
 		badJPEG  jpeg.UnsupportedError
 		badPNG   png.UnsupportedError
-		badTIFF  tiff.UnsupportedError
 		unknown  = errors.Is(err, image.ErrFormat)
-		variants = errors.As(err, &badJPEG) || errors.As(err, &badPNG) || errors.As(err, &badTIFF) || errors.Is(err, bmp.ErrUnsupported)
+		variants = errors.As(err, &badJPEG) || errors.As(err, &badPNG) || errors.Is(err, bmp.ErrUnsupported)
 	)
 	switch {
 	case in.err != nil:
 		return fmt.Errorf("reading the image: %w", in.err)
+	case ascood.CodeOf(err) != ascood.Internal:
+		return err
 	case !in.begun:
 		return ascood.Errorf(ascood.Invalid, "no image: 0 bytes")
 	case unknown:

@@ -1,0 +1,87 @@
+// Package tiff decodes the first image of a TIFF or BigTIFF file into what PIL makes of
+// it, level by level. Package preprocess is its user.
+//
+// A file is read in four steps, each with a file of its own: its directory (ifd.go), what
+// that says of the image (page.go), where the pixels lie and what it would cost to unpack
+// them (segments.go), and the unpacking, row by row (compression.go and what it calls).
+// The rows become pixels in pixels.go, colour.go and ycbcr.go.
+package tiff
+
+import (
+	"context"
+	"image"
+
+	"github.com/ascood/ascood"
+)
+
+// Options are what the package's user decides.
+type Options struct {
+	// CheckSize fails if an image of this size must not be decoded. It is asked before
+	// memory is taken.
+	CheckSize func(width, height int) error
+	// JPEG decodes a JPEG stream of the given width and at most the given height into an
+	// *image.Gray, an *image.NRGBA or an *image.CMYK, so that strips look as files do.
+	JPEG func(ctx context.Context, stream []byte, width, height int) (image.Image, error)
+}
+
+// Is tells from the first bytes whether a file is a TIFF. Both signatures exist with
+// their bytes exchanged, too, and are read by the order that they begin with.
+func Is(file []byte) bool {
+	if len(file) < 4 {
+		return false
+	}
+	switch string(file[:4]) {
+	case "II*\x00", "MM\x00*", "II\x00*", "MM*\x00", "II+\x00", "MM\x00+":
+		return true
+	}
+	return false
+}
+
+// Decode returns an *image.Gray, an *image.Gray16 that holds the samples as they are, 12 bits
+// included, or an opaque *image.NRGBA. Alpha is dropped, orientation applied. Errors have the
+// code Invalid for damaged files, Unsupported for sound ones that are not handled, and
+// TooLarge where unpacking would cost far more than the image is worth.
+func Decode(ctx context.Context, file []byte, options Options) (image.Image, error) {
+	directory, err := readDirectory(file)
+	if err != nil {
+		return nil, err
+	}
+	page, err := describe(directory)
+	if err != nil {
+		return nil, err
+	}
+	if err := options.CheckSize(page.width, page.height); err != nil {
+		return nil, err
+	}
+	segments, err := page.segments(directory, file)
+	if err != nil {
+		return nil, err
+	}
+	dst, err := newPixels(page)
+	if err != nil {
+		return nil, err
+	}
+	for s := range segments.all() {
+		if err := page.unpack(ctx, s, dst, options); err != nil {
+			return nil, err
+		}
+	}
+	img, err := dst.finish()
+	if err != nil {
+		return nil, err
+	}
+	return orient(img, page.orientation), nil
+}
+
+func damaged(format string, args ...any) error {
+	return ascood.Errorf(ascood.Invalid, "damaged TIFF: "+format, args...)
+}
+
+func truncated(what string) error {
+	return ascood.Errorf(ascood.Invalid, "truncated image: the TIFF ends before its %s", what)
+}
+
+// unsupported is for sound files; the advice holds for all of them.
+func unsupported(format string, args ...any) error {
+	return ascood.Errorf(ascood.Unsupported, "TIFF "+format+"; save it as 8-bit RGB or gray, without compression or with LZW or Deflate", args...)
+}
