@@ -13,7 +13,8 @@ func (p *page) checkJPEG() error {
 	if p.planar && p.photometric == ycbcr {
 		return unsupported("with JPEG of YCbCr in planes is not handled")
 	}
-	if p.photometric == palette || p.samples != p.colours && !p.planar {
+	alpha := p.photometric == rgb && p.samples == 4
+	if p.photometric == palette || p.samples != p.colours && !p.planar && !alpha {
 		return unsupported("with JPEG of %d samples (photometric interpretation %d) is not handled", p.samples, p.photometric)
 	}
 	return nil
@@ -63,7 +64,7 @@ func copyRow(row []byte, img image.Image, y, width int) bool {
 			copy(row[3*x:3*x+3], img.Pix[y*img.Stride+4*x:])
 		}
 		return true
-	case *image.CMYK: // Adobe's convention, which TIFF does not have, is the negative
+	case *image.CMYK: // of any four samples, in Adobe's convention: the negative
 		if len(row) != 4*width {
 			return false
 		}

@@ -142,11 +142,14 @@ func (p *page) checkSamples(d *directory) error {
 	case signed:
 		sound = gray && (p.bits == 16 || p.bits == 32)
 	case float:
-		sound = gray && (p.bits == 32 || p.bits == 64)
+		sound = gray && p.bits == 32
 	}
 	if !sound {
 		kind := map[uint64]string{unsigned: "unsigned", signed: "signed", float: "float"}[p.format]
 		return unsupported("of %d-bit %s samples (photometric interpretation %d) is not handled", p.bits, kind, p.photometric)
+	}
+	if deep := p.bits > 8 && p.format != float; p.photometric == whiteIsZero && deep && (p.bits != 16 || p.format == signed || p.order == binary.BigEndian) {
+		return unsupported("of %d-bit samples whose white is 0 is not handled", p.bits) // PIL either
 	}
 	if gray && p.samples > 2 {
 		return unsupported("of gray pixels with %d samples is not handled: they may be bands of no known colour", p.samples)
