@@ -14,10 +14,10 @@ import (
 	"os"
 
 	"github.com/disintegration/imaging"
-	"golang.org/x/image/bmp"
 	_ "golang.org/x/image/webp"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/bmp"
 	"github.com/ascood/ascood/internal/tiff"
 )
 
@@ -32,7 +32,7 @@ const formats = "JPEG, PNG, GIF, BMP, TIFF and WebP"
 // interpolates chroma, which package image does not. Alpha is dropped, not
 // composited, and of 16 bits the upper 8 are kept, as PIL's conversion to RGB
 // does. EXIF orientation is ignored, as it is in the pipelines that the
-// published networks were trained with.
+// published networks were trained with; that of TIFF is applied, as it is there.
 //
 // The header is read first: an image of more than maxPixels pixels is
 // ascood.TooLarge before memory is taken for it. Data that is no such image, or
@@ -48,8 +48,11 @@ func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
 	}()
 	in := &input{Reader: r}
 	source := bufio.NewReader(in)
-	if magic, _ := source.Peek(4); tiff.Is(magic) {
+	switch magic, _ := source.Peek(18); {
+	case tiff.Is(magic):
 		return in.decodeWhole(source, decodeTIFF, maxPixels)
+	case bmp.Is(magic):
+		return in.decodeWhole(source, decodeBMP, maxPixels)
 	}
 	var header bytes.Buffer
 	config, format, err := image.DecodeConfig(io.TeeReader(source, &header))
@@ -144,7 +147,7 @@ func (in *input) explain(err error) error {
 		badJPEG  jpeg.UnsupportedError
 		badPNG   png.UnsupportedError
 		unknown  = errors.Is(err, image.ErrFormat)
-		variants = errors.As(err, &badJPEG) || errors.As(err, &badPNG) || errors.Is(err, bmp.ErrUnsupported)
+		variants = errors.As(err, &badJPEG) || errors.As(err, &badPNG)
 	)
 	switch {
 	case in.err != nil:

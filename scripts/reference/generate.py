@@ -26,7 +26,7 @@ import torchvision
 import compare
 
 GENERATORS = (
-    "torch_files", "formats", "crops", "torchvision_names", "nets", "schedules", "train", "metrics", "posthoc",
+    "torch_files", "formats", "tiffs", "bmps", "crops", "torchvision_names", "nets", "schedules", "train", "metrics", "posthoc",
 )
 
 
