@@ -49,8 +49,12 @@ func TestCost(t *testing.T) {
 			"20000 strips or tiles lie one over the other: 20000000 bytes of a file",
 		},
 		"strips that overlap to the end of the file": {
-			with(deflated, map[int][]int{tagRowsPerStrip: {1}, tagStripOffsets: repeat(5000, 200_000), tagStripByteCounts: repeat(1<<30, 200_000)}),
+			with(deflated, map[int][]int{tagRowsPerStrip: {4}, tagStripOffsets: repeat(5000, 50_000), tagStripByteCounts: repeat(1<<30, 50_000)}),
 			"one over the other",
+		},
+		"a strip for each of very many rows": {
+			with(deflated, map[int][]int{tagImageLength: {300_000}, tagRowsPerStrip: {1}, tagStripOffsets: repeat(5000, 300_000)}),
+			"TIFF of 300000 strips or tiles: the limit is 65536",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

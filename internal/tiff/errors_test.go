@@ -47,6 +47,7 @@ func TestErrors(t *testing.T) {
 		"bad stream":      {gray(map[int][]int{tagCompression: {deflate}}), ascood.Invalid, "damaged TIFF: zlib"},
 		"empty stream":    {build(with(grayTags(3, 2), map[int][]int{tagCompression: {lzwCodes}}), nil), ascood.Invalid, "truncated image"},
 		"chroma":          {gray(map[int][]int{tagPhotometric: {ycbcr}, tagSamplesPerPixel: {3}, tagYCbCrSubsampling: {3, 0}}), ascood.Invalid, "subsampled by 3x0"},
+		"gray and alpha":  {gray(map[int][]int{tagSamplesPerPixel: {2}, tagExtraSamples: {associatedAlpha}}), ascood.Unsupported, "other colours than RGB"},
 		"JPEG of 16 bits": {gray(map[int][]int{tagCompression: {jpeg}, tagBitsPerSample: {16}}), ascood.Unsupported, "JPEG of 16 bits"},
 		"no JPEG":         {gray(map[int][]int{tagCompression: {jpeg}}), ascood.Invalid, "a JPEG stream that does not begin as one"},
 	} {

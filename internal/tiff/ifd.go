@@ -27,12 +27,14 @@ const (
 	tagExtraSamples     = 338
 	tagSampleFormat     = 339
 	tagJPEGTables       = 347
+	tagYCbCrWeights     = 529
 	tagYCbCrSubsampling = 530
+	tagReference        = 532 // ReferenceBlackWhite
 )
 
-// typeSizes are the bytes of a value of each type of integer: BYTE, SHORT, LONG,
-// UNDEFINED, IFD, LONG8 and IFD8. Entries of other types are passed over.
-var typeSizes = map[uint16]uint64{1: 1, 3: 2, 4: 4, 7: 1, 13: 4, 16: 8, 18: 8}
+// typeSizes are the bytes of a value of each type of unsigned number: BYTE, SHORT, LONG,
+// RATIONAL, UNDEFINED, IFD, LONG8 and IFD8. Entries of other types are passed over.
+var typeSizes = map[uint16]uint64{1: 1, 3: 2, 4: 4, 5: 8, 7: 1, 13: 4, 16: 8, 18: 8}
 
 // entry is what a tag holds: count values of size bytes.
 type entry struct {
@@ -159,6 +161,20 @@ func (d *directory) value(tag int, without uint64) uint64 {
 		return without
 	}
 	return d.at(tag, 0)
+}
+
+// ratios are the values of a tag that are numerators and denominators.
+func (d *directory) ratios(tag int) []float64 {
+	e := d.entries[tag]
+	if e.size != 8 {
+		return nil
+	}
+	list := make([]float64, min(e.count, maxSamples))
+	for i := range list {
+		pair := e.data[8*i:]
+		list[i] = float64(d.order.Uint32(pair)) / float64(d.order.Uint32(pair[4:]))
+	}
+	return list
 }
 
 // values are all values of a tag of which only few make sense.

@@ -20,6 +20,10 @@ func (p *page) checkJPEG() error {
 	return nil
 }
 
+// maxFill is how many rows a JPEG stream may have beyond its segment: some writers fill the
+// last strip up.
+const maxFill = 64
+
 // unpackJPEG gives the rows of a segment to dst, of which each is a JPEG file without the
 // tables that all share.
 func (p *page) unpackJPEG(ctx context.Context, s segment, dst pixels, options Options) error {
@@ -30,7 +34,7 @@ func (p *page) unpackJPEG(ctx context.Context, s segment, dst pixels, options Op
 	if err != nil {
 		return err
 	}
-	img, err := options.JPEG(ctx, stream, s.width, s.height)
+	img, err := options.JPEG(ctx, stream, s.width, s.height+maxFill)
 	if err != nil {
 		return err
 	}

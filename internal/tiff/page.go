@@ -2,6 +2,7 @@ package tiff
 
 import (
 	"encoding/binary"
+	"math"
 	"slices"
 )
 
@@ -154,6 +155,9 @@ func (p *page) checkSamples(d *directory) error {
 	if gray && p.samples > 2 {
 		return unsupported("of gray pixels with %d samples is not handled: they may be bands of no known colour", p.samples)
 	}
+	if p.associated && p.photometric != rgb {
+		return unsupported("of alpha that other colours than RGB are multiplied with is not handled")
+	}
 	if ink := d.value(tagInkSet, 1); p.photometric == cmyk && ink != 1 {
 		return unsupported("of other inks than cyan, magenta, yellow and black is not handled")
 	}
@@ -192,7 +196,15 @@ func (p *page) readSubsampling(d *directory) error {
 	if p.samples != 3 || p.planar {
 		return unsupported("of YCbCr in planes or with further samples is not handled")
 	}
+	if !near(d.ratios(tagYCbCrWeights), 0.299, 0.587, 0.114) || !near(d.ratios(tagReference), 0, 255, 128, 255, 128, 255) {
+		return unsupported("of YCbCr other than by BT.601 at full range is not handled")
+	}
 	return nil
+}
+
+// near tells whether values are there at all only as what holds without them.
+func near(values []float64, usual ...float64) bool {
+	return len(values) == 0 || slices.EqualFunc(values, usual, func(a, b float64) bool { return math.Abs(a-b) < 0.001 })
 }
 
 // rowBytes is the size of an unpacked row of so many pixels; of a row of blocks where

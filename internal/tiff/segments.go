@@ -55,7 +55,10 @@ func (p *page) segments(d *directory, file []byte) (*segments, error) {
 	return s, s.checkCost()
 }
 
-const maxTile = 1 << 16
+const (
+	maxTile     = 1 << 16 // pixels of a side
+	maxSegments = 1 << 16 // each costs more than its pixels if it is small
+)
 
 // needed is how many samples of a pixel make its colour, alpha included where that is
 // multiplied with alpha.
@@ -69,6 +72,9 @@ func (p *page) needed() int {
 // locate sets where segments begin and end.
 func (s *segments) locate(d *directory, offsets, counts int) error {
 	n := s.across * s.down * s.planes
+	if n > maxSegments {
+		return ascood.Errorf(ascood.TooLarge, "TIFF of %d strips or tiles: the limit is %d", n, maxSegments)
+	}
 	if d.len(offsets) < n {
 		return damaged("%d strips or tiles: an image of %dx%d pixels has %d of them", d.len(offsets), s.page.width, s.page.height, n)
 	}
