@@ -16,8 +16,8 @@ func TestDecodeJPEGInTIFF(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(paths) != 6 {
-		t.Errorf("%d files, want 6", len(paths))
+	if len(paths) != 8 {
+		t.Errorf("%d files, want 8", len(paths))
 	}
 	for _, path := range paths {
 		t.Run(filepath.Base(path), func(t *testing.T) {

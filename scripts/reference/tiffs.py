@@ -1,6 +1,7 @@
 """internal/tiff/testdata: small TIFF files of each kind, and beside each NAME.tif what
 PIL's convert("RGB") makes of it as NAME.tif.png. Where PIL cannot read a kind, or reads
 another kind of the same picture only, the picture is given instead."""
+import io
 import struct
 import warnings
 import zlib
@@ -195,6 +196,17 @@ class Writer:
         for name, image in (("rgb", rgb), ("gray", gray), ("ycbcr", rgb.convert("YCbCr")), ("cmyk", rgb.convert("CMYK")), ("rgba", Image.fromarray(np.dstack([self.rgb, self.gray])))):
             self.save("jpeg-" + name, image, compression="jpeg", quality=90)
         self.save("jpeg-strips", Image.fromarray(np.tile(self.rgb, (3, 2, 1))).convert("YCbCr"), compression="jpeg", quality=90, tiffinfo={278: 16})
+
+        def stream(samples):
+            file = io.BytesIO()
+            Image.fromarray(np.ascontiguousarray(samples)).save(file, "JPEG", quality=90)
+            return file.getvalue()
+
+        padded = np.pad(self.rgb, ((0, 16 - HEIGHT), (0, 32 - WIDTH), (0, 0)), "edge")
+        halves = padded[:, :16], padded[:, 16:]
+        tags = {**RGB, 259: [7], 322: [16], 323: [16]}
+        self.put("jpeg-tiles", [stream(half) for half in halves], {**tags, 262: [6], 530: [2, 2]})
+        self.put("jpeg-planes", [stream(half[..., c]) for c in range(3) for half in halves], {**tags, 284: [2]})
 
     def fax(self):
         noise = Image.fromarray(self.random.randint(0, 2, (HEIGHT, WIDTH)).astype(bool))
