@@ -50,9 +50,9 @@ func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
 	source := bufio.NewReader(in)
 	switch magic, _ := source.Peek(18); {
 	case tiff.Is(magic):
-		return in.decodeWhole(source, decodeTIFF, maxPixels)
+		return in.decodeWhole(source, tiff.Size, decodeTIFF, maxPixels)
 	case bmp.Is(magic):
-		return in.decodeWhole(source, decodeBMP, maxPixels)
+		return in.decodeWhole(source, bmp.Size, decodeBMP, maxPixels)
 	}
 	var header bytes.Buffer
 	config, format, err := image.DecodeConfig(io.TeeReader(source, &header))
@@ -79,12 +79,21 @@ func Decode(r io.Reader, maxPixels int) (img image.Image, err error) {
 }
 
 // decodeWhole is for the decoders that take a whole file.
-func (in *input) decodeWhole(source io.Reader, decode func(context.Context, []byte, int) (image.Image, error), maxPixels int) (image.Image, error) {
+func (in *input) decodeWhole(
+	source io.Reader, size func([]byte) (image.Point, error), decode func(context.Context, []byte) (image.Image, error), maxPixels int,
+) (image.Image, error) {
 	file, err := io.ReadAll(source)
 	if err != nil {
 		return nil, in.explain(err)
 	}
-	img, err := decode(context.Background(), file, maxPixels)
+	sides, err := size(file)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkSize(sides.X, sides.Y, maxPixels); err != nil {
+		return nil, err
+	}
+	img, err := decode(context.Background(), file)
 	if err != nil {
 		return nil, in.explain(err)
 	}

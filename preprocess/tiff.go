@@ -10,11 +10,8 @@ import (
 	"github.com/ascood/ascood/internal/tiff"
 )
 
-func decodeTIFF(ctx context.Context, file []byte, maxPixels int) (image.Image, error) {
-	return tiff.Decode(ctx, file, tiff.Options{
-		CheckSize: func(width, height int) error { return checkSize(width, height, maxPixels) },
-		JPEG:      decodeStrip,
-	})
+func decodeTIFF(ctx context.Context, file []byte) (image.Image, error) {
+	return tiff.Decode(ctx, file, decodeStrip)
 }
 
 // decodeStrip decodes a JPEG stream in a TIFF, which must fit into the strip or tile that it

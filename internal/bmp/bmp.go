@@ -21,15 +21,21 @@ func Is(file []byte) bool {
 	return size >= 12 && size <= 1024
 }
 
-// Decode returns the opaque image of a file. checkSize fails if an image of that size must
-// not be decoded, and is asked before memory is taken. Errors have the code Invalid for
-// damaged files and Unsupported for sound ones that are not handled.
-func Decode(ctx context.Context, file []byte, checkSize func(width, height int) error) (*image.NRGBA, error) {
+// Size returns the size that the header says. Its errors are those of Decode.
+func Size(file []byte) (image.Point, error) {
 	h, err := readHeader(file)
 	if err != nil {
-		return nil, err
+		return image.Point{}, err
 	}
-	if err := checkSize(h.width, h.height); err != nil {
+	return image.Pt(h.width, h.height), nil
+}
+
+// Decode returns the opaque image of a file. Errors have the code Invalid for damaged files and
+// Unsupported for sound ones that are not handled. The size is the user's to check, before
+// memory is taken for the image.
+func Decode(ctx context.Context, file []byte) (*image.NRGBA, error) {
+	h, err := readHeader(file)
+	if err != nil {
 		return nil, err
 	}
 	rows := &storedRows{data: h.pixels, stride: (h.width*h.bits + 31) / 32 * 4, used: (h.width*h.bits + 7) / 8}

@@ -48,10 +48,7 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// decode decodes without limits of size.
-func decode(file []byte) (*image.NRGBA, error) {
-	return Decode(context.Background(), file, func(int, int) error { return nil })
-}
+func decode(file []byte) (*image.NRGBA, error) { return Decode(context.Background(), file) }
 
 func readFile(t testing.TB, path string) []byte {
 	t.Helper()
@@ -139,6 +136,8 @@ func TestErrors(t *testing.T) {
 		"RLE4 of 8 bits":    {edit(compression, rle4), ascood.Invalid, "compression 2 of 8 bits a pixel"},
 		"no width":          {edit(fileHeader+4, 0), ascood.Invalid, "0x3 pixels"},
 		"cut off":           {sound[:len(sound)-4], ascood.Invalid, "truncated image: the BMP ends before its pixels"},
+		"no header":         {sound[:17], ascood.Invalid, "does not begin as one"},
+		"a text":            {[]byte("BMP files are old, and there are many kinds"), ascood.Invalid, "does not begin as one"},
 		"cut in its header": {sound[:40], ascood.Invalid, "ends in its header"},
 		"runs that end":     {file(5, 3, 8, rle8, 5, 1, 0, endOfLine), ascood.Invalid, "its runs end in row 2 of 3"},
 		"masks":             {append(file(1, 1, 32, bitFields, 5, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0), 1, 2, 3, 4), ascood.Invalid, "the mask 0x5 for a colour"},
@@ -153,14 +152,11 @@ func TestErrors(t *testing.T) {
 	}
 }
 
-// TestSizeIsCheckedFirst: nothing is allocated for an image that is too large.
-func TestSizeIsCheckedFirst(t *testing.T) {
-	tooLarge := errors.New("too large")
-	for _, compression := range []uint32{uncompressed, rle8} {
-		_, err := Decode(context.Background(), file(1<<30, 1<<30, 8, compression), func(int, int) error { return tooLarge })
-		if !errors.Is(err, tooLarge) {
-			t.Errorf("compression %d: got %v, want %v", compression, err, tooLarge)
-		}
+// TestSize: the size is known without memory for the image.
+func TestSize(t *testing.T) {
+	size, err := Size(file(1<<30, 1<<29, 8, uncompressed))
+	if err != nil || size != image.Pt(1<<30, 1<<29) {
+		t.Errorf("got %v, %v", size, err)
 	}
 }
 
@@ -170,14 +166,14 @@ func TestDecodeEndsWithItsContext(t *testing.T) {
 	cause := errors.New("nobody waits")
 	cancel(cause)
 	for _, compression := range []uint32{uncompressed, rle8} {
-		_, err := Decode(ctx, file(5, 3, 8, compression, make([]byte, 24)...), func(int, int) error { return nil })
+		_, err := Decode(ctx, file(5, 3, 8, compression, make([]byte, 24)...))
 		if !errors.Is(err, cause) {
 			t.Errorf("compression %d: got %v, want %v", compression, err, cause)
 		}
 	}
 }
 
-// FuzzDecode: damaged files give an error or an image of the size that was allowed.
+// FuzzDecode: damaged files give an error or an image of the size that was told.
 func FuzzDecode(f *testing.F) {
 	paths, err := filepath.Glob("testdata/*.bmp")
 	if err != nil {
@@ -187,17 +183,13 @@ func FuzzDecode(f *testing.F) {
 		f.Add(readFile(f, path))
 	}
 	f.Fuzz(func(t *testing.T, file []byte) {
-		if !Is(file) {
+		size, err := Size(file)
+		if err != nil || size.X > 1<<14/size.Y {
 			return
 		}
-		img, err := Decode(context.Background(), file, func(width, height int) error {
-			if width > 1<<14/height {
-				return damaged("too large")
-			}
-			return nil
-		})
-		if err == nil && (img.Bounds().Empty() || img.Bounds().Min != image.Point{}) {
-			t.Errorf("bounds %v", img.Bounds())
+		img, err := decode(file)
+		if err == nil && img.Rect != image.Rect(0, 0, size.X, size.Y) {
+			t.Errorf("bounds %v, want the size %v", img.Rect, size)
 		}
 	})
 }

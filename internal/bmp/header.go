@@ -41,6 +41,9 @@ type header struct {
 }
 
 func readHeader(file []byte) (*header, error) {
+	if !Is(file) {
+		return nil, damaged("it does not begin as one")
+	}
 	at := uint64(order.Uint32(file[10:])) // where pixels begin
 	size := uint64(order.Uint32(file[fileHeader:]))
 	end := fileHeader + size

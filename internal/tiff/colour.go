@@ -35,7 +35,7 @@ func (c *colourPixels) put(row []byte, plane, x, y, width int) error {
 	return nil
 }
 
-func (c *colourPixels) finish() (image.Image, error) {
+func (c *colourPixels) finish() image.Image {
 	pix := c.img.Pix
 	for i := 0; i < len(pix); i += 4 {
 		pixel := pix[i : i+4 : i+4]
@@ -47,7 +47,7 @@ func (c *colourPixels) finish() (image.Image, error) {
 		}
 		pixel[3] = 255
 	}
-	return c.img, nil
+	return c.img
 }
 
 // fromCMYK is PIL's conversion: each ink takes its share of what black leaves.

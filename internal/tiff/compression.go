@@ -65,12 +65,12 @@ func (p *page) checkCompression(*directory) error {
 }
 
 // unpack gives the rows of a segment to dst.
-func (p *page) unpack(ctx context.Context, s segment, dst pixels, options Options) error {
+func (p *page) unpack(ctx context.Context, s segment, dst pixels, decodeJPEG JPEG) error {
 	if p.reversed && p.compression != jpeg {
 		s.data = reverseBits(s.data)
 	}
 	if p.compression == jpeg {
-		return p.unpackJPEG(ctx, s, dst, options)
+		return p.unpackJPEG(ctx, s, dst, decodeJPEG)
 	}
 	rows, err := unpackers[p.compression](p, s)
 	if err != nil {

@@ -10,9 +10,9 @@ import (
 	"github.com/ascood/ascood"
 )
 
-// decode decodes without limits of size, and without JPEG.
+// decode decodes without JPEG.
 func decode(file []byte) (image.Image, error) {
-	return Decode(context.Background(), file, Options{CheckSize: func(int, int) error { return nil }})
+	return Decode(context.Background(), file, nil)
 }
 
 // repeat returns n times the same numbers, for strips and tiles that share data.
@@ -89,16 +89,11 @@ func TestCostOfSoundFiles(t *testing.T) {
 	}
 }
 
-// TestSizeIsCheckedFirst: nothing is allocated for an image that is too large.
-func TestSizeIsCheckedFirst(t *testing.T) {
-	tooLarge := errors.New("too large")
-	var width, height int
-	_, err := Decode(context.Background(), build(grayTags(1<<30, 1<<30)), Options{CheckSize: func(w, h int) error {
-		width, height = w, h
-		return tooLarge
-	}})
-	if !errors.Is(err, tooLarge) || width != 1<<30 || height != 1<<30 {
-		t.Errorf("got %v for %dx%d, want %v", err, width, height, tooLarge)
+// TestSize: the size is known without memory for the image.
+func TestSize(t *testing.T) {
+	size, err := Size(build(grayTags(1<<30, 1<<29)))
+	if err != nil || size != image.Pt(1<<30, 1<<29) {
+		t.Errorf("got %v, %v", size, err)
 	}
 }
 
@@ -107,7 +102,7 @@ func TestDecodeEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cause := errors.New("nobody waits")
 	cancel(cause)
-	_, err := Decode(ctx, build(grayTags(2, 2), []byte{1, 2, 3, 4}), Options{CheckSize: func(int, int) error { return nil }})
+	_, err := Decode(ctx, build(grayTags(2, 2), []byte{1, 2, 3, 4}), nil)
 	if !errors.Is(err, cause) {
 		t.Errorf("got %v, want %v", err, cause)
 	}

@@ -58,6 +58,9 @@ type dialect struct {
 }
 
 func readDirectory(file []byte) (*directory, error) {
+	if !Is(file) {
+		return nil, damaged("it does not begin as one")
+	}
 	f := dialect{order: binary.LittleEndian, file: file, offset: 4, countSize: 2}
 	if file[0] == 'M' {
 		f.order = binary.BigEndian

@@ -26,7 +26,7 @@ const maxFill = 64
 
 // unpackJPEG gives the rows of a segment to dst, of which each is a JPEG file without the
 // tables that all share.
-func (p *page) unpackJPEG(ctx context.Context, s segment, dst pixels, options Options) error {
+func (p *page) unpackJPEG(ctx context.Context, s segment, dst pixels, decodeJPEG JPEG) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
@@ -34,7 +34,7 @@ func (p *page) unpackJPEG(ctx context.Context, s segment, dst pixels, options Op
 	if err != nil {
 		return err
 	}
-	img, err := options.JPEG(ctx, stream, s.width, s.height+maxFill)
+	img, err := decodeJPEG(ctx, stream, s.width, s.height+maxFill)
 	if err != nil {
 		return err
 	}

@@ -11,22 +11,22 @@ type pixels interface {
 	// pixels wide. The row may be longer.
 	put(row []byte, plane, x, y, width int) error
 	// finish is called once, after all rows.
-	finish() (image.Image, error)
+	finish() image.Image
 }
 
-func newPixels(p *page) (pixels, error) {
+func newPixels(p *page) pixels {
 	bounds := image.Rect(0, 0, p.width, p.height)
 	switch {
 	case p.photometric == ycbcr && p.compression != jpeg:
-		return &ycbcrPixels{p, image.NewNRGBA(bounds)}, nil
+		return &ycbcrPixels{p, image.NewNRGBA(bounds)}
 	case p.colours > 1:
-		return &colourPixels{p, image.NewNRGBA(bounds)}, nil
+		return &colourPixels{p, image.NewNRGBA(bounds)}
 	case p.photometric == palette:
-		return &palettePixels{p, image.NewNRGBA(bounds)}, nil
+		return &palettePixels{p, image.NewNRGBA(bounds)}
 	case p.format == unsigned && (p.bits == 12 || p.bits == 16):
-		return &deepGrayPixels{p, image.NewGray16(bounds)}, nil
+		return &deepGrayPixels{p, image.NewGray16(bounds)}
 	}
-	return &grayPixels{p, image.NewGray(bounds), p.grayLevel()}, nil
+	return &grayPixels{p, image.NewGray(bounds), p.grayLevel()}
 }
 
 // step is the number of samples from one pixel of a row to the next.
@@ -73,7 +73,7 @@ func (g *grayPixels) put(row []byte, plane, x, y, width int) error {
 	return nil
 }
 
-func (g *grayPixels) finish() (image.Image, error) { return g.img, nil }
+func (g *grayPixels) finish() image.Image { return g.img }
 
 // grayLevel returns how a sample becomes a level. Few bits are stretched to 0…255, and what
 // has more range than that is clipped to it, as PIL's conversion does.
@@ -124,7 +124,7 @@ func (g *deepGrayPixels) put(row []byte, plane, x, y, width int) error {
 	return nil
 }
 
-func (g *deepGrayPixels) finish() (image.Image, error) { return g.img, nil }
+func (g *deepGrayPixels) finish() image.Image { return g.img }
 
 // palettePixels are indices of colours.
 type palettePixels struct {
@@ -148,4 +148,4 @@ func (c *palettePixels) put(row []byte, plane, x, y, width int) error {
 	return nil
 }
 
-func (c *palettePixels) finish() (image.Image, error) { return c.img, nil }
+func (c *palettePixels) finish() image.Image { return c.img }

@@ -14,15 +14,10 @@ import (
 	"github.com/ascood/ascood"
 )
 
-// Options are what the package's user decides.
-type Options struct {
-	// CheckSize fails if an image of this size must not be decoded. It is asked before
-	// memory is taken.
-	CheckSize func(width, height int) error
-	// JPEG decodes a JPEG stream of the given width and at most the given height into an
-	// *image.Gray, an *image.NRGBA or an *image.CMYK, so that strips look as files do.
-	JPEG func(ctx context.Context, stream []byte, width, height int) (image.Image, error)
-}
+// JPEG decodes a JPEG stream in a TIFF into an *image.Gray, an *image.NRGBA or an
+// *image.CMYK, so that strips look as files do. The stream must have the given width and at
+// most the given height.
+type JPEG func(ctx context.Context, stream []byte, width, height int) (image.Image, error)
 
 // Is tells from the first bytes whether a file is a TIFF. Both signatures exist with
 // their bytes exchanged, too, and are read by the order that they begin with.
@@ -37,40 +32,46 @@ func Is(file []byte) bool {
 	return false
 }
 
+// Size returns the size that the directory says, before the orientation is applied. Its errors
+// are those of Decode.
+func Size(file []byte) (image.Point, error) {
+	page, _, err := open(file)
+	if err != nil {
+		return image.Point{}, err
+	}
+	return image.Pt(page.width, page.height), nil
+}
+
 // Decode returns an *image.Gray, an *image.Gray16 that holds the samples as they are, 12 bits
 // included, or an opaque *image.NRGBA. Alpha is dropped, orientation applied. Errors have the
 // code Invalid for damaged files, Unsupported for sound ones that are not handled, and
-// TooLarge where unpacking would cost far more than the image is worth.
-func Decode(ctx context.Context, file []byte, options Options) (image.Image, error) {
-	directory, err := readDirectory(file)
+// TooLarge where unpacking would cost far more than the image is worth. The size is the
+// user's to check, before memory is taken for the image.
+func Decode(ctx context.Context, file []byte, decodeJPEG JPEG) (image.Image, error) {
+	page, directory, err := open(file)
 	if err != nil {
-		return nil, err
-	}
-	page, err := describe(directory)
-	if err != nil {
-		return nil, err
-	}
-	if err := options.CheckSize(page.width, page.height); err != nil {
 		return nil, err
 	}
 	segments, err := page.segments(directory, file)
 	if err != nil {
 		return nil, err
 	}
-	dst, err := newPixels(page)
-	if err != nil {
-		return nil, err
-	}
+	dst := newPixels(page)
 	for s := range segments.all() {
-		if err := page.unpack(ctx, s, dst, options); err != nil {
+		if err := page.unpack(ctx, s, dst, decodeJPEG); err != nil {
 			return nil, err
 		}
 	}
-	img, err := dst.finish()
+	return orient(dst.finish(), page.orientation), nil
+}
+
+func open(file []byte) (*page, *directory, error) {
+	directory, err := readDirectory(file)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return orient(img, page.orientation), nil
+	page, err := describe(directory)
+	return page, directory, err
 }
 
 func damaged(format string, args ...any) error {

@@ -23,7 +23,7 @@ func (c *ycbcrPixels) put(row []byte, _, x, y, width int) error {
 	return nil
 }
 
-func (c *ycbcrPixels) finish() (image.Image, error) { return c.img, nil }
+func (c *ycbcrPixels) finish() image.Image { return c.img }
 
 // setYCbCr converts by BT.601 at full range in 16-bit fixed point, rounding as libtiff does:
 // red and blue once for each product, green once for both.
