@@ -30,6 +30,10 @@ func decodeStrip(_ context.Context, stream []byte, width, height int) (image.Ima
 		return jfif.convert(img), nil
 	case *image.RGBA: // opaque
 		return (*image.NRGBA)(img), nil
+	case *image.CMYK: // which Go has inverted, as is right for files, but not in a TIFF
+		for i, v := range img.Pix {
+			img.Pix[i] = 255 - v
+		}
 	}
 	return img, err
 }

@@ -68,14 +68,8 @@ func copyRow(row []byte, img image.Image, y, width int) bool {
 			copy(row[3*x:3*x+3], img.Pix[y*img.Stride+4*x:])
 		}
 		return true
-	case *image.CMYK: // of any four samples, in Adobe's convention: the negative
-		if len(row) != 4*width {
-			return false
-		}
-		for i, v := range img.Pix[y*img.Stride:][:4*width] {
-			row[i] = 255 - v
-		}
-		return true
+	case *image.CMYK: // of any four samples
+		return len(row) == 4*width && copy(row, img.Pix[y*img.Stride:]) == len(row)
 	}
 	return false
 }

@@ -14,9 +14,9 @@ import (
 	"github.com/ascood/ascood"
 )
 
-// JPEG decodes a JPEG stream in a TIFF into an *image.Gray, an *image.NRGBA or an
-// *image.CMYK, so that strips look as files do. The stream must have the given width and at
-// most the given height.
+// JPEG decodes a JPEG stream in a TIFF into an *image.Gray, an *image.NRGBA or, of four
+// samples, an *image.CMYK that has them as they are stored. The stream must have the given
+// width and at most the given height.
 type JPEG func(ctx context.Context, stream []byte, width, height int) (image.Image, error)
 
 // Is tells from the first bytes whether a file is a TIFF. Both signatures exist with
