@@ -108,7 +108,7 @@ func (s *segments) unpacked() uint64 {
 // smaller the image is, and several tiles may share one piece of the file, as blank ones do.
 const (
 	maxPadding = 4        // times what an image of as many tiles without padding would take
-	freeBytes  = 32 << 20 // may be unpacked for any image
+	freeBytes  = 16 << 20 // may be unpacked for any image
 )
 
 // checkCost compares what is unpacked with the image, and what is read with the file:
