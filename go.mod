@@ -3,6 +3,7 @@ module github.com/ascood/ascood
 go 1.26.0
 
 require (
+	github.com/disintegration/imaging v1.6.2
 	github.com/google/renameio/v2 v2.0.2
 	github.com/labstack/echo/v4 v4.16.0
 	github.com/nlpodyssey/gopickle v0.2.0

@@ -9,9 +9,6 @@ import (
 	"io"
 	"os"
 
-	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
-
 	"github.com/ascood/ascood"
 )
 
@@ -127,8 +124,7 @@ var errTruncated = ascood.Errorf(ascood.Invalid, "truncated image: the file ends
 func (f *format) explain(err error) error {
 	var (
 		badPNG   png.UnsupportedError
-		badTIFF  tiff.UnsupportedError
-		variants = errors.As(err, &badPNG) || errors.As(err, &badTIFF) || errors.Is(err, bmp.ErrUnsupported)
+		variants = errors.As(err, &badPNG)
 	)
 	switch {
 	case errors.As(err, new(*ascood.Error)):

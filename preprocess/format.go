@@ -8,10 +8,9 @@ import (
 	"io"
 	"strings"
 
-	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
-
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/bmp"
+	"github.com/ascood/ascood/internal/tiff"
 )
 
 // format is a kind of image file that Decode reads.
@@ -27,8 +26,8 @@ var formats = []format{
 	{"JPEG", []string{"\xff\xd8"}, jpegSize, decodeJPEG},
 	{"PNG", []string{"\x89PNG\r\n\x1a\n"}, configSize(png.DecodeConfig), decodePNG},
 	{"GIF", []string{"GIF87a", "GIF89a"}, gifSize, decodeGIF},
-	{"BMP", []string{"BM"}, configSize(bmp.DecodeConfig), decodeBMP},
-	{"TIFF", []string{"II*\x00", "MM\x00*"}, configSize(tiff.DecodeConfig), decodeTIFF},
+	{"BMP", []string{"BM"}, bmp.Size, decodeBMP},
+	{"TIFF", []string{"II*\x00", "MM\x00*", "II\x00*", "MM*\x00", "II+\x00", "MM\x00+"}, tiff.Size, decodeTIFF},
 	{"WebP", []string{"RIFF????WEBP"}, webpSize, decodeWebP},
 }
 
@@ -51,8 +50,6 @@ var others = []struct{ name, begins string }{
 	{"a Photoshop file", "8BPS"},
 	{"an icon", "\x00\x00\x01\x00"},
 	{"a raw photograph (RAF)", "FUJIFILM"},
-	{"a BigTIFF image", "II+\x00"},
-	{"a BigTIFF image", "MM\x00+"},
 	{"a Netpbm image", "P?\n"},
 	{"a PDF document", "%PDF"},
 	{"an SVG drawing", "<svg"},
@@ -115,10 +112,8 @@ type source struct {
 	size image.Point // by the header
 }
 
-// reader reads the file, and fails once the context has ended. It is all that
-// decoders read from, so that none of them outlasts the one that waits for it.
-func (s *source) reader() io.Reader { return &reader{s.ctx, bytes.NewReader(s.file)} }
-
+// reader fails once its context has ended. What decodes reads from one or looks at the
+// context itself, so that nothing outlasts the one that waits for it.
 type reader struct {
 	ctx context.Context
 	io.Reader
@@ -131,5 +126,4 @@ func (r *reader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
-func decodeBMP(s *source) (image.Image, error)  { return bmp.Decode(s.reader()) }
-func decodeTIFF(s *source) (image.Image, error) { return tiff.Decode(s.reader()) }
+func decodeBMP(s *source) (image.Image, error) { return bmp.Decode(s.ctx, s.file) }

@@ -4,7 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"image"
-	"slices"
+
+	"github.com/disintegration/imaging"
 )
 
 // Reading says how files are read where practice differs. Its zero value is how the
@@ -81,40 +82,26 @@ func (t *Truncated) UnmarshalText(text []byte) error {
 
 // upright turns an image as its file's EXIF orientation says.
 func upright(img image.Image, file []byte) image.Image {
-	turn := orientationOf(file)
-	if turn <= 1 || turn > 8 {
+	turns := map[int]func(image.Image) *image.NRGBA{
+		2: imaging.FlipH, 3: imaging.Rotate180, 4: imaging.FlipV, 5: imaging.Transpose,
+		6: imaging.Rotate270, 7: imaging.Transverse, 8: imaging.Rotate90, // against the clock
+	}
+	turn := turns[orientationOf(file)]
+	if turn == nil {
 		return img
 	}
+	// What imaging turns is always of this kind. To others it does not give PIL's colours, and a
+	// crafted palette makes it panic (CVE-2023-36308).
+	return turn(pixelsOf(img))
+}
+
+// pixelsOf returns an image with the chroma of its pixels interpolated.
+func pixelsOf(img image.Image) *image.NRGBA {
 	bounds := img.Bounds()
-	width, height := bounds.Dx(), bounds.Dy()
-	swapped := turn >= 5
-	size := image.Pt(width, height)
-	if swapped {
-		size = image.Pt(height, width)
-	}
-	dst := image.NewNRGBA(image.Rectangle{Max: size})
+	dst := image.NewNRGBA(bounds)
 	source := new(rowReader).open(img, bounds)
-	// Where the first pixel goes, and the next one of its row and of its column.
-	right, down := 4, dst.Stride
-	if swapped {
-		right, down = down, right
-	}
-	first := 0
-	if slices.Contains([]int{2, 3, 7, 8}, turn) {
-		first += right * (width - 1)
-		right = -right
-	}
-	if slices.Contains([]int{3, 4, 6, 7}, turn) {
-		first += down * (height - 1)
-		down = -down
-	}
-	for y := range height {
-		row := source.row(bounds.Min.Y + y)
-		at := first + y*down
-		for x := range width {
-			copy(dst.Pix[at:at+4], row[4*x:4*x+4])
-			at += right
-		}
+	for y := range bounds.Dy() {
+		copy(dst.Pix[y*dst.Stride:], source.row(bounds.Min.Y+y))
 	}
 	return dst
 }

@@ -26,8 +26,8 @@ import torchvision
 import compare
 
 GENERATORS = (
-    "torch_files", "formats", "variants", "crops", "torchvision_names", "nets", "schedules", "train", "metrics", "posthoc",
-    "single",
+    "torch_files", "formats", "variants", "tiffs", "bmps", "crops", "torchvision_names", "nets", "schedules", "train",
+    "metrics", "posthoc", "single",
 )
 
 
