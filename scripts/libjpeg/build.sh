@@ -1,19 +1,19 @@
 #!/bin/sh
-# Writes internal/libjpeg/libjpeg.wasm anew: the decoder of libjpeg-turbo, the version
-# of Debian 12 and so the one below its PIL. Needs Debian's packages clang, lld,
-# wasi-libc and libclang-rt-14-dev-wasm32.
+# build.sh libjpeg-turbo_2.1.5.orig.tar.gz
+#
+# Writes internal/libjpeg/libjpeg.wasm anew from the source of libjpeg-turbo that Debian
+# 12 has (apt-get source libjpeg-turbo), which is what its PIL decodes with. Needs
+# Debian's packages clang, lld, wasi-libc and libclang-rt-14-dev-wasm32.
 set -eu
 
-version=2.1.5
+source=$(realpath "${1:?the archive of the source}")
 digest=254f3642b04e309fee775123133c6464181addc150499561020312ec61c1bf7c
 here=$(dirname "$(realpath "$0")")
 work=$(mktemp -d)
 trap 'rm -r "$work"' EXIT
 
-curl -sSfL -o "$work/source.tar.gz" \
-    "https://deb.debian.org/debian/pool/main/libj/libjpeg-turbo/libjpeg-turbo_$version.orig.tar.gz"
-echo "$digest  $work/source.tar.gz" | sha256sum --quiet --check
-tar -xzf "$work/source.tar.gz" -C "$work" --strip-components=1
+echo "$digest  $source" | sha256sum --quiet --check
+tar -xzf "$source" -C "$work" --strip-components=1
 
 cd "$work"
 clang --target=wasm32-wasi -mexec-model=reactor -msimd128 -O3 -DNO_GETENV -include errno.h -w \
