@@ -1,10 +1,6 @@
 package onnx
 
-import (
-	"encoding/binary"
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Opset is the version of the ai.onnx operators that a Builder emits: one for
 // which ONNX Runtime's CUDA provider has all kernels that the exporter needs.
@@ -107,11 +103,7 @@ func replace(names []string, old, name string) bool {
 // Weights adds a float32 initializer of the given shape; none is a scalar.
 func (b *Builder) Weights(name string, data []float32, shape ...int) string {
 	name = b.unique(name)
-	raw := make([]byte, 0, 4*len(data))
-	for _, v := range data {
-		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
-	}
-	b.initializer(name, TensorProto_FLOAT, raw, shape)
+	b.initializer(NewFloats(name, data, int64s(shape)...))
 	return name
 }
 
@@ -137,19 +129,13 @@ func (b *Builder) Int64s(data ...int) string {
 		return name
 	}
 	name := b.unique("ints")
-	raw := make([]byte, 0, 8*len(data))
-	for _, v := range data {
-		raw = binary.LittleEndian.AppendUint64(raw, uint64(v))
-	}
-	b.initializer(name, TensorProto_INT64, raw, []int{len(data)})
+	b.initializer(NewInts(name, int64s(data), int64(len(data))))
 	b.consts[key] = name
 	return name
 }
 
-func (b *Builder) initializer(name string, t TensorProto_DataType, raw []byte, shape []int) {
-	b.graph.Initializer = append(b.graph.Initializer, &TensorProto{
-		Name: name, DataType: int32(t), Dims: int64s(shape), RawData: raw,
-	})
+func (b *Builder) initializer(t *TensorProto) {
+	b.graph.Initializer = append(b.graph.Initializer, t)
 }
 
 // Input declares an input, with dimensions as in Value.

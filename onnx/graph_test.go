@@ -8,7 +8,7 @@ import (
 )
 
 // withStrangers is chain with all fields set that this package knows, and with
-// some that it does not know, of the file (functions) and of the graph (a
+// some that it does not know, of the file (a training) and of the graph (a
 // quantisation).
 func withStrangers(t *testing.T) *ModelProto {
 	t.Helper()
@@ -18,7 +18,7 @@ func withStrangers(t *testing.T) *ModelProto {
 	unknown := func(number protowire.Number) []byte {
 		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), []byte{10, 1, 'f'})
 	}
-	m.ProtoReflect().SetUnknown(unknown(25))
+	m.ProtoReflect().SetUnknown(unknown(20))
 	m.Graph.ProtoReflect().SetUnknown(unknown(14))
 	return m
 }
