@@ -13,17 +13,42 @@ const irVersion = 8
 // something returns the name of what it added. A name that is asked for and
 // cannot be had is an error, which Model returns.
 type Builder struct {
-	graph  *GraphProto
-	names  map[string]int    // name → how often it was asked for
-	consts map[string]string // content → name of a small constant
-	scope  string
-	err    error // the first
+	graph     *GraphProto
+	names     map[string]int    // name → how often it was asked for
+	consts    map[string]string // content → name of a small constant
+	makers    map[string]*NodeProto
+	constants map[string]*TensorProto
+	shapes    map[string]shapeOf // as far as somebody asked
+	scope     string
+	err       error // the first
 }
 
 // NewBuilder starts an empty graph.
 func NewBuilder(name string) *Builder {
-	return &Builder{graph: &GraphProto{Name: name}, names: map[string]int{}, consts: map[string]string{}}
+	return &Builder{
+		graph: &GraphProto{Name: name}, names: map[string]int{}, consts: map[string]string{},
+		makers: map[string]*NodeProto{}, constants: map[string]*TensorProto{}, shapes: map[string]shapeOf{},
+	}
 }
+
+// add appends a node whose names are taken.
+func (b *Builder) add(n *NodeProto) {
+	b.graph.Node = append(b.graph.Node, n)
+	for _, out := range n.Output {
+		if out != "" {
+			b.makers[out] = n
+		}
+	}
+}
+
+// Nodes returns the nodes so far. Each follows those that it takes values from.
+func (b *Builder) Nodes() []*NodeProto { return b.graph.Node }
+
+// Maker returns the node that computes a value, nil if none does.
+func (b *Builder) Maker(value string) *NodeProto { return b.makers[value] }
+
+// Constant returns the initializer of a name, nil if the value is none.
+func (b *Builder) Constant(value string) *TensorProto { return b.constants[value] }
 
 // Scope sets the prefix of the node names that follow, so that a viewer of the
 // graph sees what belongs together.
@@ -67,9 +92,7 @@ func (b *Builder) Ops(op string, n int, inputs []string, attrs ...Attr) []string
 			outputs[i] = b.unique(fmt.Sprintf("%s.%d", name, i))
 		}
 	}
-	b.graph.Node = append(b.graph.Node, &NodeProto{
-		Name: name, OpType: op, Input: inputs, Output: outputs, Attribute: attrs,
-	})
+	b.add(&NodeProto{Name: name, OpType: op, Input: inputs, Output: outputs, Attribute: attrs})
 	return outputs
 }
 
@@ -85,6 +108,13 @@ func (b *Builder) Rename(name, public string) string {
 	}
 	if !computed {
 		b.fail("no node computes %q, which is to become %q", name, public)
+		return public
+	}
+	b.makers[public] = b.makers[name]
+	delete(b.makers, name)
+	if s, ok := b.shapes[name]; ok {
+		b.shapes[public] = s
+		delete(b.shapes, name)
 	}
 	return public
 }
@@ -136,12 +166,17 @@ func (b *Builder) Int64s(data ...int) string {
 
 func (b *Builder) initializer(t *TensorProto) {
 	b.graph.Initializer = append(b.graph.Initializer, t)
+	b.constants[t.Name] = t
 }
 
 // Input declares an input, with dimensions as in Value.
 func (b *Builder) Input(name, doc string, t TensorProto_DataType, dims ...any) string {
 	b.reserve(name)
-	b.graph.Input = append(b.graph.Input, describe(Value(name, t, dims...), doc))
+	v := describe(Value(name, t, dims...), doc)
+	b.graph.Input = append(b.graph.Input, v)
+	if s, err := v.Shape(); err == nil {
+		b.shapes[name] = shapeOf{shape: s}
+	}
 	return name
 }
 
@@ -221,6 +256,14 @@ func int64s(v []int) []int64 {
 	out := make([]int64, len(v))
 	for i, n := range v {
 		out[i] = int64(n)
+	}
+	return out
+}
+
+func ints(v []int64) []int {
+	out := make([]int, len(v))
+	for i, n := range v {
+		out[i] = int(n)
 	}
 	return out
 }
