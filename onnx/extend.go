@@ -39,7 +39,8 @@ func Extend(g *GraphProto) *Builder {
 // of its inputs. Initializers keep their names; those that b has from an earlier
 // Inline of the same are shared.
 func (b *Builder) Inline(g *GraphProto, inputs map[string]string) map[string]string {
-	names, shapes := maps.Clone(inputs), Shapes(g)
+	names, shapes := map[string]string{}, Shapes(g)
+	maps.Copy(names, inputs)
 	for _, t := range g.GetInitializer() {
 		if b.constants[t.Name] != t {
 			b.reserve(t.Name)

@@ -153,21 +153,15 @@ func inferSplit(o *operands) []Shape {
 	if o.err != nil {
 		return nil
 	}
-	if o.Operand(1) == "" {
-		if s[axis].Size%len(o.Output) != 0 {
-			return o.wrong("axis %d of %v has no %d equal parts", axis, s, len(o.Output))
-		}
+	if o.Operand(1) == "" { // equal parts
 		sizes = slices.Repeat([]int{s[axis].Size / len(o.Output)}, len(o.Output))
 	}
-	if total := 0; s[axis].Batch || len(sizes) != len(o.Output) {
-		return o.wrong("axis %d of %v is to be split into %v", axis, s, sizes)
-	} else {
-		for _, n := range sizes {
-			total += n
-		}
-		if total != s[axis].Size {
-			return o.wrong("axis %d of %v is to be split into %v", axis, s, sizes)
-		}
+	total := 0
+	for _, n := range sizes {
+		total += n
+	}
+	if s[axis].Batch || len(sizes) != len(o.Output) || total != s[axis].Size {
+		return o.wrong("axis %d of %v cannot be split into %v", axis, s, sizes)
 	}
 	var parts []Shape
 	for _, n := range sizes {
