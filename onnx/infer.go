@@ -162,37 +162,38 @@ var inferences = map[string]func(o *operands) []Shape{}
 
 func init() {
 	maps.Copy(inferences, map[string]func(o *operands) []Shape{
-		"Conv":              inferConv,
-		"ConvTranspose":     inferConvTranspose,
-		"MaxPool":           inferPool,
-		"AveragePool":       inferPool,
-		"GlobalAveragePool": inferGlobalPool,
-		"GlobalMaxPool":     inferGlobalPool,
-		"Gemm":              inferGemm,
-		"MatMul":            inferMatMul,
-		"Einsum":            inferEinsum,
-		"Constant":          inferConstant,
-		"ConstantOfShape":   func(o *operands) []Shape { return []Shape{o.held(0)} },
-		"Shape":             func(o *operands) []Shape { return []Shape{Static(len(o.shape(0)))} },
-		"Reshape":           inferReshape,
-		"Flatten":           inferFlatten,
-		"Squeeze":           inferSqueeze,
-		"Unsqueeze":         inferUnsqueeze,
-		"Transpose":         inferTranspose,
-		"Expand":            inferExpand,
-		"Tile":              inferTile,
-		"Concat":            inferConcat,
-		"Split":             inferSplit,
-		"Slice":             inferSlice,
-		"Gather":            inferGather,
-		"GatherElements":    func(o *operands) []Shape { return []Shape{o.shape(1)} },
-		"Pad":               inferPad,
-		"DepthToSpace":      inferDepthToSpace,
-		"SpaceToDepth":      inferSpaceToDepth,
-		"Resize":            inferResize,
-		"ArgMax":            inferArg,
-		"ArgMin":            inferArg,
-		"OneHot":            inferOneHot,
+		"Conv":               inferConv,
+		"ConvTranspose":      inferConvTranspose,
+		"BatchNormalization": inferBatchNorm,
+		"MaxPool":            inferPool,
+		"AveragePool":        inferPool,
+		"GlobalAveragePool":  inferGlobalPool,
+		"GlobalMaxPool":      inferGlobalPool,
+		"Gemm":               inferGemm,
+		"MatMul":             inferMatMul,
+		"Einsum":             inferEinsum,
+		"Constant":           inferConstant,
+		"ConstantOfShape":    func(o *operands) []Shape { return []Shape{o.held(0)} },
+		"Shape":              func(o *operands) []Shape { return []Shape{Static(len(o.shape(0)))} },
+		"Reshape":            inferReshape,
+		"Flatten":            inferFlatten,
+		"Squeeze":            inferSqueeze,
+		"Unsqueeze":          inferUnsqueeze,
+		"Transpose":          inferTranspose,
+		"Expand":             inferExpand,
+		"Tile":               inferTile,
+		"Concat":             inferConcat,
+		"Split":              inferSplit,
+		"Slice":              inferSlice,
+		"Gather":             inferGather,
+		"GatherElements":     func(o *operands) []Shape { return []Shape{o.shape(1)} },
+		"Pad":                inferPad,
+		"DepthToSpace":       inferDepthToSpace,
+		"SpaceToDepth":       inferSpaceToDepth,
+		"Resize":             inferResize,
+		"ArgMax":             inferArg,
+		"ArgMin":             inferArg,
+		"OneHot":             inferOneHot,
 	})
 	for _, op := range likeFirst {
 		inferences[op] = func(o *operands) []Shape { return []Shape{o.shape(0)} }
@@ -209,7 +210,7 @@ func init() {
 // their inputs, and those that reduce axes.
 var (
 	likeFirst = []string{
-		"Abs", "BatchNormalization", "Cast", "Ceil", "Celu", "Clip", "Cos", "CumSum", "Dropout", "Elu", "Erf", "Exp",
+		"Abs", "Cast", "Ceil", "Celu", "Clip", "Cos", "CumSum", "Dropout", "Elu", "Erf", "Exp",
 		"Floor", "HardSigmoid", "HardSwish", "Hardmax", "Identity", "InstanceNormalization", "IsInf", "IsNaN",
 		"LayerNormalization", "LeakyRelu", "Log", "LogSoftmax", "LpNormalization", "LRN", "Neg", "Not", "PRelu",
 		"Reciprocal", "Relu", "Round", "ScatterElements", "ScatterND", "Selu", "Sigmoid", "Sign", "Sin", "Softmax",
@@ -224,6 +225,16 @@ var (
 		"ReduceSum", "ReduceSumSquare",
 	}
 )
+
+func inferBatchNorm(o *operands) []Shape {
+	s := o.rank(0, 2)
+	for i := 1; i < 5 && o.err == nil; i++ {
+		if !o.shape(i).Equal(Shape{s[1]}) {
+			return o.wrong("%q is of the shape %v, want a number for each channel of %v", o.Operand(i), o.shape(i), s)
+		}
+	}
+	return []Shape{s}
+}
 
 func inferBroadcast(o *operands) []Shape {
 	var out Shape

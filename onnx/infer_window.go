@@ -30,9 +30,13 @@ func WindowOf(n *NodeProto, kernel []int) (Window, error) {
 		return w, fmt.Errorf("kernel %v, strides %v, dilations %v and pads %v do not go together", kernel, w.Strides, w.Dilations, pads)
 	}
 	w.Before, w.After = pads[:rank], pads[rank:]
+	const most = 1 << 15 // of an image's side
 	for i := range rank {
-		if kernel[i] < 1 || w.Strides[i] < 1 || w.Dilations[i] < 1 {
-			return w, fmt.Errorf("kernel %v, strides %v and dilations %v must be at least 1", kernel, w.Strides, w.Dilations)
+		if min(kernel[i], w.Strides[i], w.Dilations[i]) < 1 || max(kernel[i], w.Strides[i], w.Dilations[i]) > most {
+			return w, fmt.Errorf("kernel %v, strides %v and dilations %v must be between 1 and %d", kernel, w.Strides, w.Dilations, most)
+		}
+		if max(-w.Before[i], -w.After[i], w.Before[i], w.After[i]) > most {
+			return w, fmt.Errorf("pads %v must be between -%d and %d", pads, most, most)
 		}
 	}
 	return w, nil
@@ -68,7 +72,7 @@ func inferConv(o *operands) []Shape {
 	if err != nil {
 		return o.wrong("%w", err)
 	}
-	if group := o.IntAttr("group", 1); s[1].Batch || group < 1 || weight[1].Size*group != s[1].Size || weight[0].Size%group != 0 {
+	if group := o.IntAttr("group", 1); !slices.Equal(w.Kernel, weight[2:].At(1)) || s[1].Batch || group < 1 || weight[1].Size*group != s[1].Size || weight[0].Size%group != 0 {
 		return o.wrong("weights %v in %d groups do not fit maps of the shape %v", weight, group, s)
 	}
 	return o.slide(s, weight[0], w, false)
@@ -84,7 +88,7 @@ func inferConvTranspose(o *operands) []Shape {
 		return o.wrong("%w", err)
 	}
 	more := o.IntsAttr("output_padding", make([]int, len(w.Kernel))...)
-	if s[1] != weight[0] || len(s) != len(weight) || len(more) != len(w.Kernel) || o.HasAttr("output_shape") {
+	if !slices.Equal(w.Kernel, weight[2:].At(1)) || s[1] != weight[0] || len(s) != len(weight) || len(more) != len(w.Kernel) || o.HasAttr("output_shape") {
 		return o.wrong("weights %v do not fit maps of the shape %v", weight, s)
 	}
 	out := Shape{s[0], Dim{Size: weight[1].Size * o.IntAttr("group", 1)}}
