@@ -8,6 +8,7 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
@@ -71,19 +72,19 @@ func (l *lowering) build(pre preprocess.Config, score artifact.Score) error {
 	prediction := l.Rename(l.Op("ArgMax", []string{logits}, onnx.Int("axis", 1), onnx.Int("keepdims", 0)), artifact.Prediction)
 
 	l.Scope("gradient/")
-	gradient, err := l.backward("gradient", values, l.gradCrossEntropy(logits, prediction, classes))
+	byImage, err := gradient.Of(l.Builder, gradient.CPU, logits, l.gradCrossEntropy(logits, prediction, classes), image)
 	if err != nil {
 		return err
 	}
-	gradient = l.Rename(gradient, artifact.Gradient)
+	byImage = l.Rename(byImage, artifact.Gradient)
 
 	l.Scope("odin/")
-	odin, err := l.confidence("odin", l.odinImage(image, gradient, std))
+	odin, err := l.confidence("odin", l.odinImage(image, byImage, std))
 	if err != nil {
 		return err
 	}
 	l.Scope("iodin/")
-	moved, index := l.iodinImage(image, gradient, std, size)
+	moved, index := l.iodinImage(image, byImage, std, size)
 	iodin, err := l.confidence("iodin", moved)
 	if err != nil {
 		return err
@@ -92,7 +93,7 @@ func (l *lowering) build(pre preprocess.Config, score artifact.Score) error {
 	l.Output(logits, "class scores", onnx.TensorProto_FLOAT, "N", classes)
 	l.Output(feature, "pooled feature", onnx.TensorProto_FLOAT, "N", dim)
 	l.Output(prediction, "most likely class", onnx.TensorProto_INT64, "N")
-	l.Output(gradient, "d CE(logits/T, prediction) / d image", onnx.TensorProto_FLOAT, "N", 3, size, size)
+	l.Output(byImage, "d CE(logits/T, prediction) / d image", onnx.TensorProto_FLOAT, "N", 3, size, size)
 	l.Output(l.Rename(index, artifact.Index), "element that i-ODIN moves", onnx.TensorProto_INT64, "N")
 	l.Output(l.Rename(odin, artifact.ODIN), "ODIN score", onnx.TensorProto_FLOAT, "N")
 	l.Output(l.Rename(iodin, artifact.IODIN), "i-ODIN score", onnx.TensorProto_FLOAT, "N")

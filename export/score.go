@@ -76,4 +76,9 @@ func (l *lowering) softmax(logits string) string {
 	return l.Op("Softmax", []string{l.Op("Div", []string{logits, artifact.Temperature})}, onnx.Int("axis", 1))
 }
 
+// reshape gives a batch of values the shape [N, shape…].
+func (l *lowering) reshape(x string, shape ...int) string {
+	return l.Op("Reshape", []string{x, l.Int64s(append([]int{-1}, shape...)...)})
+}
+
 func (l *lowering) perChannel(v []float32) string { return l.Const([]int{1, 3, 1, 1}, v...) }

@@ -63,12 +63,18 @@ func (w *walk) toFloat(x string) string {
 	return w.Op("Cast", []string{x}, onnx.Int("to", int(onnx.TensorProto_FLOAT)))
 }
 
-// reshape gives a value another shape of as many elements.
+// reshape gives a value another shape of as many elements. A batch that stays where it
+// is is copied: if it were to be found out, ONNX Runtime would not know that it is the
+// batch of other values, and would leave the blocked layout where they meet.
 func (w *walk) reshape(x string, s onnx.Shape) string {
-	if w.shape(x).Equal(s) {
+	from, target := w.shape(x), s.Target()
+	if from.Equal(s) {
 		return x
 	}
-	return w.op("Reshape", x, w.Int64s(s.Target()...))
+	if axis := s.BatchAxis(); axis >= 0 && axis < len(from) && from[axis] == s[axis] {
+		target[axis] = 0
+	}
+	return w.op("Reshape", x, w.Int64s(target...))
 }
 
 // expand stretches a value to a shape, whose batch it must have already.

@@ -293,3 +293,19 @@ func TestConstantFeature(t *testing.T) {
 	}
 	closeTo(t, "gradient", out[g].Floats(), []float64{-4, -2, 0, 6}, 1e-6) // (dy - mean(dy))/0.5
 }
+
+// TestBatchIsCopied: the batch of what is reshaped is said to be that of its input,
+// which the runtime must know of values that it adds in its blocked layout.
+func TestBatchIsCopied(t *testing.T) {
+	b := onnx.NewBuilder("copied")
+	x := b.Input("x", "", onnx.TensorProto_FLOAT, onnx.Batch, 3, 2, 2)
+	y := b.Op("Flatten", []string{x})
+	g, err := Of(b, CPU, y, y, x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := b.Ints(b.Maker(g).Operand(1))
+	if err != nil || !slices.Equal(target, []int{0, 3, 2, 2}) {
+		t.Errorf("the target is %v (%v)", target, err)
+	}
+}
