@@ -232,9 +232,9 @@ func Load(path string) (*onnx.ModelProto, *Metadata, error) {
 	if err != nil {
 		return nil, nil, ascood.Errorf(ascood.Invalid, "model: %w", err)
 	}
-	m := &onnx.ModelProto{}
-	if err := proto.Unmarshal(data, m); err != nil || len(m.GetGraph().GetNode()) == 0 {
-		return nil, nil, ascood.Errorf(ascood.Invalid, "model %s: not an ONNX file, or a truncated one (%d bytes)", path, len(data))
+	m, err := onnx.Parse(data)
+	if err != nil {
+		return nil, nil, ascood.Errorf(ascood.Invalid, "model %s: %w", path, err)
 	}
 	d, err := Read(m)
 	if err == nil {

@@ -58,6 +58,19 @@ func (t *TensorProto) Elements() (int, error) {
 	return int(elements), nil
 }
 
+// Bytes returns how many bytes of raw data the tensor takes, as Elements does.
+func (t *TensorProto) Bytes() (int, error) {
+	size, known := elementBytes[t.Type()]
+	if !known {
+		return 0, fmt.Errorf("%q holds %v, which is not handled", t.GetName(), t.Type())
+	}
+	elements, err := t.Elements()
+	if err == nil && elements > math.MaxInt/size {
+		err = fmt.Errorf("%q has the shape %v, which no tensor can have", t.GetName(), t.Dims)
+	}
+	return elements * size, err
+}
+
 // Raw returns the elements as bytes, little-endian and row-major, whichever of the
 // format's fields holds them. It may be the tensor's own memory. Values that are in
 // another file, or not as many as the shape takes, are errors that name the tensor.
