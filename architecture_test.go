@@ -34,6 +34,7 @@ var mayImport = map[string]string{
 	"presets":                 "dataset preprocess",
 	"checkpoint":              "internal/atomicfile preprocess",
 	"artifact":                "internal/atomicfile metrics onnx preprocess",
+	"importer":                "onnx",
 	"posthoc":                 "artifact",
 	"internal/ort":            "internal/gpu internal/sigstack onnx",
 	"train":                   "checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile internal/check models preprocess runs",

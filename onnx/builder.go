@@ -137,6 +137,16 @@ func (b *Builder) Weights(name string, data []float32, shape ...int) string {
 	return name
 }
 
+// Tensor adds an initializer, under its name or one like it if that is taken.
+func (b *Builder) Tensor(t *TensorProto) string {
+	if name := b.unique(t.Name); name != t.Name {
+		t = shallowCopy(t)
+		t.Name = name
+	}
+	b.initializer(t)
+	return t.Name
+}
+
 // Const adds a small float32 constant; equal ones are shared.
 func (b *Builder) Const(shape []int, data ...float32) string {
 	key := fmt.Sprint("f", shape, data)
