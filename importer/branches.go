@@ -11,7 +11,7 @@ const maxBranches = 1000
 
 // chooseBranches replaces each If whose condition does not depend on the image by the
 // branch that it takes, which one run tells. Others stay.
-func (g *graph) chooseBranches(run Run, in image) error {
+func (g *graph) chooseBranches(run Run, in feed) error {
 	for chosen := 0; chosen < maxBranches; {
 		dependent := g.dependent()
 		var conditions []string

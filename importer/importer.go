@@ -92,16 +92,17 @@ func (g *graph) canonical(in image, opt Options) (*canonical, []string, error) {
 	if note != "" {
 		notes = append(notes, note)
 	}
-	if err := work.chooseBranches(opt.Run, in); err != nil {
+	noise := in.noise()
+	if err := work.chooseBranches(opt.Run, noise); err != nil {
 		return nil, nil, err
 	}
 	if err := work.refuse(); err != nil {
 		return nil, nil, err
 	}
-	if err := work.observe(opt.Run, in); err != nil {
+	if err := work.observe(opt.Run, noise); err != nil {
 		return nil, nil, err
 	}
-	c, err := work.legalise(in, opt.Taken)
+	c, err := work.legalise(opt.Run, in.name, []int{in.batch, 3, in.size, in.size}, opt.Taken)
 	return c, notes, err
 }
 

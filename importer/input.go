@@ -147,20 +147,20 @@ func (g *graph) adapted(in image, typed bool) *graph {
 	return &made
 }
 
-// sample returns a batch of images of noise.
-func (in image) sample(n int) map[string]*onnx.TensorProto {
-	rng := rand.New(rand.NewPCG(1, uint64(n)))
-	values := make([]float32, n*3*in.size*in.size)
+// noise is a batch of images for a run of which shapes are of interest.
+func (in image) noise() feed {
+	rng := rand.New(rand.NewPCG(1, 1))
+	values := make([]float32, in.batch*3*in.size*in.size)
 	for i := range values {
 		values[i] = float32(rng.NormFloat64())
 	}
-	return in.batchOf(values, n)
+	return in.batchOf(values, in.batch)
 }
 
 // batchOf returns images as the graph's input.
-func (in image) batchOf(values []float32, n int) map[string]*onnx.TensorProto {
+func (in image) batchOf(values []float32, n int) feed {
 	size := int64(in.size)
-	return map[string]*onnx.TensorProto{in.name: onnx.NewFloats(in.name, values, int64(n), 3, size, size)}
+	return feed{in.name: onnx.NewFloats(in.name, values, int64(n), 3, size, size)}
 }
 
 // describeValue writes a value's type as in "FLOAT [N,3,224,224]".

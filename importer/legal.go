@@ -18,14 +18,19 @@ type canonical struct {
 	uses   map[string]int    // of values of the file, by root
 	roots  map[string]string // of what only hands a value on
 	taken  []string          // names that constants may not keep
+	run    Run
 	faults faults
 }
 
-// legalise returns the graph in the canonical form. All nodes that have none are named
-// in the error.
-func (g *graph) legalise(in image, taken []string) (*canonical, error) {
-	c := &canonical{Builder: onnx.NewBuilder("network"), from: g, values: map[string]string{}, taken: taken}
-	c.values[in.name] = c.Input(in.name, "", onnx.TensorProto_FLOAT, in.batch, 3, in.size, in.size)
+// legalise returns the graph in the canonical form, for an input of the given sizes.
+// All nodes that have none are named in the error.
+func (g *graph) legalise(run Run, input string, sizes []int, taken []string) (*canonical, error) {
+	c := &canonical{Builder: onnx.NewBuilder("network"), from: g, values: map[string]string{}, taken: taken, run: run}
+	var dims []any
+	for _, n := range sizes {
+		dims = append(dims, n)
+	}
+	c.values[input] = c.Input(input, "", onnx.TensorProto_FLOAT, dims...)
 	c.countUses()
 	for _, n := range g.nodes {
 		c.Scope(onnx.Prefix + strings.TrimPrefix(nameOf(n), "/") + "/")
@@ -199,7 +204,7 @@ func register(f func(s *step) ([]string, error), ops ...string) {
 
 func init() {
 	register(same,
-		"Add", "Sub", "Mul", "Div", "Neg", "Sqrt", "Reciprocal", "Exp", "Log", "Abs", "Erf", "Sin", "Cos", "Min", "Max", "Where", "Pow",
+		"Sub", "Mul", "Div", "Neg", "Sqrt", "Reciprocal", "Exp", "Log", "Abs", "Erf", "Sin", "Cos", "Min", "Max", "Where",
 		"Relu", "LeakyRelu", "PRelu", "HardSigmoid", "HardSwish", "Sigmoid", "Tanh", "Elu", "Selu", "Celu", "Softplus", "Softsign", "ThresholdedRelu", "Clip",
 		"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Not", "Xor", "Floor", "Ceil", "Round", "Sign", "IsNaN", "IsInf",
 		"Einsum", "Transpose", "DepthToSpace", "SpaceToDepth", "ArgMax", "ArgMin", "GatherElements", "CumSum", "Sum",
@@ -207,6 +212,7 @@ func init() {
 	register(handOn, "Identity")
 	register(legalDropout, "Dropout")
 	register(legalCast, "Cast", "CastLike")
+	register(legalPow, "Pow")
 	register(legalMean, "Mean")
 	register(legalGelu, "Gelu")
 	register(legalMish, "Mish")

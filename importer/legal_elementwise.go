@@ -59,6 +59,23 @@ func kindOf(maker func(value string) *onnx.NodeProto, value string) onnx.TensorP
 	return onnx.TensorProto_FLOAT
 }
 
+// legalPow: exponents may be integers.
+func legalPow(s *step) ([]string, error) {
+	t := s.from.consts[s.Operand(1)]
+	if t == nil || t.IsFloat() {
+		return same(s)
+	}
+	values, err := t.Ints()
+	if err != nil {
+		return nil, err
+	}
+	exponents := make([]float32, len(values))
+	for i, v := range values {
+		exponents[i] = float32(v)
+	}
+	return s.again([]string{s.operand(0), s.Tensor(onnx.NewFloats(onnx.Prefix+t.Name+".float", exponents, t.Dims...))})
+}
+
 // legalMean: the mean of values is their sum, divided.
 func legalMean(s *step) ([]string, error) {
 	sum := s.Op("Sum", s.in)

@@ -35,7 +35,7 @@ func (g *graph) dependent() map[string]bool {
 
 // observe runs the graph once. From then on what does not depend on the image is
 // constant, shape arithmetic above all, and the shapes of all other values are known.
-func (g *graph) observe(run Run, in image) error {
+func (g *graph) observe(run Run, in feed) error {
 	dependent := g.dependent()
 	for _, v := range g.outputs {
 		if !dependent[v.Name] {
@@ -68,7 +68,7 @@ func (g *graph) observe(run Run, in image) error {
 }
 
 // evaluate returns the content of values.
-func (g *graph) evaluate(run Run, in image, values []string) (map[string]*onnx.TensorProto, error) {
+func (g *graph) evaluate(run Run, in feed, values []string) (map[string]*onnx.TensorProto, error) {
 	slices.Sort(values)
 	values = slices.Compact(values)
 	if len(values) == 0 {
@@ -79,7 +79,7 @@ func (g *graph) evaluate(run Run, in image, values []string) (map[string]*onnx.T
 	for _, v := range values {
 		flat[v], shape[v] = p.flat(v), p.shape(v)
 	}
-	results, err := p.run(run, in.sample(in.batch))
+	results, err := p.run(run, in)
 	if err != nil {
 		return nil, err
 	}
@@ -95,41 +95,8 @@ func (g *graph) evaluate(run Run, in image, values []string) (map[string]*onnx.T
 	return content, nil
 }
 
-// shapes returns the shape of every computed value, for each of several batches.
-func (g *graph) shapes(run Run, in image, batches ...int) ([]map[string][]int, error) {
-	p := newProbe(g)
-	probes := map[string]string{}
-	for _, n := range g.nodes {
-		for _, out := range n.Output {
-			if out != "" {
-				probes[out] = p.shape(out)
-			}
-		}
-	}
-	var inputs []map[string]*onnx.TensorProto
-	for _, n := range batches {
-		inputs = append(inputs, in.sample(n))
-	}
-	results, err := p.run(run, inputs...)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]map[string][]int, len(batches))
-	for i := range all {
-		all[i] = map[string][]int{}
-		for _, v := range g.inputs {
-			all[i][v.Name] = ints(inputs[i][v.Name].Dims)
-		}
-		for name, probe := range probes {
-			dims, err := results[i][probe].Ints()
-			if err != nil {
-				return nil, err
-			}
-			all[i][name] = ints(dims)
-		}
-	}
-	return all, nil
-}
+// feed are the inputs of a run, by name.
+type feed = map[string]*onnx.TensorProto
 
 // probe is a graph with further outputs, which tell of values inside it. What is
 // asked of a value always has one dimension: runtimes in Go return no scalars.
@@ -172,8 +139,10 @@ func (p *probe) ask(op string, t onnx.TensorProto_DataType, inputs ...string) st
 	return name
 }
 
-func (p *probe) run(run Run, inputs ...map[string]*onnx.TensorProto) ([]map[string]*onnx.TensorProto, error) {
-	results, err := run(p.model(p.inputs, p.wanted), inputs...)
+func (p *probe) run(run Run, in feed) ([]map[string]*onnx.TensorProto, error) {
+	p.outputs = p.wanted
+	p.prune()
+	results, err := run(p.model(p.inputs, p.outputs), in)
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "the network does not run: %w", err)
 	}
