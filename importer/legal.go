@@ -170,17 +170,6 @@ func (s *step) again(in []string, attrs ...onnx.Attr) ([]string, error) {
 // handOn is an operator that changes nothing.
 func handOn(s *step) ([]string, error) { return []string{s.operand(0)}, nil }
 
-// with returns the node's attributes with some replaced or added.
-func (s *step) with(attrs ...onnx.Attr) []onnx.Attr {
-	var all []onnx.Attr
-	for _, a := range s.Attribute {
-		if !slices.ContainsFunc(attrs, func(other onnx.Attr) bool { return other.Name == a.Name }) {
-			all = append(all, a)
-		}
-	}
-	return append(all, attrs...)
-}
-
 // without returns the node's attributes without some.
 func (s *step) without(names ...string) []onnx.Attr {
 	var all []onnx.Attr
