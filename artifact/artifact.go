@@ -59,6 +59,11 @@ const (
 	Layer4 = "layer4"
 )
 
+// Names are all names of values that have a meaning in a graph.
+func Names() []string {
+	return append(Outputs(), Pixels, Image, Layer3, Layer4, Temperature, Noise)
+}
+
 // formatKey marks a file as ours and names the metadata's version.
 const (
 	formatKey     = "ascood.format"
