@@ -258,7 +258,7 @@ func (t *tracker) mixes(n *onnx.NodeProto) bool {
 		return at >= 0 && slices.ContainsFunc(axes, func(a int) bool { return a == at || a+len(s) == at })
 	}
 	switch n.OpType {
-	case "Conv", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "DepthToSpace", "SpaceToDepth", "BatchNormalization", "Gemm":
+	case "Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "DepthToSpace", "SpaceToDepth", "BatchNormalization", "Gemm":
 		return at != 0
 	case "Softmax", "LogSoftmax", "LayerNormalization", "LpNormalization", "ArgMax", "ArgMin", "Concat", "Split", "Gather":
 		otherwise := map[string]int{"ArgMax": 0, "ArgMin": 0, "Split": 0, "Gather": 0}

@@ -59,6 +59,9 @@ func TestWrongFiles(t *testing.T) {
 		}, "of one channel: channels gray has images made gray"},
 		"uneven gray": {func(_ *onnx.ModelProto, opt *Options) { opt.Channels, opt.Mean[0] = Gray, .1 }, "mean and std must be the same for all channels"},
 		"size":        {func(_ *onnx.ModelProto, opt *Options) { opt.Size = 224 }, "image_size 224: the network takes images of 8x8 pixels"},
+		"huge batch": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Input[0] = onnx.Value("x", onnx.TensorProto_FLOAT, 1<<40, 3, 8, 8)
+		}, "takes 1099511627776 images at a time; supported are up to 64"},
 		"not square": {func(m *onnx.ModelProto, _ *Options) {
 			m.Graph.Input[0] = onnx.Value("x", onnx.TensorProto_FLOAT, "N", 3, 8, 9)
 		}, "images of 9x8 pixels; supported are square ones"},

@@ -202,6 +202,39 @@ func branched(t *testing.T) *onnx.ModelProto {
 	return m
 }
 
+// newest has operators of opset 20, and a product with factors whose weights are not
+// transposed.
+func newest(t *testing.T) *onnx.ModelProto {
+	f := newForeign()
+	x := f.Op("Gelu", []string{small(f, "N")})
+	x = f.Op("Gelu", []string{f.Op("Mul", []string{x, f.Scalar(3)})}, onnx.String("approximate", "tanh"))
+	x = f.Op("Mish", []string{x})
+	x = f.Op("Pad", []string{x, f.Int64s(1, 2, 2, 1), "", f.Int64s(-1, 2)}, onnx.String("mode", "wrap"))
+	x = f.Op("ReduceMax", []string{x, f.Int64s(3)}, onnx.Int("keepdims", 0))
+	x = f.Op("ReduceMean", []string{x, f.Int64s(-1)}, onnx.Int("keepdims", 0))
+	x = f.Op("Gemm", []string{x, f.noise("fc.weight", 4, 5), f.noise("fc.bias", 1, 5)}, onnx.Float("alpha", .5), onnx.Float("beta", 3))
+	f.Output(f.Rename(x, "y"), "", onnx.TensorProto_FLOAT, "N", 5)
+	return f.file(t, 20)
+}
+
+// pairs takes two images at a time, and counts them in the second axis, within others,
+// as attention of PyTorch does.
+func pairs(t *testing.T) *onnx.ModelProto {
+	f := newForeign()
+	x := f.Op("Reshape", []string{small(f, 2), f.Int64s(2, 4, 64)})
+	x = f.Op("Transpose", []string{x}, onnx.Ints("perm", 2, 0, 1)) // [64,N,4]
+	flat := f.Op("Reshape", []string{x, f.Int64s(128, 4)})
+	keys := f.Op("Reshape", []string{f.Op("MatMul", []string{flat, f.noise("k", 4, 4)}), f.Int64s(64, 4, 2)}) // two heads
+	keys = f.Op("Transpose", []string{keys}, onnx.Ints("perm", 1, 2, 0))
+	heads := f.Op("Transpose", []string{f.Op("Reshape", []string{x, f.Int64s(64, 4, 2)})}, onnx.Ints("perm", 1, 0, 2))
+	weights := f.Op("Softmax", []string{f.Op("MatMul", []string{heads, keys})}, onnx.Int("axis", -1))
+	x = f.Op("Transpose", []string{f.Op("MatMul", []string{weights, heads})}, onnx.Ints("perm", 1, 0, 2))
+	x = f.Op("Reshape", []string{x, f.Int64s(64, 2, 4)})
+	x = f.Op("ReduceMean", []string{x}, onnx.Ints("axes", 0), onnx.Int("keepdims", 0))
+	f.Output(f.Rename(f.Op("MatMul", []string{x, f.noise("fc", 4, 5)}), "y"), "", onnx.TensorProto_FLOAT, 2, 5)
+	return f.file(t, 17)
+}
+
 // halves is a network of half precision.
 func halves(t *testing.T) *onnx.ModelProto {
 	f := newForeign()
@@ -280,6 +313,8 @@ func TestForeign(t *testing.T) {
 		"Paddle":            {paddle(t), normal(16), 6, true, "Softmax"},
 		"PyTorch's dynamo":  {dynamo(t), normal(8), 5, true, ""},
 		"branches":          {branched(t), normal(8), 5, true, ""},
+		"opset 20":          {newest(t), normal(8), 5, true, ""},
+		"two at a time":     {pairs(t), normal(8), 5, true, ""},
 		"half precision":    {halves(t), normal(8), 5, true, "constants of FLOAT16 are computed with as FLOAT"},
 		"bytes":             {bytesInput(t), pixels(8), 5, true, ""},
 		"maps of one pixel": {mapsOut(t), normal(8), 5, false, "no last linear layer"},

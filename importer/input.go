@@ -19,6 +19,9 @@ const (
 	Gray = "gray"
 )
 
+// maxBatch is the most images that a file may take at once.
+const maxBatch = 64
+
 // luminance is what the channels of a gray image are of red, green and blue, as PIL
 // has it (ITU-R 601-2).
 var luminance = []float32{0.299, 0.587, 0.114}
@@ -54,6 +57,9 @@ func (g *graph) findImage(opt Options) (image, error) {
 	layout, err := findLayout(v, size(1), size(3), opt)
 	if err != nil {
 		return image{}, err
+	}
+	if size(0) > maxBatch {
+		return image{}, ascood.Errorf(ascood.Unsupported, "the file takes %d images at a time; supported are up to %d, or any number", size(0), maxBatch)
 	}
 	in := image{name: g.fresh("image"), size: opt.Size, batch: max(size(0), 1), open: size(0) == 0, input: v}
 	height, width := size(2), size(3)

@@ -66,6 +66,10 @@ func (c *canonical) root(value string) string {
 	return value
 }
 
+// maxElements is the most that a value may have for one image, 1 GB: several times
+// what the largest published networks have.
+const maxElements = 1 << 28
+
 var errTaken = errors.New("it takes what another of these computes")
 
 // add emits a node in its canonical form.
@@ -87,8 +91,12 @@ func (c *canonical) add(n *onnx.NodeProto) error {
 		return err
 	}
 	for i, value := range outputs {
-		if _, err := c.Shape(value); err != nil {
+		shape, err := c.Shape(value)
+		if err != nil {
 			return err
+		}
+		if n := shape.Elements().Size; n > maxElements {
+			return fmt.Errorf("it makes %v, of more than %d elements", shape, maxElements)
 		}
 		c.values[n.Result(i)] = value
 	}
@@ -221,6 +229,7 @@ func init() {
 	register(legalResize, "Resize")
 
 	register(legalConv, "Conv")
+	register(legalConvTranspose, "ConvTranspose")
 	register(legalPool, "AveragePool", "MaxPool")
 	register(legalGemm, "Gemm")
 	register(legalMatMul, "MatMul")

@@ -357,6 +357,9 @@ func legalPad(s *step) ([]string, error) {
 		if pads[at] == 0 && pads[rank+at] == 0 {
 			continue
 		}
+		if most := maxElements / max(size, 1); max(pads[at], pads[rank+at]) > most || min(pads[at], pads[rank+at]) < -most {
+			return nil, fmt.Errorf("pads of %d and %d are out of proportion", pads[at], pads[rank+at])
+		}
 		var picks []int
 		for i := -pads[at]; i < size+pads[rank+at]; i++ {
 			picks = append(picks, border(i, size, mode))

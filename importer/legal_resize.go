@@ -77,6 +77,9 @@ func (s *step) resized(shape []int) (target []int, scales []float32, err error) 
 
 // resizing returns the matrix [target,size] by which the operator resizes an axis.
 func (s *step) resizing(size, target int, scale float32) (*onnx.TensorProto, error) {
+	if size < 1 || target < 1 || max(size, target) > 1<<14 {
+		return nil, fmt.Errorf("%d elements of an axis become %d; want 1 to %d", size, target, 1<<14)
+	}
 	identity := make([]float32, size*size)
 	for i := range size {
 		identity[i*size+i] = 1
