@@ -59,6 +59,11 @@ const (
 	Layer4 = "layer4"
 )
 
+// Names are all names of values that have a meaning in a graph.
+func Names() []string {
+	return append(Outputs(), Pixels, Image, Layer3, Layer4, Temperature, Noise)
+}
+
 // formatKey marks a file as ours and names the metadata's version.
 const (
 	formatKey     = "ascood.format"
@@ -232,9 +237,9 @@ func Load(path string) (*onnx.ModelProto, *Metadata, error) {
 	if err != nil {
 		return nil, nil, ascood.Errorf(ascood.Invalid, "model: %w", err)
 	}
-	m := &onnx.ModelProto{}
-	if err := proto.Unmarshal(data, m); err != nil || len(m.GetGraph().GetNode()) == 0 {
-		return nil, nil, ascood.Errorf(ascood.Invalid, "model %s: not an ONNX file, or a truncated one (%d bytes)", path, len(data))
+	m, err := onnx.Parse(data)
+	if err != nil {
+		return nil, nil, ascood.Errorf(ascood.Invalid, "model %s: %w", path, err)
 	}
 	d, err := Read(m)
 	if err == nil {

@@ -88,7 +88,8 @@ func checkValue(kind string, list []*onnx.ValueInfoProto, want *onnx.ValueInfoPr
 }
 
 // fits compares types and shapes. A size that either leaves open fits any, but for
-// the first, the number of images, which must be open.
+// the first, the number of images, which must be open, or 1 for a network that takes
+// them one by one.
 func fits(have, want *onnx.TypeProto_Tensor) bool {
 	dims := have.GetShape().GetDim()
 	if have.GetElemType() != want.ElemType || len(dims) != len(want.Shape.Dim) {
@@ -97,7 +98,7 @@ func fits(have, want *onnx.TypeProto_Tensor) bool {
 	for i, d := range dims {
 		size, fixed := sizeOf(d)
 		wanted, known := sizeOf(want.Shape.Dim[i])
-		if fixed && (i == 0 || known && size != wanted) {
+		if fixed && (i == 0 && size != 1 || known && size != wanted) {
 			return false
 		}
 	}

@@ -138,7 +138,7 @@ func TestCheckFaults(t *testing.T) {
 		}),
 		`"pixels" is FLOAT [N,4,4,3]; want UINT8 [N,4,4,3]`: graph(func(g *onnx.GraphProto) { describeAs(g.Input, Pixels, float, "N", 4, 4, 3) }),
 		`"pixels" is UINT8 [N,3,4,4]; want UINT8 [N,4,4,3]`: graph(func(g *onnx.GraphProto) { describeAs(g.Input, Pixels, onnx.TensorProto_UINT8, "N", 3, 4, 4) }),
-		`"pixels" is UINT8 [1,4,4,3]; want UINT8 [N,4,4,3]`: graph(func(g *onnx.GraphProto) { describeAs(g.Input, Pixels, onnx.TensorProto_UINT8, 1, 4, 4, 3) }),
+		`"pixels" is UINT8 [2,4,4,3]; want UINT8 [N,4,4,3]`: graph(func(g *onnx.GraphProto) { describeAs(g.Input, Pixels, onnx.TensorProto_UINT8, 2, 4, 4, 3) }),
 		`"pixels" is UINT8 [N,4,4,3]; want UINT8 [N,5,5,3]`: meta(func(d *Metadata) { d.Preprocess.ImageSize = 5 }),
 		`"pixels" is UINT8 of unknown shape; want`:          graph(func(g *onnx.GraphProto) { find(g.Input, Pixels).Type.GetTensorType().Shape = nil }),
 		`"pixels" is UNDEFINED of unknown shape; want`:      graph(func(g *onnx.GraphProto) { find(g.Input, Pixels).Type = nil }),

@@ -37,66 +37,25 @@ func Build(g *models.Graph, weights Weights, pre preprocess.Config, score artifa
 		Builder: onnx.NewBuilder(g.Spec.Arch),
 		net:     net, weights: weights, shapes: shapes, inits: map[string]string{},
 	}
-	if err := l.build(pre, score); err != nil {
+	if err := newComposer(l.Builder, onnx.Batch, pre, l.evaluate).compose(score); err != nil {
 		return nil, err
 	}
 	return l.Model(Producer, Version)
 }
 
-// build emits the whole graph; see the package's constants for what each value
-// is.
-func (l *lowering) build(pre preprocess.Config, score artifact.Score) error {
-	size, classes, dim := pre.ImageSize, l.shapes[l.net.Logits][0], l.shapes[l.net.Feature][0]
-	mean, std := float32s(pre.Mean), float32s(pre.Std)
-
-	l.Scope("preprocess/")
-	pixels := l.Input(artifact.Pixels, "images, RGB", onnx.TensorProto_UINT8, "N", size, size, 3)
-	l.Weights(artifact.Temperature, []float32{float32(score.Temperature)})
-	l.Weights(artifact.Noise, []float32{float32(score.Noise)})
-	image := l.Rename(l.normalise(pixels, mean, std), artifact.Image)
-
-	values, err := l.forward("forward", image)
+// evaluate emits the network on an image.
+func (l *lowering) evaluate(scope, image string) (values, error) {
+	p, err := l.forward(scope, image)
 	if err != nil {
-		return err
+		return values{}, err
 	}
+	v := values{logits: p[l.net.Logits], classes: l.shapes[l.net.Logits][0], feature: p[l.net.Feature]}
 	for _, stage := range []string{artifact.Layer3, artifact.Layer4} {
-		if v := lastOf(l.net, stage); v != models.Image {
-			values[v] = l.Rename(values[v], stage)
+		if last := lastOf(l.net, stage); last != models.Image {
+			v.inner = append(v.inner, [2]string{p[last], stage})
 		}
 	}
-	logits := l.Rename(values[l.net.Logits], artifact.Logits)
-	values[l.net.Logits] = logits
-	feature := l.Rename(values[l.net.Feature], artifact.Feature)
-	values[l.net.Feature] = feature
-	prediction := l.Rename(l.Op("ArgMax", []string{logits}, onnx.Int("axis", 1), onnx.Int("keepdims", 0)), artifact.Prediction)
-
-	l.Scope("gradient/")
-	gradient, err := l.backward("gradient", values, l.gradCrossEntropy(logits, prediction, classes))
-	if err != nil {
-		return err
-	}
-	gradient = l.Rename(gradient, artifact.Gradient)
-
-	l.Scope("odin/")
-	odin, err := l.confidence("odin", l.odinImage(image, gradient, std))
-	if err != nil {
-		return err
-	}
-	l.Scope("iodin/")
-	moved, index := l.iodinImage(image, gradient, std, size)
-	iodin, err := l.confidence("iodin", moved)
-	if err != nil {
-		return err
-	}
-
-	l.Output(logits, "class scores", onnx.TensorProto_FLOAT, "N", classes)
-	l.Output(feature, "pooled feature", onnx.TensorProto_FLOAT, "N", dim)
-	l.Output(prediction, "most likely class", onnx.TensorProto_INT64, "N")
-	l.Output(gradient, "d CE(logits/T, prediction) / d image", onnx.TensorProto_FLOAT, "N", 3, size, size)
-	l.Output(l.Rename(index, artifact.Index), "element that i-ODIN moves", onnx.TensorProto_INT64, "N")
-	l.Output(l.Rename(odin, artifact.ODIN), "ODIN score", onnx.TensorProto_FLOAT, "N")
-	l.Output(l.Rename(iodin, artifact.IODIN), "i-ODIN score", onnx.TensorProto_FLOAT, "N")
-	return nil
+	return v, nil
 }
 
 // lastOf returns the output of a stage, given by the name of its module in the
@@ -109,8 +68,4 @@ func lastOf(g *models.Graph, stage string) models.Value {
 		}
 	}
 	return last
-}
-
-func float32s(v [3]float64) []float32 {
-	return []float32{float32(v[0]), float32(v[1]), float32(v[2])}
 }

@@ -47,8 +47,7 @@ var lowerings = map[string]func(l *lowering, n models.Node, in []string) string{
 		return l.Op("Flatten", in)
 	},
 	"ZScore": func(l *lowering, n models.Node, in []string) string {
-		z := l.standardise(n, in[0])
-		return l.Op("Mul", []string{l.Op("Mul", []string{z.centred, z.rate}), l.param(n, "sigma")})
+		return l.Op("Mul", []string{l.standardise(n, in[0]), l.param(n, "sigma")})
 	},
 	"Linear": func(l *lowering, n models.Node, in []string) string {
 		return l.Op("Gemm", []string{in[0], l.param(n, "weight"), l.param(n, "bias")}, onnx.Int("transB", 1))
@@ -92,22 +91,16 @@ func (l *lowering) param(n models.Node, name string) string {
 	return l.inits[full]
 }
 
-// zscore holds what the forward and the backward computation of ZScore share.
-type zscore struct {
-	centred string // x - mean, [N,D]
-	std     string // unbiased, [N,1]
-	rate    string // 1/(std + eps), [N,1]
-}
-
-func (l *lowering) standardise(n models.Node, x string) zscore {
+// standardise is (x - mean)/(std + eps) of each row of [N,D], with the unbiased std.
+func (l *lowering) standardise(n models.Node, x string) string {
 	dim := l.shapes[n.Inputs[0]][0]
-	mean := l.meanOverFeature(x)
-	centred := l.Op("Sub", []string{x, mean})
+	centred := l.Op("Sub", []string{x, l.meanOverFeature(x)})
 	square := l.Op("Mul", []string{centred, centred})
 	variance := l.Op("Mul", []string{l.meanOverFeature(square), l.Scalar(float32(dim) / float32(dim-1))})
 	std := l.Op("Sqrt", []string{variance})
 	eps := l.Scalar(float32(n.Op.(models.ZScore).Eps))
-	return zscore{centred, std, l.Op("Reciprocal", []string{l.Op("Add", []string{std, eps})})}
+	rate := l.Op("Reciprocal", []string{l.Op("Add", []string{std, eps})})
+	return l.Op("Mul", []string{centred, rate})
 }
 
 // meanOverFeature averages [N,D] to [N,1].

@@ -15,7 +15,7 @@ import (
 
 // TestNormalisation compares the graph's image with (v/255 - mean)/std.
 func TestNormalisation(t *testing.T) {
-	graph := gradientCase{name: "Flatten", size: 2}.graph(t)
+	graph := loweringCase{name: "Flatten", size: 2}.graph(t)
 	pre := preprocess.Config{PreSize: 2, ImageSize: 2, Mean: [3]float64{0.1, 0.2, 0.4}, Std: [3]float64{0.5, 0.25, 2}}
 	model, err := export.Build(graph, testmodel.RandomWeights(graph), pre, artifact.Score{Temperature: 1})
 	if err != nil {
@@ -46,7 +46,7 @@ func TestNormalisation(t *testing.T) {
 // gradient: where there is none ODIN and i-ODIN move down, so that the logits stay
 // the biases. i-ODIN takes the first element.
 func TestStepWithoutGradient(t *testing.T) {
-	c := gradientCase{name: "ReLU", size: 2, nodes: []models.Node{{Name: "op", Op: models.ReLU{}, Inputs: []models.Value{0}}}}
+	c := loweringCase{name: "ReLU", size: 2, nodes: []models.Node{{Name: "op", Op: models.ReLU{}, Inputs: []models.Value{0}}}}
 	graph := c.graph(t)
 	weights := testmodel.RandomWeights(graph)
 	x := make([]float32, 3*2*2)

@@ -5,8 +5,8 @@ import "fmt"
 // Op is one operation of a network. The set of implementations is closed. A new
 // one concerns package train in its interpreter (network.go) and, if it has
 // parameters, in what they start from (init.go); and package export, which needs a
-// lowering (forward.go) and a gradient rule (vjp.go), unless it computes the
-// operation into another one before that (fold.go).
+// lowering (forward.go) into operators that package gradient has rules for, unless it
+// computes the operation into another one before that (fold.go).
 type Op interface {
 	// Params lists the tensors of PyTorch's module of the same name, in the
 	// order of its state dict, under names relative to the module.

@@ -1,10 +1,6 @@
 package onnx
 
-import (
-	"encoding/binary"
-	"fmt"
-	"math"
-)
+import "fmt"
 
 // Opset is the version of the ai.onnx operators that a Builder emits: one for
 // which ONNX Runtime's CUDA provider has all kernels that the exporter needs.
@@ -17,17 +13,42 @@ const irVersion = 8
 // something returns the name of what it added. A name that is asked for and
 // cannot be had is an error, which Model returns.
 type Builder struct {
-	graph  *GraphProto
-	names  map[string]int    // name → how often it was asked for
-	consts map[string]string // content → name of a small constant
-	scope  string
-	err    error // the first
+	graph     *GraphProto
+	names     map[string]int    // name → how often it was asked for
+	consts    map[string]string // content → name of a small constant
+	makers    map[string]*NodeProto
+	constants map[string]*TensorProto
+	shapes    map[string]shapeOf // as far as somebody asked
+	scope     string
+	err       error // the first
 }
 
 // NewBuilder starts an empty graph.
 func NewBuilder(name string) *Builder {
-	return &Builder{graph: &GraphProto{Name: name}, names: map[string]int{}, consts: map[string]string{}}
+	return &Builder{
+		graph: &GraphProto{Name: name}, names: map[string]int{}, consts: map[string]string{},
+		makers: map[string]*NodeProto{}, constants: map[string]*TensorProto{}, shapes: map[string]shapeOf{},
+	}
 }
+
+// add appends a node whose names are taken.
+func (b *Builder) add(n *NodeProto) {
+	b.graph.Node = append(b.graph.Node, n)
+	for _, out := range n.Output {
+		if out != "" {
+			b.makers[out] = n
+		}
+	}
+}
+
+// Nodes returns the nodes so far. Each follows those that it takes values from.
+func (b *Builder) Nodes() []*NodeProto { return b.graph.Node }
+
+// Maker returns the node that computes a value, nil if none does.
+func (b *Builder) Maker(value string) *NodeProto { return b.makers[value] }
+
+// Constant returns the initializer of a name, nil if the value is none.
+func (b *Builder) Constant(value string) *TensorProto { return b.constants[value] }
 
 // Scope sets the prefix of the node names that follow, so that a viewer of the
 // graph sees what belongs together.
@@ -71,9 +92,7 @@ func (b *Builder) Ops(op string, n int, inputs []string, attrs ...Attr) []string
 			outputs[i] = b.unique(fmt.Sprintf("%s.%d", name, i))
 		}
 	}
-	b.graph.Node = append(b.graph.Node, &NodeProto{
-		Name: name, OpType: op, Input: inputs, Output: outputs, Attribute: attrs,
-	})
+	b.add(&NodeProto{Name: name, OpType: op, Input: inputs, Output: outputs, Attribute: attrs})
 	return outputs
 }
 
@@ -89,6 +108,13 @@ func (b *Builder) Rename(name, public string) string {
 	}
 	if !computed {
 		b.fail("no node computes %q, which is to become %q", name, public)
+		return public
+	}
+	b.makers[public] = b.makers[name]
+	delete(b.makers, name)
+	if s, ok := b.shapes[name]; ok {
+		b.shapes[public] = s
+		delete(b.shapes, name)
 	}
 	return public
 }
@@ -107,12 +133,18 @@ func replace(names []string, old, name string) bool {
 // Weights adds a float32 initializer of the given shape; none is a scalar.
 func (b *Builder) Weights(name string, data []float32, shape ...int) string {
 	name = b.unique(name)
-	raw := make([]byte, 0, 4*len(data))
-	for _, v := range data {
-		raw = binary.LittleEndian.AppendUint32(raw, math.Float32bits(v))
-	}
-	b.initializer(name, TensorProto_FLOAT, raw, shape)
+	b.initializer(NewFloats(name, data, int64s(shape)...))
 	return name
+}
+
+// Tensor adds an initializer, under its name or one like it if that is taken.
+func (b *Builder) Tensor(t *TensorProto) string {
+	if name := b.unique(t.Name); name != t.Name {
+		t = shallowCopy(t)
+		t.Name = name
+	}
+	b.initializer(t)
+	return t.Name
 }
 
 // Const adds a small float32 constant; equal ones are shared.
@@ -137,25 +169,24 @@ func (b *Builder) Int64s(data ...int) string {
 		return name
 	}
 	name := b.unique("ints")
-	raw := make([]byte, 0, 8*len(data))
-	for _, v := range data {
-		raw = binary.LittleEndian.AppendUint64(raw, uint64(v))
-	}
-	b.initializer(name, TensorProto_INT64, raw, []int{len(data)})
+	b.initializer(NewInts(name, int64s(data), int64(len(data))))
 	b.consts[key] = name
 	return name
 }
 
-func (b *Builder) initializer(name string, t TensorProto_DataType, raw []byte, shape []int) {
-	b.graph.Initializer = append(b.graph.Initializer, &TensorProto{
-		Name: name, DataType: int32(t), Dims: int64s(shape), RawData: raw,
-	})
+func (b *Builder) initializer(t *TensorProto) {
+	b.graph.Initializer = append(b.graph.Initializer, t)
+	b.constants[t.Name] = t
 }
 
 // Input declares an input, with dimensions as in Value.
 func (b *Builder) Input(name, doc string, t TensorProto_DataType, dims ...any) string {
 	b.reserve(name)
-	b.graph.Input = append(b.graph.Input, describe(Value(name, t, dims...), doc))
+	v := describe(Value(name, t, dims...), doc)
+	b.graph.Input = append(b.graph.Input, v)
+	if s, err := v.Shape(); err == nil {
+		b.shapes[name] = shapeOf{shape: s}
+	}
 	return name
 }
 
@@ -235,6 +266,14 @@ func int64s(v []int) []int64 {
 	out := make([]int64, len(v))
 	for i, n := range v {
 		out[i] = int64(n)
+	}
+	return out
+}
+
+func ints(v []int64) []int {
+	out := make([]int, len(v))
+	for i, n := range v {
+		out[i] = int(n)
 	}
 	return out
 }

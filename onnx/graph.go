@@ -44,8 +44,9 @@ func WithOutputs(g *GraphProto, outputs []*ValueInfoProto) *GraphProto {
 	return g
 }
 
-// WithDim returns m with a dimension that is known by name fixed to a size, in inputs,
-// outputs and what is said of values inside. Everything else is m's, shared with it.
+// WithDim returns m with a dimension that is known by name, and its multiples, fixed
+// to a size, in inputs, outputs and what is said of values inside. Everything else is
+// m's, shared with it.
 func WithDim(m *ModelProto, name string, size int) *ModelProto {
 	g := shallowCopy(m.GetGraph())
 	for _, values := range []*[]*ValueInfoProto{&g.Input, &g.Output, &g.ValueInfo} {
@@ -53,8 +54,8 @@ func WithDim(m *ModelProto, name string, size int) *ModelProto {
 		for i, v := range *values {
 			fixed[i] = proto.CloneOf(v)
 			for _, d := range fixed[i].GetType().GetTensorType().GetShape().GetDim() {
-				if d.GetDimParam() == name {
-					d.Value = &TensorShapeProto_Dimension_DimValue{DimValue: int64(size)}
+				if factor, ok := multiple(d.GetDimParam(), name); ok {
+					d.Value = &TensorShapeProto_Dimension_DimValue{DimValue: int64(factor * size)}
 				}
 			}
 		}

@@ -1,6 +1,9 @@
 package onnx
 
 import (
+	"bytes"
+	"slices"
+	"strings"
 	"testing"
 
 	"google.golang.org/protobuf/encoding/protowire"
@@ -8,7 +11,7 @@ import (
 )
 
 // withStrangers is chain with all fields set that this package knows, and with
-// some that it does not know, of the file (functions) and of the graph (a
+// some that it does not know, of the file (a training) and of the graph (a
 // quantisation).
 func withStrangers(t *testing.T) *ModelProto {
 	t.Helper()
@@ -18,7 +21,7 @@ func withStrangers(t *testing.T) *ModelProto {
 	unknown := func(number protowire.Number) []byte {
 		return protowire.AppendBytes(protowire.AppendTag(nil, number, protowire.BytesType), []byte{10, 1, 'f'})
 	}
-	m.ProtoReflect().SetUnknown(unknown(25))
+	m.ProtoReflect().SetUnknown(unknown(20))
 	m.Graph.ProtoReflect().SetUnknown(unknown(14))
 	return m
 }
@@ -79,5 +82,38 @@ func TestWithDim(t *testing.T) {
 	want.Graph.ValueInfo[0] = Value("inside", TensorProto_FLOAT, 2, 8)
 	if !proto.Equal(fixed, want) {
 		t.Errorf("got\n%v, want\n%v", fixed, want)
+	}
+}
+
+// TestParse: what is no ONNX file, and one of more parts than any network has, which
+// is refused before it takes memory.
+func TestParse(t *testing.T) {
+	whole, err := proto.Marshal(chain(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m, err := Parse(whole); err != nil || !proto.Equal(m, chain(t)) {
+		t.Errorf("got\n%v, error %v", m, err)
+	}
+	empty := protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), nil)
+	nodes := protowire.AppendBytes(protowire.AppendTag(nil, 7, protowire.BytesType), bytes.Repeat(empty, maxMessages))
+	var deep []byte // a graph in an attribute of a node of a graph, and so on
+	for _, field := range slices.Repeat([]protowire.Number{6, 5, 1}, 120) {
+		deep = protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), deep)
+	}
+	deep = protowire.AppendBytes(protowire.AppendTag(nil, 7, protowire.BytesType), deep)
+	for name, c := range map[string]struct {
+		data []byte
+		want string
+	}{
+		"deep":              {deep, "not an ONNX file"},
+		"nothing":           {nil, "not an ONNX file, or a truncated one (0 bytes)"},
+		"text":              {[]byte("not a network"), "not an ONNX file"},
+		"truncated":         {whole[:len(whole)-3], "truncated"},
+		"two million nodes": {nodes, "more than 2000000 parts"},
+	} {
+		if _, err := Parse(c.data); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %s", name, err, c.want)
+		}
 	}
 }

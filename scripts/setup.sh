@@ -167,6 +167,6 @@ cuda)
 	arch=$(architecture)
 	cuda
 	;;
-checks) packages "ONNX's checker and the compiler of onnx.proto" python3-onnx protobuf-compiler ;;
+checks) packages "ONNX's checker, its tests of operators and the compiler of onnx.proto" python3-onnx libonnx-testdata protobuf-compiler ;;
 *) fail "unknown argument $1; known are cuda and checks" ;;
 esac

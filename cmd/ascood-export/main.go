@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/dataset"
@@ -29,6 +30,7 @@ import (
 const usage = `ascood-export writes a trained network as one ONNX file that holds the forward
 pass, its input gradient and the scores, and calibrates the verdict.
 
+  ascood-export --onnx classifier.onnx --preprocess imagenet --calibrate val/ -o model.onnx
   ascood-export --checkpoint best.safetensors --calibrate val.txt --data-dir images -o model.onnx
   ascood-export --checkpoint weights.safetensors --arch resnet18_32x32 --preprocess cifar10 -o model.onnx
 `
@@ -48,6 +50,7 @@ type request struct {
 	threads            int
 	score              *modelflags.Score
 	preprocess         *imageflags.Preprocess
+	foreign            foreign
 }
 
 // flagNames are the flags of settings that have other names elsewhere.
@@ -65,6 +68,7 @@ func newFlags(stdout io.Writer) *request {
 	r := &request{fs: cli.NewFlags("ascood-export", usage, stdout)}
 	fs := r.fs
 	fs.StringVar(&r.checkpoint, "checkpoint", "", "`file` of the weights: one of ascood-train, or a bare state dict")
+	r.addForeign()
 	fs.StringVarP(&r.output, "output", "o", "", "`file` to write")
 	fs.StringVar(&r.calibrate, "calibrate", "", "in-distribution images that the training has not seen: list, folder or IDX `file`")
 	fs.StringVar(&r.dataDir, "data-dir", "", "`folder` that the paths of an image list start from (default: the list's own)")
@@ -82,7 +86,14 @@ func newFlags(stdout io.Writer) *request {
 }
 
 func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
-	if err := cli.Require(r.fs, "checkpoint", "output"); err != nil {
+	source := "checkpoint"
+	if r.foreign.file != "" {
+		source = "onnx"
+	}
+	if err := cli.Require(r.fs, source, "output"); err != nil {
+		return err
+	}
+	if err := r.checkForeign(); err != nil {
 		return err
 	}
 	if err := cli.OnlyWith(r.fs, "calibrate", "tpr", "data-dir", "skip-broken", "threads"); err != nil {
@@ -92,7 +103,7 @@ func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.Check(r.output, r.checkpoint, r.calibrate); err != nil {
+	if err := atomicfile.Check(r.output, r.checkpoint, r.foreign.file, r.calibrate); err != nil {
 		return err
 	}
 	return r.export(ctx, opt, stdout, stderr)
@@ -121,19 +132,9 @@ func (r *request) options() (export.Options, error) {
 }
 
 func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr io.Writer) error {
-	c, err := checkpoint.Load(r.checkpoint)
+	model, meta, err := r.uncalibrated(opt, stderr)
 	if err != nil {
 		return err
-	}
-	if opt.Source, err = source(r.checkpoint, c); err != nil {
-		return err
-	}
-	model, meta, err := export.FromCheckpoint(c, opt)
-	if err != nil {
-		return fmt.Errorf("%s: %w", r.checkpoint, err)
-	}
-	if odd := models.OddSize(meta.Arch, meta.Preprocess.ImageSize); odd != "" {
-		fmt.Fprintf(stderr, "Note: %s.\n", odd)
 	}
 	if r.calibrate != "" {
 		if meta.Calibration, err = r.calibration(ctx, model, meta, stderr); err != nil {
@@ -147,20 +148,45 @@ func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr
 	return nil
 }
 
+// uncalibrated makes the artifact of the file at hand.
+func (r *request) uncalibrated(opt export.Options, stderr io.Writer) (*onnx.ModelProto, *artifact.Metadata, error) {
+	if r.foreign.file != "" {
+		var err error
+		if opt.Source, err = source(r.foreign.file); err != nil {
+			return nil, nil, err
+		}
+		return r.fromONNX(opt, stderr)
+	}
+	c, err := checkpoint.Load(r.checkpoint)
+	if err != nil {
+		return nil, nil, err
+	}
+	if opt.Source, err = source(r.checkpoint); err != nil {
+		return nil, nil, err
+	}
+	opt.Source.Training = c.Meta.Training
+	model, meta, err := export.FromCheckpoint(c, opt)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", r.checkpoint, err)
+	}
+	if odd := models.OddSize(meta.Arch, meta.Preprocess.ImageSize); odd != "" {
+		fmt.Fprintf(stderr, "Note: %s.\n", odd)
+	}
+	return model, meta, nil
+}
+
 // source says where the weights came from.
-func source(path string, c *checkpoint.Checkpoint) (artifact.Source, error) {
+func source(path string) (artifact.Source, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return artifact.Source{}, err
+		return artifact.Source{}, ascood.Errorf(ascood.Invalid, "%w", err)
 	}
 	defer f.Close()
 	digest := sha256.New()
 	if _, err := io.Copy(digest, f); err != nil {
 		return artifact.Source{}, err
 	}
-	return artifact.Source{
-		Checkpoint: filepath.Base(path), SHA256: hex.EncodeToString(digest.Sum(nil)), Training: c.Meta.Training,
-	}, nil
+	return artifact.Source{Checkpoint: filepath.Base(path), SHA256: hex.EncodeToString(digest.Sum(nil))}, nil
 }
 
 // calibration runs the new model on the images to calibrate with.
@@ -170,9 +196,11 @@ func (r *request) calibration(ctx context.Context, model *onnx.ModelProto, meta 
 }
 
 func describe(w io.Writer, path string, d *artifact.Metadata) {
-	size := d.Preprocess.ImageSize
-	fmt.Fprintf(w, "%s: %s of width %d with the %s head, %d classes, %dx%d pixels, score %s\n",
-		path, d.Arch, d.Width, d.Head, len(d.Classes), size, size, d.Score)
+	size, net := d.Preprocess.ImageSize, fmt.Sprintf("%s of width %d with the %s head", d.Arch, d.Width, d.Head)
+	if d.Arch == export.ArchONNX {
+		net = "the network of " + d.Source.Checkpoint
+	}
+	fmt.Fprintf(w, "%s: %s, %d classes, %dx%d pixels, score %s\n", path, net, len(d.Classes), size, size, d.Score)
 	if c := d.Calibration; c != nil {
 		fmt.Fprintf(w, "calibrated on %d images: a score below %.6g is out of distribution (keeps %v%% of them)\n", c.Samples, c.Threshold, 100*c.TPR)
 	} else {

@@ -32,16 +32,23 @@ func pieces(n int, sizes []int) []piece {
 }
 
 // batched returns which inputs or outputs have a row for each image: those whose first
-// size is the batch's symbol, and those of which the graph does not say the shape.
-func batched(values []*onnx.ValueInfoProto) map[string]bool {
+// size is the batch's symbol, or 1 in a graph that takes one image at a time, and those
+// of which the graph does not say the shape.
+func batched(values []*onnx.ValueInfoProto, singly bool) map[string]bool {
 	names := map[string]bool{}
 	for _, v := range values {
 		shape := v.GetType().GetTensorType().GetShape()
-		if shape == nil || len(shape.Dim) > 0 && shape.Dim[0].GetDimParam() == batchDim {
+		if shape == nil || len(shape.Dim) > 0 && shape.Dim[0].GetDimParam() == batchDim || singly && ofOne(v) {
 			names[v.Name] = true
 		}
 	}
 	return names
+}
+
+// ofOne reports whether a value is of one image, whatever the batch.
+func ofOne(v *onnx.ValueInfoProto) bool {
+	dims := v.GetType().GetTensorType().GetShape().GetDim()
+	return len(dims) > 0 && dims[0].GetDimValue() == 1
 }
 
 // batchSize returns how many images the batched inputs are of.

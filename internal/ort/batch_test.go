@@ -140,3 +140,22 @@ func TestPaddedWrongInput(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestOneByOne: a graph that takes one image at a time runs once for each.
+func TestOneByOne(t *testing.T) {
+	m := onnx.WithDim(rowSums(t), batchDim, 1)
+	s, err := Open(m, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	inputs := batchOf(3)
+	inputs["scale"] = Scalar(2)
+	out, err := s.Run(inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []float32{1.5, 6, 10.5}; !reflect.DeepEqual(out["sum"].Floats(), want) || !reflect.DeepEqual(out["l"].Ints(), []int64{0, -1, -2}) {
+		t.Errorf("sums %v, want %v; l %v", out["sum"], want, out["l"])
+	}
+}

@@ -106,10 +106,14 @@ func newSession(m *onnx.ModelProto, device ascood.Device, opt Options) *Session 
 	for _, v := range m.Graph.Input {
 		s.takes = append(s.takes, v.Name)
 	}
-	s.inputs, s.outputs = batched(m.Graph.Input), batched(m.Graph.Output)
+	singly := slices.ContainsFunc(m.Graph.Input, ofOne)
+	s.inputs, s.outputs = batched(m.Graph.Input, singly), batched(m.Graph.Output, singly)
 	s.sizes = opt.Sizes
 	if s.sizes == nil && device.IsCUDA() {
 		s.sizes = paddedSizes
+	}
+	if singly {
+		s.sizes = []int{1}
 	}
 	if len(s.inputs) == 0 {
 		s.sizes = nil

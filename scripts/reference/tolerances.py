@@ -15,6 +15,7 @@ GIVEN = {
     "testdata/nets/*.x.safetensors": "images drawn at random, with seed 1",
     "train/testdata/*-given.safetensors": "weights, images and choices drawn at random",
     "posthoc/testdata/single-given.safetensors": "logits drawn at random, with seed 1",
+    "importer/testdata/torchvision/*.onnx": "weights drawn at random, with the seed that they name",
     "eval/testdata/net.safetensors": "trained on the training images",
     "eval/testdata/images/*": "images 1500 and on of Fashion-MNIST and MNIST",
 }
@@ -55,6 +56,7 @@ TOLERANCES = [
     ("posthoc/testdata/posthoc.safetensors", "*", magnitude, 1e-5, "float32"),
     ("posthoc/testdata/single.safetensors", "*", absolute, 1e-6, "float32"),
     ("preprocess/testdata/crops/expected.safetensors", "*.jpg|*", absolute, 3, "decoders of JPEG differ"),
+    ("importer/testdata/torchvision/logits.json", "*.logits", magnitude, 1e-4, "float32"),
     ("testdata/torchvision/*.pth", "*", absolute, 1e-6, "processors draw the last digit differently"),
     ("checkpoint/testdata/torch/module*.pth", "*", absolute, math.inf, "weights drawn without a seed"),
     ("checkpoint/testdata/torch/script.pt", "*", absolute, math.inf, "weights drawn without a seed"),

@@ -1,0 +1,103 @@
+package export
+
+import (
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/gradient"
+	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/preprocess"
+)
+
+// composer makes an artifact's graph of a network: what is before it, its gradient, and
+// the scores. Wherever the network comes from, it is emitted once for each image that
+// it is to see.
+type composer struct {
+	*onnx.Builder
+	pass      func(scope, image string) (values, error)
+	batch     any // "N", or 1 for a network that takes one image at a time
+	size      int
+	mean, std []float32
+}
+
+// values are those of one evaluation of a network.
+type values struct {
+	logits  string
+	classes int
+	feature string      // "" if there is none
+	inner   [][2]string // further values, each with the name that it is to have
+}
+
+func newComposer(b *onnx.Builder, batch any, pre preprocess.Config, pass func(scope, image string) (values, error)) *composer {
+	return &composer{b, pass, batch, pre.ImageSize, float32s(pre.Mean), float32s(pre.Std)}
+}
+
+// compose emits the whole graph; see the constants of package artifact for what each
+// value is.
+func (c *composer) compose(score artifact.Score) error {
+	c.Scope("preprocess/")
+	pixels := c.Input(artifact.Pixels, "images, RGB", onnx.TensorProto_UINT8, c.batch, c.size, c.size, 3)
+	c.Weights(artifact.Temperature, []float32{float32(score.Temperature)})
+	c.Weights(artifact.Noise, []float32{float32(score.Noise)})
+	image := c.Rename(c.normalise(pixels), artifact.Image)
+
+	net, err := c.pass("forward", image)
+	if err != nil {
+		return err
+	}
+	for _, v := range net.inner {
+		c.Rename(v[0], v[1])
+	}
+	logits := c.Rename(net.logits, artifact.Logits)
+	if net.feature != "" {
+		c.Rename(net.feature, artifact.Feature)
+	}
+	prediction := c.Rename(c.Op("ArgMax", []string{logits}, onnx.Int("axis", 1), onnx.Int("keepdims", 0)), artifact.Prediction)
+
+	c.Scope("gradient/")
+	byImage, err := gradient.Of(c.Builder, gradient.CPU, logits, c.gradCrossEntropy(logits, prediction, net.classes), image)
+	if err != nil {
+		return err
+	}
+	byImage = c.Rename(byImage, artifact.Gradient)
+
+	c.Scope("odin/")
+	odin, err := c.confidence("odin", c.odinImage(image, byImage))
+	if err != nil {
+		return err
+	}
+	c.Scope("iodin/")
+	moved, index := c.iodinImage(image, byImage)
+	iodin, err := c.confidence("iodin", moved)
+	if err != nil {
+		return err
+	}
+
+	c.output(logits, "class scores", onnx.TensorProto_FLOAT)
+	if net.feature != "" {
+		c.output(artifact.Feature, "pooled feature", onnx.TensorProto_FLOAT)
+	}
+	c.output(prediction, "most likely class", onnx.TensorProto_INT64)
+	c.output(byImage, "d CE(logits/T, prediction) / d image", onnx.TensorProto_FLOAT)
+	c.output(c.Rename(index, artifact.Index), "element that i-ODIN moves", onnx.TensorProto_INT64)
+	c.output(c.Rename(odin, artifact.ODIN), "ODIN score", onnx.TensorProto_FLOAT)
+	c.output(c.Rename(iodin, artifact.IODIN), "i-ODIN score", onnx.TensorProto_FLOAT)
+	return nil
+}
+
+// output declares a value as an output, of the shape that it has.
+func (c *composer) output(name, doc string, t onnx.TensorProto_DataType) {
+	var dims []any
+	if shape, err := c.Shape(name); err == nil {
+		for _, d := range shape {
+			if d.Batch {
+				dims = append(dims, d.String())
+			} else {
+				dims = append(dims, d.Size)
+			}
+		}
+	}
+	c.Output(name, doc, t, dims...)
+}
+
+func float32s(v [3]float64) []float32 {
+	return []float32{float32(v[0]), float32(v[1]), float32(v[2])}
+}

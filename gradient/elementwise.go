@@ -1,0 +1,147 @@
+package gradient
+
+import (
+	"math"
+
+	"github.com/ascood/ascood/onnx"
+)
+
+var elementwise = map[string]rule{
+	"Add": {vjp: []vjp{same, same}, broadcasts: true, variants: "broadcast"},
+	"Sum": {each: func(n *node, _ int) string { return n.dy }, broadcasts: true, variants: "broadcast"},
+	"Sub": {vjp: []vjp{same, func(n *node) string { return n.neg(n.dy) }}, broadcasts: true, variants: "broadcast"},
+	"Mul": {each: mulGradient, broadcasts: true, variants: "broadcast"},
+	"Div": {vjp: []vjp{
+		func(n *node) string { return n.div(n.dy, n.Operand(1)) },
+		// d(a/b)/db = -y/b
+		func(n *node) string { return n.neg(n.div(n.mul(n.dy, n.y()), n.Operand(1))) },
+	}, broadcasts: true, variants: "broadcast"},
+	"Pow":      {vjp: []vjp{powGradient}, broadcasts: true, variants: "the exponent one constant number"},
+	"Neg":      unary("", func(n *node) string { return n.neg(n.dy) }),
+	"Identity": unary("", same),
+	"Cast":     unary("to float; to integers and booleans the gradient ends", castGradient),
+	"Dropout": {vjp: []vjp{same}, takes: func(n *node) {
+		if mode := n.Operand(2); mode != "" && !n.isZero(mode) {
+			n.refuse("drops values at random; export the network for inference")
+		}
+	}, variants: "in inference"},
+	"Sqrt":       unary("", func(n *node) string { return n.sqrtGradient() }),
+	"Reciprocal": unary("", func(n *node) string { return n.neg(n.mul(n.dy, n.mul(n.y(), n.y()))) }),
+	"Exp":        unary("", func(n *node) string { return n.mul(n.dy, n.y()) }),
+	"Log":        unary("", func(n *node) string { return n.div(n.dy, n.x()) }),
+	"Abs":        unary("", func(n *node) string { return n.mul(n.dy, n.op("Sign", n.x())) }),
+	// 2/√π·exp(-x²)
+	"Erf": unary("", func(n *node) string {
+		bell := n.op("Exp", n.neg(n.mul(n.x(), n.x())))
+		return n.mul(n.dy, n.scale(bell, 2/math.SqrtPi))
+	}),
+	"Sin": unary("", func(n *node) string { return n.mul(n.dy, n.op("Cos", n.x())) }),
+	"Cos": unary("", func(n *node) string { return n.neg(n.mul(n.dy, n.op("Sin", n.x()))) }),
+	"Max": {each: extremeGradient, broadcasts: true, variants: "broadcast; equal ones share the gradient"},
+	"Min": {each: extremeGradient, broadcasts: true, variants: "broadcast; equal ones share the gradient"},
+	"Where": {vjp: []vjp{
+		nil,
+		func(n *node) string { return n.where(n.x(), n.dy, n.Scalar(0)) },
+		func(n *node) string { return n.where(n.x(), n.Scalar(0), n.dy) },
+	}, broadcasts: true, variants: "broadcast"},
+}
+
+// same is the gradient of what only moves or adds.
+func same(n *node) string { return n.dy }
+
+// mulGradient is dy·b for a and dy·a for b. SiLU, which is x·σ(x), is taken as one:
+// its derivative σ + y·(1 - σ) takes four steps, and six if it is taken apart.
+func mulGradient(n *node, i int) string {
+	other := n.Operand(1 - i)
+	if n.isSigmoid(other, n.Operand(i)) {
+		slope := n.add(other, n.mul(n.y(), n.oneMinus(other)))
+		return n.mul(n.dy, slope)
+	}
+	if n.isSigmoid(n.Operand(i), other) {
+		return "" // it is in the other's
+	}
+	return n.mul(n.dy, other)
+}
+
+// isSigmoid reports whether value is the Sigmoid of x.
+func (n *node) isSigmoid(value, x string) bool {
+	maker := n.Maker(value)
+	return maker != nil && maker.OpType == "Sigmoid" && maker.Operand(0) == x
+}
+
+// powGradient is e·x^(e-1).
+func powGradient(n *node) string {
+	e, ok := n.number(n.Operand(1))
+	switch {
+	case !ok:
+		n.refuse("has an exponent that is not one constant number")
+		return ""
+	case e == 0:
+		return ""
+	case e == 0.5:
+		return n.sqrtGradient()
+	case e == 1:
+		return n.dy
+	case e == 2:
+		return n.mul(n.dy, n.scale(n.x(), 2))
+	}
+	return n.mul(n.dy, n.scale(n.op("Pow", n.x(), n.Scalar(float32(e-1))), e))
+}
+
+// tiny is added to no number but 0: a root's slope there is infinite, and what it is
+// multiplied by is 0 where a norm or a deviation is.
+const tiny = 1e-20
+
+// sqrtGradient is 1/(2·y).
+func (n *node) sqrtGradient() string {
+	return n.div(n.scale(n.dy, 0.5), n.op("Max", n.y(), n.Scalar(tiny)))
+}
+
+func castGradient(n *node) string {
+	if to := onnx.TensorProto_DataType(n.IntAttr("to", 0)); to != onnx.TensorProto_FLOAT {
+		n.refuse("casts to %v; all numbers must be float32", to)
+	}
+	return n.dy
+}
+
+// extremeGradient gives the gradient to the operand that is the largest, or the
+// smallest; equal ones share it.
+func extremeGradient(n *node, i int) string {
+	chosen := func(k int) string { return n.toFloat(n.op("Equal", n.Operand(k), n.y())) }
+	count := chosen(0)
+	for k := 1; k < len(n.Input); k++ {
+		count = n.add(count, chosen(k))
+	}
+	return n.mul(n.div(n.dy, count), chosen(i))
+}
+
+// number is the value of a constant whose elements are all the same.
+func (n *node) number(value string) (float64, bool) {
+	t := n.Constant(value)
+	if t == nil {
+		return 0, false
+	}
+	if t.IsFloat() {
+		v, err := t.Floats()
+		if err != nil || len(v) == 0 {
+			return 0, false
+		}
+		for _, other := range v {
+			if other != v[0] {
+				return 0, false
+			}
+		}
+		return float64(v[0]), true
+	}
+	v, err := t.Ints()
+	if err != nil || len(v) != 1 {
+		return 0, false
+	}
+	return float64(v[0]), true
+}
+
+// isZero reports whether a value is a constant that is zero or false.
+func (n *node) isZero(value string) bool {
+	v, ok := n.number(value)
+	return ok && v == 0
+}

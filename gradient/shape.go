@@ -1,0 +1,298 @@
+package gradient
+
+import (
+	"slices"
+
+	"github.com/ascood/ascood/onnx"
+)
+
+var movements = map[string]rule{
+	"Reshape":      {vjp: []vjp{likeX, nil}, variants: "a constant shape, `allowzero` 0"},
+	"Flatten":      unary("", likeX),
+	"Squeeze":      {vjp: []vjp{likeX, nil}, variants: "constant axes"},
+	"Unsqueeze":    {vjp: []vjp{likeX, nil}, variants: "constant axes"},
+	"Transpose":    unary("", transposeGradient),
+	"Expand":       {vjp: []vjp{same, nil}, broadcasts: true, variants: "a constant shape"},
+	"Tile":         {vjp: []vjp{tileGradient, nil}, variants: "constant numbers of copies, of images one"},
+	"Concat":       {each: concatGradient, variants: "any axis but that of the batch"},
+	"Split":        {vjp: []vjp{splitGradient, nil}, outputs: true, variants: "any axis but that of the batch; not all parts need be used"},
+	"Slice":        {vjp: []vjp{sliceGradient, nil, nil, nil, nil}, variants: "constant bounds and any constant steps, backwards too; all images of a batch"},
+	"Gather":       {vjp: []vjp{gatherGradient, nil}, takes: takesGather, variants: "constant indices, none more than 64 times"},
+	"Pad":          {vjp: []vjp{padGradient, nil, nil}, takes: takesPad, variants: "constant pads, `mode` constant"},
+	"DepthToSpace": unary("both modes", depthToSpaceGradient),
+	"SpaceToDepth": unary("", func(n *node) string {
+		return n.Op("DepthToSpace", []string{n.dy}, onnx.Int("blocksize", n.IntAttr("blocksize", 0)))
+	}),
+	"Resize": {vjp: []vjp{resizeGradient, nil, nil, nil}, takes: takesResize, variants: "`mode` nearest to a whole multiple of the size"},
+	"CumSum": {vjp: []vjp{cumSumGradient, nil}, variants: "forwards and backwards"},
+}
+
+// likeX gives dy the shape of x, in which it has as many elements.
+func likeX(n *node) string { return n.reshape(n.dy, n.shape(n.x())) }
+
+func transposeGradient(n *node) string {
+	perm, err := onnx.Perm(n.NodeProto, len(n.shape(n.x())))
+	n.note(err)
+	inverse := make([]int, len(perm))
+	for i, p := range perm {
+		inverse[p] = i
+	}
+	return n.transpose(n.dy, inverse...)
+}
+
+// tileGradient sums over the copies.
+func tileGradient(n *node) string {
+	s := n.shape(n.x())
+	repeats, err := n.Ints(n.Operand(1))
+	if n.note(err); n.err != nil {
+		return ""
+	}
+	var apart onnx.Shape
+	var axes []int
+	for i, d := range s {
+		if repeats[i] != 1 {
+			axes = append(axes, len(apart))
+			apart = append(apart, onnx.Dim{Size: repeats[i]})
+		}
+		apart = append(apart, d)
+	}
+	if len(axes) == 0 {
+		return n.dy
+	}
+	return n.reshape(n.sum(n.reshape(n.dy, apart), axes...), s)
+}
+
+// axis is the attribute of that name, of x, which must not be the axis of the batch.
+func (n *node) axis(otherwise int) int {
+	s := n.shape(n.x())
+	axis, err := s.Axis(n.IntAttr("axis", otherwise))
+	n.note(err)
+	if n.err == nil && s[axis].Batch {
+		n.refuse("is along the axis of the batch")
+	}
+	return axis
+}
+
+// concatGradient cuts dy into the operands.
+func concatGradient(n *node, i int) string {
+	axis, from := n.axis(0), 0
+	for _, earlier := range n.Input[:i] {
+		if s := n.shape(earlier); n.err == nil {
+			from += s[axis].Size
+		}
+	}
+	s := n.shape(n.Operand(i))
+	if n.err != nil {
+		return ""
+	}
+	return n.slice(n.dy, axis, from, s[axis].Size)
+}
+
+// splitGradient puts the parts' gradients together. If some have none, each is padded
+// to the whole.
+func splitGradient(n *node) string {
+	axis := n.axis(0)
+	if n.err != nil {
+		return ""
+	}
+	if !slices.Contains(n.grads, "") {
+		return n.Op("Concat", n.grads, onnx.Int("axis", axis))
+	}
+	whole, from, sum := n.shape(n.x()), 0, ""
+	for i, g := range n.grads {
+		size := n.shape(n.Output[i])[axis].Size
+		if g != "" {
+			before, after := make([]int, len(whole)), make([]int, len(whole))
+			before[axis], after[axis] = from, whole[axis].Size-from-size
+			g = n.pad(g, before, after)
+			if sum != "" {
+				g = n.add(sum, g)
+			}
+			sum = g
+		}
+		from += size
+	}
+	return sum
+}
+
+// sliceGradient puts each element back to where it was taken from, among zeros.
+func sliceGradient(n *node) string {
+	s := n.shape(n.x())
+	ranges, err := n.Ranges(n.NodeProto, s)
+	if n.note(err); n.err != nil {
+		return ""
+	}
+	g, strides := n.dy, make([]int, len(s))
+	before, after := make([]int, len(s)), make([]int, len(s))
+	for i, r := range ranges {
+		if r.Step < 0 { // the same elements, taken forwards
+			g = n.reverse(g, i)
+			r = onnx.Range{Start: r.Start + (r.Count-1)*r.Step, Step: -r.Step, Count: r.Count}
+		}
+		if s[i].Batch {
+			r.Step = 1
+			strides[i] = 1
+			continue
+		}
+		if r.Count == 1 {
+			r.Step = 1
+		}
+		strides[i] = r.Step
+		before[i], after[i] = r.Start, s[i].Size-r.Start-r.Count*r.Step
+	}
+	return n.pad(n.spaced(g, strides), before, after)
+}
+
+// mostRepeats is how often a Gather may take one element: its gradient has a part for
+// each time.
+const mostRepeats = 64
+
+// mostGathered is the longest axis that a Gather may take elements of: its gradient
+// holds a number for each.
+const mostGathered = 1 << 20
+
+func takesGather(n *node) {
+	for i, p := range n.places() {
+		if len(p) > mostRepeats {
+			n.refuse("takes element %d of an axis %d times, want at most %d", i, len(p), mostRepeats)
+		}
+	}
+}
+
+// places tells for each element of the axis that a Gather takes from at which of the
+// indices it is taken.
+func (n *node) places() [][]int {
+	s, axis := n.shape(n.x()), n.axis(0)
+	indices, err := n.Ints(n.Operand(1))
+	if n.note(err); n.err != nil {
+		return nil
+	}
+	size := s[axis].Size
+	if size > mostGathered {
+		n.refuse("takes elements of an axis of %d, want at most %d", size, mostGathered)
+		return nil
+	}
+	places := make([][]int, size)
+	for at, i := range indices {
+		if i < 0 {
+			i += size
+		}
+		if i < 0 || i >= size {
+			n.refuse("takes element %d of %d", indices[at], size)
+			return nil
+		}
+		places[i] = append(places[i], at)
+	}
+	return places
+}
+
+// gatherGradient gathers for each element what became of it: of an element that was
+// not taken a zero, which is put behind the others; for those taken several times
+// there is a Gather for each time.
+func gatherGradient(n *node) string {
+	s, axis, places := n.shape(n.x()), n.axis(0), n.places()
+	if n.err != nil {
+		return ""
+	}
+	taken, rounds := 0, 0
+	for _, p := range places {
+		taken, rounds = taken+len(p), max(rounds, len(p))
+	}
+	if taken == 0 {
+		return ""
+	}
+	flat := slices.Clone(s) // the indices' axes as one
+	flat[axis].Size = taken
+	g := n.reshape(n.dy, flat)
+	if rounds > 1 || taken < len(places) {
+		after := make([]int, len(s))
+		after[axis] = 1
+		g = n.pad(g, make([]int, len(s)), after)
+	}
+	sum := ""
+	for k := range rounds {
+		var pick []int
+		for _, p := range places {
+			if k < len(p) {
+				pick = append(pick, p[k])
+			} else {
+				pick = append(pick, taken)
+			}
+		}
+		part := n.gather(g, axis, pick...)
+		if sum != "" {
+			part = n.add(sum, part)
+		}
+		sum = part
+	}
+	return sum
+}
+
+func takesPad(n *node) {
+	if mode := n.StringAttr("mode", "constant"); mode != "constant" {
+		n.refuse("is of the mode %s; a Gather of constant indices does the same", mode)
+	}
+}
+
+func padGradient(n *node) string {
+	pads, err := n.Ints(n.Operand(1))
+	if n.note(err); n.err != nil {
+		return ""
+	}
+	for i := range pads {
+		pads[i] = -pads[i]
+	}
+	return n.pad(n.dy, pads[:len(pads)/2], pads[len(pads)/2:])
+}
+
+// depthToSpaceGradient is SpaceToDepth, whose channels are in the order of DCR: the
+// place in the block first. Those of CRD have it last.
+func depthToSpaceGradient(n *node) string {
+	block := n.IntAttr("blocksize", 0)
+	g := n.Op("SpaceToDepth", []string{n.dy}, onnx.Int("blocksize", block))
+	if n.StringAttr("mode", "DCR") == "DCR" {
+		return g
+	}
+	s := n.shape(n.x())
+	apart := onnx.Shape{s[0], onnx.Dim{Size: block * block}, onnx.Dim{Size: s[1].Size / block / block}, s[2], s[3]}
+	return n.reshape(n.transpose(n.reshape(g, apart), 0, 2, 1, 3, 4), s)
+}
+
+// takesResize accepts what repeats each pixel as often as the others.
+func takesResize(n *node) {
+	x, y := n.shape(n.x()), n.shape(n.y())
+	mode, at, nearest := n.StringAttr("mode", "nearest"), n.StringAttr("coordinate_transformation_mode", "half_pixel"), n.StringAttr("nearest_mode", "round_prefer_floor")
+	centred := (at == "half_pixel" || at == "pytorch_half_pixel") && (nearest == "round_prefer_floor" || nearest == "round_prefer_ceil")
+	if mode != "nearest" || !centred && !(at == "asymmetric" && nearest == "floor") {
+		n.refuse("is of the mode %s with %s and %s; two MatMul by constant matrices do the same", mode, at, nearest)
+	}
+	if len(x) < 3 || x[0] != y[0] || x[1] != y[1] {
+		n.refuse("makes %v of %v, want other sizes of maps", y, x)
+		return
+	}
+	for i := range x {
+		if x[i].Size == 0 || y[i].Size%x[i].Size != 0 {
+			n.refuse("makes %v of %v, want whole multiples", y, x)
+		}
+	}
+}
+
+// resizeGradient sums over the copies of each pixel, as averages of blocks.
+func resizeGradient(n *node) string {
+	x, y := n.shape(n.x()), n.shape(n.y())
+	if n.err != nil {
+		return ""
+	}
+	var block []int
+	count := 1
+	for i := 2; i < len(x); i++ {
+		times := y[i].Size / x[i].Size
+		block, count = append(block, times), count*times
+	}
+	g := n.Op("AveragePool", []string{n.dy}, onnx.Ints("kernel_shape", block...), onnx.Ints("strides", block...))
+	return n.scale(g, float64(count))
+}
+
+func cumSumGradient(n *node) string {
+	return n.Op("CumSum", []string{n.dy, n.Operand(1)}, onnx.Int("reverse", 1-n.IntAttr("reverse", 0)), onnx.Int("exclusive", n.IntAttr("exclusive", 0)))
+}

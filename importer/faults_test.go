@@ -1,0 +1,259 @@
+package importer
+
+import (
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/onnx"
+)
+
+// sound is a small network without faults, of opset 17.
+func sound(t *testing.T) *onnx.ModelProto {
+	f := newForeign()
+	end(f, small(f, "N"), "N")
+	return f.file(t, 17)
+}
+
+// find returns the first node of an operator.
+func find(m *onnx.ModelProto, op string) *onnx.NodeProto {
+	return m.Graph.Node[slices.IndexFunc(m.Graph.Node, func(n *onnx.NodeProto) bool { return n.OpType == op })]
+}
+
+// TestWrongFiles: what is wrong is named, with what would be right.
+func TestWrongFiles(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(m *onnx.ModelProto, opt *Options)
+		want   string
+	}{
+		"old opset": {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport[0].Version = 7 }, "of opset 7; supported are opset 11 to 20 of ai.onnx: export it again"},
+		"new opset": {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport[0].Version = 25 }, "of opset 25; supported are opset 11 to 20"},
+		"no opset":  {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport = nil }, "does not say which opset"},
+		"format":    {func(m *onnx.ModelProto, _ *Options) { m.IrVersion = 99 }, "format version 99; supported are 3 to"},
+		"two inputs": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Input = append(m.Graph.Input, onnx.Value("tokens", onnx.TensorProto_INT64, "N", 7))
+		}, "2 inputs (x, tokens); supported are networks that take images alone"},
+		"text": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Input[0] = onnx.Value("x", onnx.TensorProto_INT64, "N", 128)
+		}, `the input "x" is INT64 [N,128]; supported are images`},
+		"layout": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Input[0] = onnx.Value("x", onnx.TensorProto_FLOAT, "N", "C", "H", "W")
+		}, "input_layout must say nchw or nhwc"},
+		"both layouts": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Input[0] = onnx.Value("x", onnx.TensorProto_FLOAT, "N", 3, 3, 3)
+		}, "does not tell where its channels are"},
+		"other layout":  {func(_ *onnx.ModelProto, opt *Options) { opt.Layout = NHWC }, `input_layout is nhwc, but the input "x" is FLOAT [N,3,8,8]`},
+		"no layout":     {func(_ *onnx.ModelProto, opt *Options) { opt.Layout = "hwc" }, `input_layout "hwc": must be nchw or nhwc`},
+		"no channels":   {func(_ *onnx.ModelProto, opt *Options) { opt.Channels = "cmyk" }, `channels "cmyk": must be rgb, bgr or gray`},
+		"gray of three": {func(_ *onnx.ModelProto, opt *Options) { opt.Channels = Gray }, "which is no image of 1 channels"},
+		"three of gray": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Input[0] = onnx.Value("x", onnx.TensorProto_FLOAT, "N", 1, 8, 8)
+		}, "of one channel: channels gray has images made gray"},
+		"uneven gray": {func(_ *onnx.ModelProto, opt *Options) { opt.Channels, opt.Mean[0] = Gray, .1 }, "mean and std must be the same for all channels"},
+		"size":        {func(_ *onnx.ModelProto, opt *Options) { opt.Size = 224 }, "image_size 224: the network takes images of 8x8 pixels"},
+		"huge batch": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Input[0] = onnx.Value("x", onnx.TensorProto_FLOAT, 1<<40, 3, 8, 8)
+		}, "takes 1099511627776 images at a time; supported are up to 64"},
+		"not square": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Input[0] = onnx.Value("x", onnx.TensorProto_FLOAT, "N", 3, 8, 9)
+		}, "images of 9x8 pixels; supported are square ones"},
+		"several outputs": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Output = append(m.Graph.Output, onnx.Value("Relu", onnx.TensorProto_FLOAT, "N", 4, 8, 8))
+		}, "logits must say which of the 2 outputs is the logits: y: FLOAT [N,5]; Relu: FLOAT [N,4,8,8]"},
+		"unknown output": {func(_ *onnx.ModelProto, opt *Options) { opt.Logits = "z" }, `logits: there is no output "z"; the network has y: FLOAT [N,5]`},
+		"maps": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Output[0] = onnx.Value("Relu", onnx.TensorProto_FLOAT, "N", 4, 8, 8)
+		}, "want logits, [N,C]: supported are classifiers"},
+		"NaN": {func(m *onnx.ModelProto, _ *Options) {
+			for _, w := range m.Graph.Initializer {
+				if w.Name == "fc.bias" {
+					copy(w.RawData, []byte{0, 0, 0xc0, 0x7f})
+				}
+			}
+		}, `"fc.bias" holds NaN`},
+		"overflow": {func(m *onnx.ModelProto, _ *Options) {
+			*m.Graph.Initializer[1] = *onnx.NewFloats("fc.weight", slices.Repeat([]float32{math.MaxFloat32}, 20), 5, 4)
+		}, "the training has diverged, or it takes images of another scale"},
+		"few values": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Initializer[0].RawData = m.Graph.Initializer[0].RawData[:8]
+		}, `"conv.weight" has the shape [4 3 3 3], but 2 values`},
+		"unknown value": {func(m *onnx.ModelProto, _ *Options) { find(m, "Relu").Input[0] = "nothing" }, `Relu "Relu" takes "nothing", which nothing gives`},
+		"circle":        {func(m *onnx.ModelProto, _ *Options) { find(m, "Conv").Input[0] = "Relu" }, "the graph goes in circles"},
+		"two makers":    {func(m *onnx.ModelProto, _ *Options) { find(m, "Flatten").Output[0] = "Relu" }, `"Relu", which something else gives already`},
+		"no dependence": {func(m *onnx.ModelProto, _ *Options) {
+			find(m, "Gemm").Input[0] = "k"
+			m.Graph.Initializer = append(m.Graph.Initializer, onnx.NewFloats("k", make([]float32, 4), 1, 4))
+		}, `the output "y" does not depend on the image`},
+		"wrong operand": {func(m *onnx.ModelProto, _ *Options) { find(m, "Gemm").Input[1] = "conv.weight" }, "[1,4] and [4,3,3,3] cannot be multiplied"},
+		"sigmoid":       {func(m *onnx.ModelProto, _ *Options) { after(m, "Sigmoid") }, "ends in Sigmoid, which gives each class a probability of its own"},
+		"one logit": {func(m *onnx.ModelProto, _ *Options) {
+			*m.Graph.Initializer[1] = *onnx.NewFloats("fc.weight", make([]float32, 4), 1, 4)
+			*m.Graph.Initializer[2] = *onnx.NewFloats("fc.bias", make([]float32, 1), 1)
+		}, "is of one value; want a logit for each of two or more classes"},
+		"training": {func(m *onnx.ModelProto, _ *Options) {
+			r := find(m, "Relu")
+			r.OpType, r.Input = "Dropout", append(r.Input, "", "on")
+			m.Graph.Initializer = append(m.Graph.Initializer, onnx.NewTensor("on", onnx.TensorProto_BOOL, []byte{1}))
+		}, "Dropout: it is in training mode; export the network in evaluation mode"},
+		"random": {func(m *onnx.ModelProto, _ *Options) { find(m, "Relu").OpType = "RandomNormalLike" }, "drawn at random"},
+		"function in itself": {func(m *onnx.ModelProto, _ *Options) {
+			find(m, "Relu").Domain = "own"
+			m.Functions = []*onnx.FunctionProto{{Name: "Relu", Domain: "own", Input: []string{"a"}, Output: []string{"b"},
+				Node: []*onnx.NodeProto{{OpType: "Relu", Domain: "own", Input: []string{"a"}, Output: []string{"b"}}}}}
+		}, "called by functions that lie more than 20 deep"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, opt := sound(t), normal(8)
+			c.change(m, &opt)
+			if _, err := Import(m, opt); err == nil || !strings.Contains(err.Error(), c.want) || ascood.CodeOf(err) == ascood.Internal {
+				t.Errorf("error %v, want one that says %q", err, c.want)
+			}
+		})
+	}
+}
+
+// after adds an operator at the end of a network.
+func after(m *onnx.ModelProto, op string) {
+	m.Graph.Node = append(m.Graph.Node, &onnx.NodeProto{Name: "end", OpType: op, Input: []string{"y"}, Output: []string{"end"}})
+	m.Graph.Output[0].Name = "end"
+}
+
+// TestAllFaults: every operator that cannot be handled is named, with the number of its
+// nodes and what to do.
+func TestAllFaults(t *testing.T) {
+	f := newForeign()
+	x := small(f, "N")
+	x = f.Op("NonMaxSuppression", []string{f.Op("Det", []string{f.Op("Det", []string{x})})})
+	x = f.Op("Loop", []string{x})
+	x = f.Op("FusedConv", []string{f.Op("QLinearConv", []string{x})})
+	end(f, x, "N")
+	m := f.file(t, 17)
+	find(m, "FusedConv").Domain = "com.microsoft"
+	_, err := Import(m, normal(8))
+	if ascood.CodeOf(err) != ascood.Unsupported {
+		t.Fatalf("error %v, want one of code %s", err, ascood.Unsupported)
+	}
+	for _, want := range []string{
+		`Det: it has no gradient rule (2 nodes, first "Det")`,
+		`NonMaxSuppression: it has no gradient rule (node "NonMaxSuppression")`,
+		`Loop: loops are not handled; export with a fixed number of steps`,
+		`com.microsoft.FusedConv: operators of com.microsoft are not handled; export without that runtime's optimiser`,
+		`QLinearConv: quantised networks have no gradient`,
+	} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nwants %s", err, want)
+		}
+	}
+}
+
+// TestHostile: files that are made to take time or memory are refused soon.
+func TestHostile(t *testing.T) {
+	chain := func(n int) *onnx.ModelProto {
+		m := sound(t)
+		last := "Relu"
+		for i := range n {
+			name := fmt.Sprint("r", i)
+			m.Graph.Node = append(m.Graph.Node, &onnx.NodeProto{OpType: "Relu", Input: []string{last}, Output: []string{name}})
+			last = name
+		}
+		return m
+	}
+	bomb := sound(t) // each function calls the one below it ten times
+	for level := range 12 {
+		f := &onnx.FunctionProto{Name: fmt.Sprint("f", level), Domain: "own", Input: []string{"v0"}, Output: []string{"v10"}}
+		for i := range 10 {
+			n := &onnx.NodeProto{OpType: fmt.Sprint("f", level-1), Domain: "own", Input: []string{fmt.Sprint("v", i)}, Output: []string{fmt.Sprint("v", i+1)}}
+			if level == 0 {
+				n.OpType, n.Domain = "Relu", ""
+			}
+			f.Node = append(f.Node, n)
+		}
+		bomb.Functions = append(bomb.Functions, f)
+	}
+	find(bomb, "Relu").OpType, find(bomb, "Conv").Name = "f11", "c"
+	find(bomb, "f11").Domain = "own"
+	huge := sound(t)
+	huge.Graph.Node[0].Attribute = append(huge.Graph.Node[0].Attribute, onnx.Ints("dilations", 1<<40, 1<<40))
+	for name, c := range map[string]struct {
+		file *onnx.ModelProto
+		want string
+	}{
+		"many nodes":     {chain(maxNodes + 1), "more than 100000 nodes"},
+		"many calls":     {bomb, "more than 100000 nodes"},
+		"huge dilations": {huge, ""},
+	} {
+		start := time.Now()
+		if _, err := Import(c.file, normal(8)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want one that says %q", name, err, c.want)
+		}
+		if took := time.Since(start); took > 20*time.Second {
+			t.Errorf("%s: refused after %v", name, took)
+		}
+	}
+}
+
+// TestReadWrong: what is no ONNX file, or too large.
+func TestReadWrong(t *testing.T) {
+	folder := t.TempDir()
+	large := filepath.Join(folder, "large.onnx")
+	if err := os.WriteFile(large, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(large, maxBytes+1); err != nil { // a hole: it takes no disk
+		t.Fatal(err)
+	}
+	text := filepath.Join(folder, "text.onnx")
+	if err := os.WriteFile(text, []byte("no network"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		large:                                 "2147483648 bytes; an ONNX file has at most 2147483647",
+		text:                                  "not an ONNX file, or a truncated one (10 bytes)",
+		folder:                                "not a file",
+		filepath.Join(folder, "nothing.onnx"): "no such file",
+	} {
+		if _, err := Read(path); err == nil || !strings.Contains(err.Error(), want) || ascood.CodeOf(err) == ascood.Internal {
+			t.Errorf("%s: error %v, want one that says %q", path, err, want)
+		}
+	}
+}
+
+// FuzzImport: whatever a file holds, importing it ends in a network or an error.
+func FuzzImport(f *testing.F) {
+	t := &testing.T{}
+	for _, m := range []*onnx.ModelProto{sound(t), keras(t), cntk(t), dynamo(t), branched(t), mapsOut(t), bytesInput(t)} {
+		data, err := proto.Marshal(m)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(data)
+	}
+	// Without a runtime: what it would say is another program's.
+	none := func(m *onnx.ModelProto, inputs ...map[string]*onnx.TensorProto) ([]map[string]*onnx.TensorProto, error) {
+		return nil, fmt.Errorf("no runtime")
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		m, err := onnx.Parse(data)
+		if err != nil {
+			return
+		}
+		opt := normal(8)
+		opt.Run = none
+		if net, err := Import(m, opt); err == nil {
+			t.Errorf("a network that has not been run is proved: %v", net)
+		}
+		g, err := newGraph(m)
+		if err != nil || len(g.inputs) == 0 {
+			return
+		}
+		g.legalise(none, g.inputs[0].Name, []int{1, 3, 8, 8}, nil)
+	})
+}

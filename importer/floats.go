@@ -1,0 +1,63 @@
+package importer
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/onnx"
+)
+
+// single makes the whole graph one of float32: constants of other floating-point types
+// are rounded, and casts to them are casts to float32. It returns a note of what was
+// rounded, "" if nothing. A constant that is not a number is an error.
+func (g *graph) single() (note string, err error) {
+	rounded := map[onnx.TensorProto_DataType]int{}
+	for _, name := range sortedKeys(g.consts) {
+		t := g.consts[name]
+		if !t.IsFloat() {
+			continue
+		}
+		values, err := t.Floats()
+		if err != nil {
+			return "", ascood.Errorf(ascood.Invalid, "the constant %w", err)
+		}
+		if slices.ContainsFunc(values, func(v float32) bool { return v != v }) {
+			return "", ascood.Errorf(ascood.Invalid, "the constant %q holds NaN: the training has diverged or the file is damaged", name)
+		}
+		if t.Type() != onnx.TensorProto_FLOAT {
+			rounded[t.Type()]++
+			g.consts[name] = onnx.NewFloats(name, values, t.Dims...)
+		}
+	}
+	for i, n := range g.nodes {
+		g.nodes[i] = singleNode(n)
+	}
+	for _, t := range sortedKeys(rounded) {
+		note = fmt.Sprintf("%d constants of %v are computed with as FLOAT", rounded[t], t)
+	}
+	return note, nil
+}
+
+// singleNode returns a node that makes no floating-point numbers but float32.
+func singleNode(n *onnx.NodeProto) *onnx.NodeProto {
+	attributes := slices.Clone(n.Attribute)
+	changed := false
+	for i, a := range attributes {
+		switch {
+		case (a.Name == "to" || a.Name == "dtype") && onnx.IsFloat(onnx.TensorProto_DataType(a.I)):
+			attributes[i] = onnx.Int(a.Name, int(onnx.TensorProto_FLOAT))
+		case n.OpType == "ConstantOfShape" && a.T != nil && a.T.IsFloat():
+			if values, err := a.T.Floats(); err == nil {
+				attributes[i] = &onnx.AttributeProto{Name: a.Name, Type: a.Type, T: onnx.NewFloats("", values, a.T.Dims...)}
+			}
+		default:
+			continue
+		}
+		changed = true
+	}
+	if !changed {
+		return n
+	}
+	return &onnx.NodeProto{Name: n.Name, OpType: n.OpType, Domain: n.Domain, Input: n.Input, Output: n.Output, Attribute: attributes}
+}

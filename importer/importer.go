@@ -1,0 +1,162 @@
+// Package importer reads the ONNX files of other programs, and turns their networks
+// into the canonical form that onnx.Check describes: it runs a network once to see what
+// in it does not depend on the image, rewrites the rest operator by operator, lets it
+// take any number of images, and proves that it still computes what the file does.
+package importer
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/onnx"
+)
+
+// Options say what a file does not.
+type Options struct {
+	Run       Run
+	Size      int        // of the images, pixels
+	Mean, Std [3]float64 // by which images are normalised, for the images of the proof
+	Layout    string     // NCHW or NHWC; "" if the input's shape tells
+	Channels  string     // RGB, BGR or Gray; "" is RGB
+	Logits    string     // the output that is the logits; "" if there is no other
+	Taken     []string   // names that constants may not have
+}
+
+// Network is a network in the canonical form.
+type Network struct {
+	Model   *onnx.ModelProto
+	Image   string // the input, float32 [N,3,Size,Size], red, green and blue, normalised
+	Logits  string // the output, float32 [N,C]
+	Feature string // what the last linear layer takes, float32 [N,D]; "" if there is no such layer
+	Classes int
+	Single  bool     // takes one image at a time
+	Names   []string // of the classes, if the file says them
+	Notes   []string // what the user should know
+}
+
+// Import turns a file's network into the canonical form. All that cannot be handled is
+// in one error, of code ascood.Unsupported.
+func Import(m *onnx.ModelProto, opt Options) (*Network, error) {
+	if err := opt.check(); err != nil {
+		return nil, err
+	}
+	file, err := newGraph(m)
+	if err != nil {
+		return nil, err
+	}
+	net := &Network{Names: classNames(m)}
+	in, err := file.findImage(opt)
+	if err != nil {
+		return nil, err
+	}
+	out, err := file.findLogits(opt.Logits)
+	if err != nil {
+		return nil, err
+	}
+	net.note(out.notes...)
+	original := file.adapted(in, true)
+	if err := file.refuse(); err != nil {
+		return nil, err
+	}
+	c, notes, err := file.canonical(in, opt)
+	if err != nil {
+		return nil, err
+	}
+	net.note(notes...)
+	if err := c.head(net, &out); err != nil {
+		return nil, err
+	}
+	if err := c.batch(net, in); err != nil {
+		return nil, err
+	}
+	if err := net.prove(original, in, out, opt); err != nil {
+		return nil, err
+	}
+	return net, onnx.Check(net.Model)
+}
+
+// canonical rewrites the file's graph, which it changes.
+func (g *graph) canonical(in image, opt Options) (*canonical, []string, error) {
+	var notes []string
+	g.prune()
+	work := g.adapted(in, false)
+	if err := work.settle(); err != nil {
+		return nil, nil, err
+	}
+	note, err := work.single()
+	if err != nil {
+		return nil, nil, err
+	}
+	if note != "" {
+		notes = append(notes, note)
+	}
+	noise := in.noise()
+	if err := work.chooseBranches(opt.Run, noise); err != nil {
+		return nil, nil, err
+	}
+	if err := work.refuse(); err != nil {
+		return nil, nil, err
+	}
+	if err := work.observe(opt.Run, noise); err != nil {
+		return nil, nil, err
+	}
+	c, err := work.legalise(opt.Run, in.name, []int{in.batch, 3, in.size, in.size}, opt.Taken)
+	return c, notes, err
+}
+
+func (opt Options) check() error {
+	switch {
+	case !slices.Contains([]string{"", NCHW, NHWC}, opt.Layout):
+		return ascood.Errorf(ascood.Invalid, "%s %q: must be %s or %s", ascood.Field("input_layout"), opt.Layout, NCHW, NHWC)
+	case !slices.Contains([]string{"", RGB, BGR, Gray}, opt.Channels):
+		return ascood.Errorf(ascood.Invalid, "%s %q: must be %s, %s or %s", ascood.Field("channels"), opt.Channels, RGB, BGR, Gray)
+	case opt.Channels == Gray && (uniform(opt.Mean) != nil || uniform(opt.Std) != nil):
+		return ascood.Errorf(ascood.Invalid, "%s %s: %s and %s must be the same for all channels", ascood.Field("channels"), Gray, ascood.Field("mean"), ascood.Field("std"))
+	}
+	return nil
+}
+
+// uniform is an error if values differ.
+func uniform(v [3]float64) error {
+	if v[0] != v[1] || v[1] != v[2] {
+		return fmt.Errorf("%v are not one value", v)
+	}
+	return nil
+}
+
+// refuse lists the operators that are not handled, of those that depend on the image.
+func (g *graph) refuse() error {
+	var f faults
+	dependent := g.dependent()
+	for _, n := range g.nodes {
+		switch {
+		case strings.HasPrefix(n.OpType, "Random") || n.OpType == "Bernoulli" || n.OpType == "Multinomial":
+			f.add(n, "its values are drawn at random; export the network in evaluation mode: model.eval()")
+		case !dependent[first(n.Output)]:
+			// whatever it is, one run tells its value
+		case !standard(n.Domain):
+			f.add(n, "operators of %s are not handled; export without that runtime's optimiser", n.Domain)
+		case n.OpType == "Loop" || n.OpType == "Scan":
+			f.add(n, "loops are not handled; export with a fixed number of steps")
+		case n.OpType == "If":
+			if dependent[n.Operand(0)] {
+				f.add(n, "what it does depends on the image")
+			}
+		case strings.Contains(n.OpType, "Linear") || strings.HasSuffix(n.OpType, "Integer"):
+			f.add(n, "quantised networks have no gradient; export the one in floating point")
+		case legal[n.OpType] == nil:
+			f.add(n, "it has no gradient rule")
+		}
+	}
+	return f.err()
+}
+
+func (net *Network) note(notes ...string) {
+	for _, n := range notes {
+		if n != "" {
+			net.Notes = append(net.Notes, n)
+		}
+	}
+}

@@ -1,0 +1,106 @@
+package importer
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/ascood/ascood/onnx"
+)
+
+// legalConv writes kernel and padding as numbers.
+func legalConv(s *step) ([]string, error) {
+	kernel, err := s.kernel()
+	if err != nil {
+		return nil, err
+	}
+	attrs, err := s.window(kernel)
+	if err != nil {
+		return nil, err
+	}
+	return s.again(s.in, append(attrs, onnx.Int("group", s.IntAttr("group", 1)))...)
+}
+
+// kernel returns the size of each axis of a convolution's weights.
+func (s *step) kernel() ([]int, error) {
+	weight := s.from.consts[s.Operand(1)]
+	if weight == nil {
+		return nil, errors.New("its weights depend on the image")
+	}
+	if len(weight.Dims) < 3 {
+		return nil, fmt.Errorf("its weights have %d dimensions; want 3 or more", len(weight.Dims))
+	}
+	return ints(weight.Dims[2:]), nil
+}
+
+// legalConvTranspose takes one whose padding is given in numbers.
+func legalConvTranspose(s *step) ([]string, error) {
+	kernel, err := s.kernel()
+	if err != nil {
+		return nil, err
+	}
+	if auto := s.StringAttr("auto_pad", "NOTSET"); auto != "NOTSET" || s.HasAttr("output_shape") {
+		return nil, errors.New("its padding is left to the runtime; export it with pads")
+	}
+	attrs, err := s.window(kernel)
+	if err != nil {
+		return nil, err
+	}
+	attrs = append(attrs, onnx.Int("group", s.IntAttr("group", 1)))
+	if s.HasAttr("output_padding") {
+		attrs = append(attrs, onnx.Ints("output_padding", s.IntsAttr("output_padding")...))
+	}
+	return s.again(s.in, attrs...)
+}
+
+// legalPool writes the padding as numbers.
+func legalPool(s *step) ([]string, error) {
+	attrs, err := s.window(s.IntsAttr("kernel_shape"))
+	if err != nil {
+		return nil, err
+	}
+	if s.OpType == "AveragePool" {
+		if slices.ContainsFunc(s.IntsAttr("dilations"), func(d int) bool { return d != 1 }) {
+			return nil, errors.New("it has dilations, which opset 17 has not")
+		}
+		attrs = slices.DeleteFunc(attrs, func(a onnx.Attr) bool { return a.Name == "dilations" })
+		attrs = append(attrs, onnx.Int("count_include_pad", s.IntAttr("count_include_pad", 0)))
+	}
+	return s.again(s.in, append(attrs, onnx.Int("ceil_mode", s.IntAttr("ceil_mode", 0)))...)
+}
+
+// window returns the attributes of an operator that slides a kernel over maps.
+func (s *step) window(kernel []int) ([]onnx.Attr, error) {
+	shape, err := s.shape(0)
+	if err != nil {
+		return nil, err
+	}
+	rank, ones := len(kernel), slices.Repeat([]int{1}, len(kernel))
+	strides, dilations := s.IntsAttr("strides", ones...), s.IntsAttr("dilations", ones...)
+	pads := s.IntsAttr("pads", make([]int, 2*rank)...)
+	if rank == 0 || len(shape) != rank+2 || len(strides) != rank || len(dilations) != rank || len(pads) != 2*rank ||
+		slices.Min(strides) < 1 || slices.Min(dilations) < 1 || slices.Min(kernel) < 1 {
+		return nil, fmt.Errorf("kernel %v, strides %v, dilations %v and pads %v do not go together with %v", kernel, strides, dilations, pads, shape)
+	}
+	switch auto := s.StringAttr("auto_pad", "NOTSET"); auto {
+	case "NOTSET", "":
+	case "VALID":
+		pads = make([]int, 2*rank)
+	case "SAME_UPPER", "SAME_LOWER":
+		pads = make([]int, 2*rank)
+		for i, stride := range strides {
+			steps := (shape[2+i] + stride - 1) / stride
+			total := max((steps-1)*stride+(kernel[i]-1)*dilations[i]+1-shape[2+i], 0)
+			less, more := total/2, total-total/2
+			pads[i], pads[rank+i] = less, more
+			if auto == "SAME_LOWER" {
+				pads[i], pads[rank+i] = more, less
+			}
+		}
+	default:
+		return nil, fmt.Errorf("auto_pad is %q", auto)
+	}
+	return []onnx.Attr{
+		onnx.Ints("kernel_shape", kernel...), onnx.Ints("strides", strides...), onnx.Ints("dilations", dilations...), onnx.Ints("pads", pads...),
+	}, nil
+}
