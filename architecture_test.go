@@ -24,6 +24,7 @@ var mayImport = map[string]string{
 	"gotorch/nn/functional":   "gotorch",
 	"gotorch/optim":           "gotorch",
 	"internal/atomicfile":     "",
+	"internal/pickle":         "",
 	"internal/cudastub":       "",
 	"internal/sigstack":       "",
 	"internal/check":          "",
