@@ -84,6 +84,7 @@ type Source struct {
 	Checkpoint string          `json:"checkpoint"` // base name of the file
 	SHA256     string          `json:"sha256"`     // of the file, hexadecimal
 	Training   json.RawMessage `json:"training,omitempty"`
+	Taken      []string        `json:"taken,omitempty"` // which of the file's contents the network was made of, in words, where it leaves a question
 }
 
 // ScoreName is the name of a score that tells ID from OOD; higher is more in-distribution.

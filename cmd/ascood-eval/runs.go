@@ -104,7 +104,7 @@ func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, erro
 	if runs.IsArtifact(path) {
 		return artifact.Load(path)
 	}
-	c, err := checkpoint.Load(path)
+	c, err := checkpoint.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -112,10 +112,10 @@ func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	options := export.Options{Name: path, Score: score}
+	options := export.Options{Name: path, StateDict: f.stateDict, Score: score}
 	if c.Meta.Arch == "" {
 		if f.experiment == nil {
-			return nil, nil, cli.Usagef("%s is a bare state dict: --preset must say what it is", path)
+			return nil, nil, cli.Usagef("%s does not say how images become its input: give --preset, or export each run with ascood-export --preprocess", path)
 		}
 		pre, err := preprocess.Preset(f.experiment.Preprocess)
 		if err != nil {
@@ -123,7 +123,7 @@ func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, erro
 		}
 		options.Arch, options.Preprocess = f.experiment.Arch, &pre
 	}
-	return export.FromCheckpoint(c, options)
+	return export.FromFile(c, options)
 }
 
 // summarise prints each method's table over all runs, with the published numbers if

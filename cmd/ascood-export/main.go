@@ -29,8 +29,16 @@ import (
 const usage = `ascood-export writes a trained network as one ONNX file that holds the forward
 pass, its input gradient and the scores, and calibrates the verdict.
 
+  ascood-export --checkpoint resnet18.pth --preprocess imagenet --calibrate photos/val -o model.onnx
   ascood-export --checkpoint best.safetensors --calibrate val.txt --data-dir images -o model.onnx
-  ascood-export --checkpoint weights.safetensors --arch resnet18_32x32 --preprocess cifar10 -o model.onnx
+
+The first is for a network that you trained with PyTorch: a file of torch.save with
+the state dict, a training script's checkpoint around it, or the whole model. The
+architecture is read off the weights, --preprocess says what the training's transforms
+were (imagenet: Resize(256), CenterCrop(224) and ImageNet's mean and standard
+deviation; others in numbers, by --pre-size, --image-size, --mean and --std), and
+photos/val has a folder of images for each class, named as the class. What was taken of
+the file is told; no code in it is run.
 `
 
 func main() { cli.Main(run) }
@@ -39,7 +47,7 @@ func main() { cli.Main(run) }
 type request struct {
 	fs                 *pflag.FlagSet
 	checkpoint, output string
-	name               string
+	name, stateDict    string
 	arch, classes      string
 	calibrate, dataDir string
 	outputs            []string
@@ -64,7 +72,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func newFlags(stdout io.Writer) *request {
 	r := &request{fs: cli.NewFlags("ascood-export", usage, stdout)}
 	fs := r.fs
-	fs.StringVar(&r.checkpoint, "checkpoint", "", "`file` of the weights: one of ascood-train, or a bare state dict")
+	fs.StringVar(&r.checkpoint, "checkpoint", "", "`file` of the weights: of ascood-train, or of PyTorch (.pth, .pt, .ckpt)")
 	fs.StringVarP(&r.output, "output", "o", "", "`file` to write")
 	fs.StringVar(&r.calibrate, "calibrate", "", "in-distribution images that the training has not seen: list, folder or IDX `file`")
 	fs.StringVar(&r.dataDir, "data-dir", "", "`folder` that the paths of an image list start from (default: the list's own)")
@@ -72,11 +80,13 @@ func newFlags(stdout io.Writer) *request {
 	fs.Float64Var(&r.tpr, "tpr", 0.95, "share of the calibration images that the threshold keeps, between 0 and 1")
 	r.score = modelflags.AddScore(fs, "iodin")
 	fs.StringVar(&r.name, "name", "", "`name` of the model (default: the output's, without .onnx)")
-	fs.StringVar(&r.arch, "arch", "", "architecture of a bare state dict")
+	fs.StringVar(&r.arch, "arch", "", "architecture (default: the one that the weights fit): "+strings.Join(models.Archs(), ", "))
+	fs.StringVar(&r.stateDict, "state-dict", "", "`key` of the weights in the checkpoint, such as model_ema, where several networks lie in it")
 	r.preprocess = imageflags.Add(fs)
 	fs.StringSliceVar(&r.outputs, "outputs", nil, "`outputs` to keep, separated by commas, for programs that compute all of a file whatever\n"+
 		"they ask it for (default: all, "+strings.Join(artifact.Outputs(), ",")+")")
-	fs.StringVar(&r.classes, "classes", "", "`file` with one class name a line, in the order of the logits")
+	fs.StringVar(&r.classes, "classes", "", "`file` with one class name a line, in the order of the logits (default: those in\n"+
+		"the checkpoint, or the names of --calibrate's class folders)")
 	cli.AddThreads(fs, &r.threads, "threads", "threads to calibrate with")
 	return r
 }
@@ -100,7 +110,7 @@ func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
 
 // options gathers what the flags say of the network.
 func (r *request) options() (export.Options, error) {
-	opt := export.Options{Name: r.name, Arch: r.arch, Outputs: r.outputs}
+	opt := export.Options{Name: r.name, Arch: r.arch, StateDict: r.stateDict, Outputs: r.outputs}
 	if opt.Name == "" {
 		opt.Name = strings.TrimSuffix(filepath.Base(r.output), ".onnx")
 	}
@@ -116,22 +126,25 @@ func (r *request) options() (export.Options, error) {
 	}
 	if r.classes != "" {
 		opt.Classes, err = dataset.ReadClasses(r.classes)
+	} else if r.calibrate != "" {
+		opt.Folders, err = r.folders()
 	}
 	return opt, err
 }
 
 func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr io.Writer) error {
-	c, err := checkpoint.Load(r.checkpoint)
+	f, err := checkpoint.Open(r.checkpoint)
 	if err != nil {
 		return err
 	}
-	if opt.Source, err = source(r.checkpoint, c); err != nil {
+	if opt.Source, err = source(r.checkpoint, f); err != nil {
 		return err
 	}
-	model, meta, err := export.FromCheckpoint(c, opt)
+	model, meta, err := export.FromFile(f, opt)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.checkpoint, err)
 	}
+	tell(stderr, meta, opt.Folders)
 	if odd := models.OddSize(meta.Arch, meta.Preprocess.ImageSize); odd != "" {
 		fmt.Fprintf(stderr, "Note: %s.\n", odd)
 	}
@@ -148,18 +161,18 @@ func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr
 }
 
 // source says where the weights came from.
-func source(path string, c *checkpoint.Checkpoint) (artifact.Source, error) {
-	f, err := os.Open(path)
+func source(path string, f *checkpoint.File) (artifact.Source, error) {
+	file, err := os.Open(path)
 	if err != nil {
 		return artifact.Source{}, err
 	}
-	defer f.Close()
+	defer file.Close()
 	digest := sha256.New()
-	if _, err := io.Copy(digest, f); err != nil {
+	if _, err := io.Copy(digest, file); err != nil {
 		return artifact.Source{}, err
 	}
 	return artifact.Source{
-		Checkpoint: filepath.Base(path), SHA256: hex.EncodeToString(digest.Sum(nil)), Training: c.Meta.Training,
+		Checkpoint: filepath.Base(path), SHA256: hex.EncodeToString(digest.Sum(nil)), Training: f.Meta.Training,
 	}, nil
 }
 

@@ -470,3 +470,20 @@ func TestReleasedRun(t *testing.T) {
 		t.Errorf("output %s", got)
 	}
 }
+
+// TestArchOfSeveral: resnet18 is the preset's network of that name, else torchvision's.
+func TestArchOfSeveral(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--preset", "cifar10"}, " --arch resnet18_32x32\n"},
+		{[]string{"--preset", "imagenet"}, " --arch resnet18_224x224\n"},
+		{nil, "flag     --arch resnet18_224x224\n"},
+	} {
+		stdout, _, _ := command(t, t.Context(), append(test.args, "--arch", "resnet18", "--print-config")...)
+		if !strings.Contains(stdout, test.want) {
+			t.Errorf("%v: %q is not in\n%s", test.args, test.want, stdout)
+		}
+	}
+}
