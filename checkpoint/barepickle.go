@@ -16,11 +16,12 @@ func readPickle(content []byte) (*File, error) {
 		if function != "torch.storage._load_from_bytes" || len(args) != 1 {
 			return call(function, args)
 		}
-		data, ok := bytesOf(args[0])
-		if left -= len(data); !ok || left < 0 || len(data) < len(legacyMagic) || string(data[:len(legacyMagic)]) != string(legacyMagic) {
+		data, _ := bytesOf(args[0])
+		saved, ok := cutLegacyMagic(data)
+		if left -= len(data); !ok || left < 0 {
 			return nil, false, nil
 		}
-		object, err := legacyObject(data)
+		object, err := legacyObject(saved)
 		return object, true, err
 	}
 	object, _, err := pickle.Read(content, pickle.Options{Call: storageOf})

@@ -73,13 +73,14 @@ func Open(path string) (*File, error) {
 }
 
 func parse(content []byte) (*File, error) {
+	legacy, isLegacy := cutLegacyMagic(content)
 	switch {
 	case len(content) == 0:
 		return nil, ascood.Errorf(ascood.Invalid, "the file is empty")
 	case bytes.HasPrefix(content, zipMagic):
 		return readTorchZip(content)
-	case bytes.HasPrefix(content, legacyMagic):
-		return readTorchLegacy(content)
+	case isLegacy:
+		return readTorchLegacy(legacy)
 	case bytes.HasPrefix(content, pickleMagic):
 		return readPickle(content)
 	case len(content) > 8 && content[8] == '{' && !isText(content[:8]):

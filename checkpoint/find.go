@@ -45,6 +45,7 @@ func (f *finder) walk(key string, value any, depth int) {
 	f.walkEntries(key, entries, depth)
 	switch value := value.(type) {
 	case *pickle.List:
+		f.addState(key, pairs(value))
 		f.walkItems(key, value.Items, depth)
 	case *pickle.Object:
 		f.walkEntries(key, attributes(value), depth)
@@ -74,6 +75,24 @@ func (f *finder) walkItems(key string, items []any, depth int) {
 			f.walk(join(key, strconv.Itoa(i)), item, depth+1)
 		}
 	}
+}
+
+// pairs returns the names and tensors of a list of both, such as that of a dict's items;
+// nil for any other list.
+func pairs(list *pickle.List) []pickle.Entry {
+	var entries []pickle.Entry
+	for _, item := range list.Items {
+		pair, ok := item.(*pickle.List)
+		if !ok || len(pair.Items) != 2 {
+			return nil
+		}
+		name, isName := pair.Items[0].(string)
+		if _, ok := tensorOf(pair.Items[1]); !ok || !isName {
+			return nil
+		}
+		entries = append(entries, pickle.Entry{Key: name, Value: pair.Items[1]})
+	}
+	return entries
 }
 
 // isContainer reports whether tensors may lie in a value. A tensor itself has none.

@@ -1,6 +1,7 @@
 package checkpoint
 
 import (
+	"bytes"
 	"encoding/binary"
 	"maps"
 	"slices"
@@ -9,25 +10,39 @@ import (
 	"github.com/ascood/ascood/internal/pickle"
 )
 
-// legacyMagic is a pickle of torch.save's magic number, with which the format
-// of PyTorch before 1.6 begins. It goes on with pickles of the protocol version,
-// of the writer's machine, of the object and of the keys of its storages, and
-// for each key the number of elements (8 bytes) and the elements.
-var legacyMagic = []byte("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.")
+// legacyMagic is torch.save's magic number in a pickle, with which the format of
+// PyTorch before 1.6 begins. It goes on with pickles of the protocol version, of the
+// writer's machine, of the object and of the keys of its storages, and for each key the
+// number of elements (8 bytes) and the elements.
+var legacyMagic = []byte("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.")
+
+// cutLegacyMagic returns what follows the pickle of the magic number. The pickle begins
+// with its protocol and, from 4 on, with the length of a frame.
+func cutLegacyMagic(content []byte) (rest []byte, ok bool) {
+	const protocol, frame = 2, 9
+	if len(content) < protocol || !bytes.HasPrefix(content, pickleMagic) {
+		return nil, false
+	}
+	rest = content[protocol:]
+	if len(rest) > frame && rest[0] == 0x95 {
+		rest = rest[frame:]
+	}
+	return bytes.CutPrefix(rest, legacyMagic)
+}
 
 const legacyProtocol = 1001
 
-// readTorchLegacy reads a file that begins with legacyMagic.
-func readTorchLegacy(content []byte) (*File, error) {
-	object, err := legacyObject(content)
+// readTorchLegacy reads what follows the magic number in a file.
+func readTorchLegacy(rest []byte) (*File, error) {
+	object, err := legacyObject(rest)
 	if err != nil {
 		return nil, err
 	}
-	return newFile(object, len(content))
+	return newFile(object, len(rest))
 }
 
-func legacyObject(content []byte) (any, error) {
-	protocol, rest, err := pickle.Read(content[len(legacyMagic):], pickle.Options{})
+func legacyObject(rest []byte) (any, error) {
+	protocol, rest, err := pickle.Read(rest, pickle.Options{})
 	if err != nil {
 		return nil, err
 	}

@@ -14,13 +14,22 @@ import (
 // of a path is compared.
 var keys = []string{"", "state_dict", "model_state_dict", "model_state", "model", "net_state_dict", "net", "network", "module", "weights", "params", "classifier", "backbone", "state"}
 
-// preference is the place of a name's last part among the keys.
-func preference(name string) int {
-	last := name[strings.LastIndexByte(name, '.')+1:]
+// preference is the place of a path's last part among the keys.
+func preference(path string) int {
+	last := path[strings.LastIndexByte(path, '.')+1:]
 	if i := slices.Index(keys, last); i >= 0 {
 		return i
 	}
 	return len(keys)
+}
+
+// compare orders networks by the keys of their state dicts and, in one, by their
+// prefixes.
+func compare(a, b *fit) int {
+	return cmp.Or(
+		cmp.Compare(preference(a.state.Key), preference(b.state.Key)),
+		cmp.Compare(preference(a.below), preference(b.below)),
+	)
 }
 
 // candidates returns the state dicts that may be meant by a key: of that key, or those
@@ -55,12 +64,9 @@ func choose(fits []*fit, key string) (*fit, error) {
 		}
 		fits = named
 	}
-	ranked := slices.Clone(fits)
-	slices.SortStableFunc(ranked, func(a, b *fit) int { return cmp.Compare(preference(a.name), preference(b.name)) })
-	if len(ranked) > 1 {
-		if first := preference(ranked[0].name); first == len(keys) || first == preference(ranked[1].name) {
-			return nil, ascood.Errorf(ascood.Invalid, "%d networks are in the file: choose one with %s: %s", len(fits), ascood.Field("state_dict"), brief(namesOf(ranked)))
-		}
+	ranked := slices.SortedStableFunc(slices.Values(fits), compare)
+	if len(ranked) > 1 && compare(ranked[0], ranked[1]) == 0 {
+		return nil, ascood.Errorf(ascood.Invalid, "%d networks are in the file: choose one with %s: %s", len(fits), ascood.Field("state_dict"), brief(namesOf(ranked)))
 	}
 	return ranked[0], nil
 }

@@ -16,7 +16,8 @@ type fit struct {
 	*match
 	head  *head
 	state *checkpoint.State
-	name  string   // the state dict's key, and the prefix that tells networks in one apart
+	below string   // the prefix that tells networks in one state dict apart
+	name  string   // the state dict's key and that
 	unfit []string // tensors that belong to nothing
 	over  []string // bookkeeping
 }
@@ -36,7 +37,8 @@ func fitAll(s *checkpoint.State, arch string, opt Options, failure *failure) ([]
 			failure.add(near)
 			continue
 		}
-		f := &fit{match: m, state: s, name: nameOf(s.Key, m.prefix)}
+		f := &fit{match: m, state: s, below: unwrapped(m.prefix)}
+		f.name = strings.Trim(s.Key+"."+f.below, ".")
 		if near.faults, near.err = f.complete(found, opt); near.err != nil || len(near.faults) > 0 {
 			failure.add(near)
 			continue
@@ -49,10 +51,10 @@ func fitAll(s *checkpoint.State, arch string, opt Options, failure *failure) ([]
 // wrappers are modules that hold a network and nothing else.
 var wrappers = []string{"module", "_orig_mod", "_forward_module"}
 
-// nameOf is what a network can be chosen by.
-func nameOf(key, prefix string) string {
-	parts := slices.DeleteFunc(strings.Split(prefix, "."), func(part string) bool { return part == "" || slices.Contains(wrappers, part) })
-	return strings.TrimPrefix(strings.Join(append([]string{key}, parts...), "."), ".")
+// unwrapped returns a prefix without those of wrappers.
+func unwrapped(prefix string) string {
+	parts := strings.Split(prefix, ".")
+	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" || slices.Contains(wrappers, part) }), ".")
 }
 
 // complete finds what follows the backbone, and sorts what is left. It returns the

@@ -102,6 +102,7 @@ def formats(save, state):
         save(f"{name}-kinds.pth", kinds, kinds, _use_new_zipfile_serialization=zipped)
     for protocol in range(3, 6):
         save(f"protocol{protocol}.pth", state, state, pickle_protocol=protocol)
+        save(f"legacy-protocol{protocol}.pth", state, state, pickle_protocol=protocol, _use_new_zipfile_serialization=False)
     save("parameter.pth", {"w": torch.nn.Parameter(numbers(3))}, {"w": numbers(3)})
     marked = torch.nn.Parameter(numbers(3))
     marked.no_decay = True  # attributes make it another call
@@ -147,6 +148,7 @@ def places(save, refuse, expect, folder, state):
     save("nested-model.pth", {"model": state, "best": 0.5, "args": {"lr": 0.1, "list": [1, (2, None)]}}, state, "model")
     save("nested-net.pth", {"net": state, "acc": 91.5}, state, "net")
     save("deep.pth", {"state": {"epoch": 1, "nets": [None, {"model": state}]}}, state, "state.nets.1.model")
+    save("pairs.pth", list(state.items()), state)
     save("in-object.pth", argparse.Namespace(weights=state), state, "weights")
     save("other-keys.pth", {"weights": state, "epoch": 1}, state, "weights")
     torch.save({"student": state, "teacher": parallel}, folder / "two.pth")
