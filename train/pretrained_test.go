@@ -130,10 +130,10 @@ func TestPretrainedWrongInput(t *testing.T) {
 		{"no such key", func(c *Config) { c.StateDict = "ema" }, `state_dict "ema": no network lies there`},
 		{"width", func(c *Config) { c.Width = 8 }, "width 8: the weights of pretrained " + resnet18 + " have width 1; give that or none"},
 		{"deeper", func(c *Config) { c.Pretrained = resnet50 },
-			"the weights are not those of resnet18_224x224: layer1.0.conv1.weight is [1 1 1 1], want [1 1 3 3], "},
-		{"deeper, by name", func(c *Config) { c.Pretrained = resnet50 }, "; they look like those of a ResNet-50 (3 4 6 3 blocks); they are those of arch resnet50, width 1"},
+			"the weights are not those of resnet18_224x224, but by their names those of a ResNet-50 (3 4 6 3 blocks): layer1.0.conv1.weight is [1 1 1 1], want [1 1 3 3], "},
+		{"deeper, by name", func(c *Config) { c.Pretrained = resnet50 }, "; they are those of arch resnet50, width 1"},
 		{"small images", func(c *Config) { c.Arch = "resnet18_32x32" }, "conv1.weight is [1 3 7 7], want [1 3 3 3]; they are those of arch resnet18_224x224, width 1"},
-		{"no ResNet", func(c *Config) { c.Arch = "lenet" }, "the weights are not those of lenet: no block1.0.weight of 4 dimensions among bn1.bias, bn1.num_batches_tracked, bn1.running_mean, bn1.running_var, bn1.weight, conv1.weight and 116 more; they look like those of a ResNet-18 (2 2 2 2 blocks); they are those of arch resnet18_224x224"},
+		{"no ResNet", func(c *Config) { c.Arch = "lenet" }, "the weights are not those of lenet, but by their names those of a ResNet-18 (2 2 2 2 blocks): no block1.0.weight of 4 dimensions among bn1.bias, bn1.num_batches_tracked, bn1.running_mean, bn1.running_var, bn1.weight, conv1.weight and 116 more; they are those of arch resnet18_224x224"},
 		{"nobody's", func(c *Config) { c.Pretrained = own }, "not those of resnet18_224x224: conv1.weight is [1 3 3 3], want [1 3 7 7]"},
 	} {
 		t.Run(test.name, func(t *testing.T) {

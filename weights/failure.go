@@ -1,6 +1,9 @@
 package weights
 
 import (
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/ascood/ascood"
@@ -46,15 +49,10 @@ func (f *failure) add(a attempt) {
 
 // error says what is wrong with what came closest, and what the weights are instead.
 func (f *failure) error(archs []string, opt Options) error {
-	if f.closest == nil {
-		stem, err := stemOf(archs[0])
-		if err != nil {
-			return err
-		}
-		names := (&match{}).rest(f.largest.Shapes)
-		f.closest = &attempt{state: f.largest, arch: archs[0], faults: []string{"no " + stem + " of 4 dimensions among " + brief(names)}}
-	}
 	near := f.closest
+	if near == nil {
+		near = &attempt{state: f.largest, arch: archs[0]}
+	}
 	if near.err != nil {
 		return near.err
 	}
@@ -65,11 +63,28 @@ func (f *failure) error(archs []string, opt Options) error {
 	if len(archs) > 1 && !near.whole {
 		whose = "any of " + strings.Join(archs, ", ")
 	}
-	err := ascood.Errorf(ascood.Invalid, "the weights%s are not those of %s: %s", where, whose, brief(near.faults))
 	if kind := recognise(near.state.Shapes); kind != "" && kind != recognised[near.arch] {
-		err = ascood.Errorf(ascood.Invalid, "%w; they look like those of %s", err, kind)
+		whose += ", but by their names those of " + kind
 	}
-	return near.hint(err, opt)
+	why, err := near.why()
+	if err != nil {
+		return err
+	}
+	return near.hint(ascood.Errorf(ascood.Invalid, "the weights%s are not those of %s: %s", where, whose, why), opt)
+}
+
+// why lists the differences to the architecture or, where there is little in common,
+// what there is instead of its first weights.
+func (a *attempt) why() (string, error) {
+	stem, err := stemOf(a.arch)
+	if err != nil {
+		return "", err
+	}
+	const few = 10
+	if _, ok := a.state.Shapes[stem]; ok || a.found > few {
+		return brief(a.faults), nil
+	}
+	return fmt.Sprintf("no %s of 4 dimensions among %s", stem, brief(slices.Sorted(maps.Keys(a.state.Shapes)))), nil
 }
 
 // hint names the architecture that the weights do fit.

@@ -12,7 +12,9 @@ import (
 // strangers are architectures that are not handled, by a part of a name that each has
 // and that those before it lack.
 var strangers = []struct{ mark, kind string }{
+	{"window_attention", "a MaxViT"},
 	{"relative_position_bias_table", "a Swin transformer"},
+	{"cpb_mlp", "a Swin transformer"},
 	{"text_projection", "CLIP"},
 	{"cls_token", "a vision transformer"},
 	{"class_token", "a vision transformer"},
@@ -26,6 +28,7 @@ var strangers = []struct{ mark, kind string }{
 	{"trunk_output", "a RegNet"},
 	{".squeeze.weight", "a SqueezeNet"},
 	{"stage2.0.branch", "a ShuffleNet"},
+	{"layers.8.0.layers.0", "an MNASNet"},
 	{"block1.layer.0", "a WideResNet for small images"},
 	{"_depthwise_conv", "an EfficientNet"},
 	{"blocks.0.0.conv_dw", "an EfficientNet or MobileNet"},
@@ -94,7 +97,7 @@ func resNet(shapes map[string][]int) string {
 	}
 	kind, ok := depths[fmt.Sprintf("%d %v", convs, blocks)]
 	switch {
-	case len(blocks) == 3 && convs == 2:
+	case len(blocks) == 3 && convs == 2 && blocks[0] == blocks[1] && blocks[1] == blocks[2] && blocks[0] > 2:
 		kind = fmt.Sprintf("ResNet-%d for small images", 2+2*(blocks[0]+blocks[1]+blocks[2]))
 	case !ok:
 		return ""
