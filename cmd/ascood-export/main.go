@@ -63,8 +63,11 @@ var flagNames = cli.FlagNames{}
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	r := newFlags(stdout)
-	if err := cli.Parse(r.fs, args, false); err != nil {
+	if err := cli.Parse(r.fs, args, true); err != nil {
 		return err
+	}
+	if r.fs.NArg() > 0 {
+		return cli.Usagef("unexpected argument %q: the file of the weights is named by --checkpoint", r.fs.Arg(0))
 	}
 	return flagNames.In(r.fs, r.run(ctx, stdout, stderr))
 }

@@ -149,7 +149,7 @@ func TestWrongInput(t *testing.T) {
 		"unknown architecture":  {slices.Concat(pre28, []string{"--checkpoint", lenet, "--arch", "vgg"}), "known are lenet"},
 		"tpr":                   {slices.Concat(good, []string{"--calibrate", clothes + "[:50]", "--tpr", "1"}), "between 0 and 1"},
 		"output folder":         {slices.Concat(good, []string{"-o", filepath.Join(dir, "no", "m.onnx")}), "there is no folder"},
-		"words":                 {slices.Concat(good, []string{"extra"}), `unexpected argument "extra"`},
+		"words":                 {slices.Concat(good, []string{"extra"}), `unexpected argument "extra": the file of the weights is named by --checkpoint`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "m.onnx")
