@@ -4,6 +4,7 @@
 package artifact
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -233,6 +234,9 @@ func Load(path string) (*onnx.ModelProto, *Metadata, error) {
 	if err != nil {
 		return nil, nil, ascood.Errorf(ascood.Invalid, "model: %w", err)
 	}
+	if isWeights(data) {
+		return nil, nil, ascood.Errorf(ascood.Invalid, "model %s: weights of a network, not a model: ascood-export makes one of them", path)
+	}
 	m := &onnx.ModelProto{}
 	if err := proto.Unmarshal(data, m); err != nil || len(m.GetGraph().GetNode()) == 0 {
 		return nil, nil, ascood.Errorf(ascood.Invalid, "model %s: not an ONNX file, or a truncated one (%d bytes)", path, len(data))
@@ -245,6 +249,12 @@ func Load(path string) (*onnx.ModelProto, *Metadata, error) {
 		return nil, nil, fmt.Errorf("model %s: %w", path, err)
 	}
 	return m, d, nil
+}
+
+// isWeights recognises what torch.save wrote, and safetensors.
+func isWeights(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("PK\x03\x04")) || bytes.HasPrefix(data, []byte("\x80\x02")) ||
+		len(data) > 9 && bytes.HasPrefix(data[6:], []byte("\x00\x00{\""))
 }
 
 // Save writes the model and its metadata; a reader sees the old file or the new

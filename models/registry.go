@@ -60,7 +60,7 @@ func New(spec Spec) (*Graph, error) {
 		return nil, ascood.Errorf(ascood.Invalid, "width %d: must be at least 1", spec.Width)
 	}
 	if spec.Classes < 2 {
-		return nil, ascood.Errorf(ascood.Invalid, "%d classes: a classifier needs at least 2", spec.Classes)
+		return nil, ascood.Errorf(ascood.Invalid, "number of classes %d: a classifier needs at least 2", spec.Classes)
 	}
 	b := &builder{graph: &Graph{Spec: spec}}
 	switch spec.Head {

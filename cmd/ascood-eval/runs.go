@@ -81,6 +81,11 @@ func (f *flags) withRun(path string, opt ioodin.Options, notes, progress io.Writ
 		if err != nil {
 			return err
 		}
+		if !runs.IsArtifact(path) {
+			for _, note := range meta.Source.Taken {
+				fmt.Fprintf(notes, "%s: %s\n", path, note)
+			}
+		}
 		n, err := eval.NewNetwork(model, meta, opt)
 		if err != nil {
 			return err
