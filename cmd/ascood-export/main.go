@@ -147,7 +147,7 @@ func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.checkpoint, err)
 	}
-	tell(stderr, meta, opt.Folders)
+	tell(stderr, meta)
 	if odd := models.OddSize(meta.Arch, meta.Preprocess.ImageSize); odd != "" {
 		fmt.Fprintf(stderr, "Note: %s.\n", odd)
 	}

@@ -73,8 +73,8 @@ func TestOwnNetwork(t *testing.T) {
 			t.Errorf("%q is not said: %s", note, said)
 		}
 	}
-	if strings.Contains(said, "Warning: the class folders") {
-		t.Errorf("warned of an order that is no question: %s", said)
+	if strings.Contains(said, "ImageFolder") {
+		t.Errorf("it speaks of an order that is no question: %s", said)
 	}
 }
 
@@ -91,13 +91,25 @@ func TestClassNames(t *testing.T) {
 	}{
 		{[]string{"--classes", file, "--calibrate", photos(t, "0", "1", "2")}, []string{"cat", "dog", "emu"}, ""},
 		{nil, []string{"0", "1", "2"}, "class names: numbers, as nothing names them"},
-		{[]string{"--calibrate", photos(t, "0", "1")}, []string{"0", "1", "2"}, "class names: not those under the folders of the images, 2 for 3 classes"},
-		{[]string{"--calibrate", photos(t, "1", "10", "2")}, []string{"1", "10", "2"}, "Warning: the class folders are numbers, and taken in the order of torchvision's ImageFolder, that of texts: 1, 10, 2, …; if"},
+		{[]string{"--calibrate", photos(t, "0", "1")}, []string{"0", "1", "2"}, "class names: numbers, as nothing names them"},
+		{[]string{"--calibrate", photos(t, "a", "b", "c")}, []string{"a", "b", "c"}, "class names: those under the folders of the images"},
 	} {
 		said, meta := exportPTH(t, test.args...)
 		if !slices.Equal(meta.Classes, test.want) || !strings.Contains(said, test.said) {
 			t.Errorf("%v: classes %v, want %v; said %s", test.args, meta.Classes, test.want, said)
 		}
+	}
+}
+
+// TestNumberedFolders: class folders that are numbers stay the numbers of the classes.
+func TestNumberedFolders(t *testing.T) {
+	var folders []string
+	for i := range 11 {
+		folders = append(folders, fmt.Sprint(i))
+	}
+	r := &request{calibrate: photos(t, folders...)}
+	if names, err := r.folders(); names != nil || err != nil {
+		t.Errorf("names %v, %v", names, err)
 	}
 }
 
