@@ -81,10 +81,10 @@ func parse(content []byte) (*File, error) {
 		return readTorchZip(content)
 	case isLegacy:
 		return readTorchLegacy(legacy)
-	case bytes.HasPrefix(content, pickleMagic):
-		return readPickle(content)
 	case len(content) > 8 && content[8] == '{' && !isText(content[:8]):
 		return readSafetensors(content)
+	case bytes.HasPrefix(content, pickleMagic):
+		return readPickle(content)
 	}
 	return nil, stranger(content)
 }

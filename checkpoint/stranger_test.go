@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
@@ -69,4 +70,16 @@ func TestStrangers(t *testing.T) {
 func TestOnlyOneStateDict(t *testing.T) {
 	_, err := Load("testdata/torch/two.pth")
 	wantError(t, err, `two.pth: several state dicts, want one: "student", "teacher"`)
+}
+
+// TestLengthsOfHeaders: a safetensors file begins with the length of its header, which
+// may look like the start of a pickle.
+func TestLengthsOfHeaders(t *testing.T) {
+	for _, length := range []int{0x80, 0x180, 0x280, 0x480, 0x580} {
+		text := `{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`
+		content := header(text+strings.Repeat(" ", length-len(text)), 4)
+		if f, err := parse(content); err != nil || len(f.States[0].Shapes) != 1 {
+			t.Errorf("a header of %d bytes: %v", length, err)
+		}
+	}
 }
