@@ -4,6 +4,7 @@
 package artifact
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,6 +90,7 @@ type Source struct {
 	Checkpoint string          `json:"checkpoint"` // base name of the file
 	SHA256     string          `json:"sha256"`     // of the file, hexadecimal
 	Training   json.RawMessage `json:"training,omitempty"`
+	Taken      []string        `json:"taken,omitempty"` // which of the file's contents the network was made of, in words, where it leaves a question
 }
 
 // ScoreName is the name of a score that tells ID from OOD; higher is more in-distribution.
@@ -237,6 +239,9 @@ func Load(path string) (*onnx.ModelProto, *Metadata, error) {
 	if err != nil {
 		return nil, nil, ascood.Errorf(ascood.Invalid, "model: %w", err)
 	}
+	if isWeights(data) {
+		return nil, nil, ascood.Errorf(ascood.Invalid, "model %s: weights of a network, not a model: ascood-export makes one of them", path)
+	}
 	m, err := onnx.Parse(data)
 	if err != nil {
 		return nil, nil, ascood.Errorf(ascood.Invalid, "model %s: %w", path, err)
@@ -249,6 +254,12 @@ func Load(path string) (*onnx.ModelProto, *Metadata, error) {
 		return nil, nil, fmt.Errorf("model %s: %w", path, err)
 	}
 	return m, d, nil
+}
+
+// isWeights recognises what torch.save wrote, and safetensors.
+func isWeights(data []byte) bool {
+	return bytes.HasPrefix(data, []byte("PK\x03\x04")) || bytes.HasPrefix(data, []byte("\x80\x02")) ||
+		len(data) > 9 && bytes.HasPrefix(data[6:], []byte("\x00\x00{\""))
 }
 
 // Save writes the model and its metadata; a reader sees the old file or the new

@@ -134,6 +134,9 @@ func TestLoadWrongFile(t *testing.T) {
 	}{
 		"empty.onnx":    {nil, "not an ONNX file"},
 		"text.onnx":     {[]byte("hello, world"), "not an ONNX file"},
+		"best.pth":      {[]byte("PK\x03\x04"), "weights of a network, not a model: ascood-export makes one"},
+		"old.pth":       {[]byte("\x80\x02\x8a"), "weights of a network"},
+		"w.safetensors": {[]byte("\x10\x00\x00\x00\x00\x00\x00\x00{\"a\":"), "weights of a network"},
 		"stranger.onnx": {stranger, "not one that ascood-export wrote"},
 		"newer.onnx":    {newerFile, "version 99"},
 		"cut.onnx":      {stranger[:len(stranger)-3], "truncated"},

@@ -1,168 +1,147 @@
 package checkpoint
 
 import (
-	"fmt"
-
-	"github.com/nlpodyssey/gopickle/types"
+	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/pickle"
 )
 
-// maxElements keeps products of sizes from overflowing.
-const maxElements = 1 << 40
-
-// storageType stands for a class such as torch.FloatStorage.
-type storageType struct{ dtype DType }
-
-var storageTypes = map[string]storageType{
-	"torch.FloatStorage":    {F32},
-	"torch.DoubleStorage":   {F64},
-	"torch.HalfStorage":     {F16},
-	"torch.BFloat16Storage": {BF16},
-	"torch.LongStorage":     {I64},
-	"torch.IntStorage":      {I32},
-	"torch.ShortStorage":    {I16},
-	"torch.CharStorage":     {I8},
-	"torch.ByteStorage":     {U8},
-	"torch.BoolStorage":     {Bool},
+// storages are the classes of torch storages. Those of elements that no network is
+// made of can be passed over by their size.
+var storages = map[string]element{
+	"FloatStorage":         elementOf(F32),
+	"DoubleStorage":        elementOf(F64),
+	"HalfStorage":          elementOf(F16),
+	"BFloat16Storage":      elementOf(BF16),
+	"LongStorage":          elementOf(I64),
+	"IntStorage":           elementOf(I32),
+	"ShortStorage":         elementOf(I16),
+	"CharStorage":          elementOf(I8),
+	"ByteStorage":          elementOf(U8),
+	"BoolStorage":          elementOf(Bool),
+	"ComplexFloatStorage":  {size: 8},
+	"ComplexDoubleStorage": {size: 16},
+	"QInt8Storage":         {size: 1},
+	"QUInt8Storage":        {size: 1},
+	"QInt32Storage":        {size: 4},
+	"QUInt4x2Storage":      {size: 1},
+	"QUInt2x4Storage":      {size: 1},
+	"UntypedStorage":       {size: 1}, // of tensors that name their type themselves
+	"_UntypedStorage":      {size: 1},
 }
 
-// storage is the memory that tensors are views of.
-type storage struct {
-	dtype    DType
-	elements int
-	data     []byte // of elements·dtype.Size() bytes once it is read
+// dtypes are the types of elements that a tensor may name itself.
+var dtypes = map[pickle.Class]DType{
+	"torch.float32": F32, "torch.float64": F64, "torch.float16": F16, "torch.bfloat16": BF16, "torch.bool": Bool,
+	"torch.int8": I8, "torch.int16": I16, "torch.int32": I32, "torch.int64": I64,
+	"torch.uint8": U8, "torch.uint16": U16, "torch.uint32": U32, "torch.uint64": U64,
 }
 
-// strided is a tensor as PyTorch has it: a view of a storage.
-type strided struct {
-	storage *storage
-	offset  int // in elements, as are strides
-	shape   []int
-	strides []int
-}
-
-// findClass resolves what a state dict may refer to, and refuses all else by
-// name. collections.OrderedDict is resolved by the library itself.
-func findClass(module, name string) (any, error) {
-	full := module + "." + name
-	if t, ok := storageTypes[full]; ok {
-		return t, nil
+// storageElement returns the type of elements of a storage's class.
+func storageElement(class pickle.Class) (element, bool) {
+	name, ok := strings.CutPrefix(string(class), "torch.")
+	for _, module := range []string{"cuda.", "storage."} {
+		name = strings.TrimPrefix(name, module)
 	}
-	switch full {
-	case "torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2":
-		return callable(rebuildTensor), nil
-	case "torch._utils._rebuild_parameter":
-		return callable(rebuildParameter), nil
-	}
-	return nil, ascood.Errorf(ascood.Invalid, "it refers to %s: only tensors are loaded, no code is run; save the model's state_dict() alone", full)
+	e, known := storages[name]
+	return e, ok && known
 }
 
-// callable makes a function a types.Callable.
-type callable func(args []any) (any, error)
+// rebuilders are the functions of PyTorch whose call makes a tensor.
+var rebuilders = map[string]func(args []any) (any, error){
+	"torch._utils._rebuild_tensor":                        rebuildTensor,
+	"torch._utils._rebuild_tensor_v2":                     rebuildTensor,
+	"torch._utils._rebuild_tensor_v3":                     rebuildTyped,
+	"torch._utils._rebuild_parameter":                     first,
+	"torch._utils._rebuild_parameter_with_state":          first,
+	"torch._utils._rebuild_device_tensor_from_cpu_tensor": first,
+	"torch.nn.parameter.Parameter":                        first,
+	"torch.nn.parameter.Buffer":                           first,
+	"torch.autograd.variable.Variable":                    first,
+}
 
-func (f callable) Call(args ...any) (any, error) { return f(args) }
+// call returns the tensor that a call makes, and leaves all other calls alone.
+func call(function string, args []any) (value any, known bool, err error) {
+	if function == "torch._tensor._rebuild_from_type_v2" && len(args) > 2 { // a function, a subclass, the function's arguments
+		inner, ok1 := args[0].(pickle.Class)
+		list, ok2 := args[2].(*pickle.List)
+		if ok1 && ok2 {
+			function, args = string(inner), list.Items
+		}
+	}
+	rebuild, ok := rebuilders[function]
+	if !ok {
+		return nil, false, nil
+	}
+	value, err = rebuild(args)
+	return value, value != nil, err
+}
 
 // rebuildTensor takes storage, offset, size and stride; what follows them
 // (requires_grad, hooks) says nothing about the values.
 func rebuildTensor(args []any) (any, error) {
+	t, err := viewOf(args)
+	if err != nil {
+		return nil, err
+	}
+	t.element = t.storage.element
+	return t, t.validate()
+}
+
+// rebuildTyped takes the type of the elements as the seventh argument.
+func rebuildTyped(args []any) (any, error) {
+	t, err := viewOf(args)
+	if err != nil || len(args) < 7 {
+		return nil, err
+	}
+	class, _ := args[6].(pickle.Class)
+	dtype, ok := dtypes[class]
+	if !ok {
+		return nil, nil // stays an object
+	}
+	t.element = elementOf(dtype)
+	return t, t.validate()
+}
+
+func viewOf(args []any) (*strided, error) {
 	if len(args) < 4 {
-		return nil, fmt.Errorf("a tensor of %d arguments, want at least 4", len(args))
+		return nil, ascood.Errorf(ascood.Invalid, "malformed tensor: %d arguments, want at least 4", len(args))
 	}
 	source, ok1 := args[0].(*storage)
 	offset, ok2 := args[1].(int)
 	shape, ok3 := ints(args[2])
 	strides, ok4 := ints(args[3])
 	if !ok1 || !ok2 || !ok3 || !ok4 || len(shape) != len(strides) {
-		return nil, fmt.Errorf("malformed tensor: arguments %T, %T, %T, %T", args[0], args[1], args[2], args[3])
+		return nil, ascood.Errorf(ascood.Invalid, "malformed tensor: want a storage, an offset, sizes and strides")
 	}
-	t := &strided{source, offset, shape, strides}
-	return t, t.validate()
+	return &strided{storage: source, offset: offset, shape: shape, strides: strides}, nil
 }
 
-// rebuildParameter takes the parameter's tensor first.
-func rebuildParameter(args []any) (any, error) {
+// first takes a tensor first.
+func first(args []any) (any, error) {
 	if len(args) > 0 {
 		if t, ok := args[0].(*strided); ok {
 			return t, nil
 		}
 	}
-	return nil, fmt.Errorf("malformed parameter")
+	return nil, nil // stays an object
 }
 
-func ints(tuple any) ([]int, bool) {
-	t, ok := tuple.(*types.Tuple)
+// ints returns the numbers of a tuple or of a torch.Size.
+func ints(value any) ([]int, bool) {
+	if size, ok := value.(*pickle.Object); ok && size.Class == "torch.Size" && len(size.Args) == 1 {
+		value = size.Args[0]
+	}
+	list, ok := value.(*pickle.List)
 	if !ok {
 		return nil, false
 	}
-	values := make([]int, t.Len())
-	for i := range values {
-		if values[i], ok = t.Get(i).(int); !ok {
+	values := make([]int, len(list.Items))
+	for i, item := range list.Items {
+		if values[i], ok = item.(int); !ok {
 			return nil, false
 		}
 	}
 	return values, true
-}
-
-// validate checks that every element lies in the storage.
-func (t *strided) validate() error {
-	const maxDims = 64 // PyTorch's
-	if len(t.shape) > maxDims {
-		return fmt.Errorf("a tensor of %d dimensions", len(t.shape))
-	}
-	count, last := 1, t.offset
-	for i, size := range t.shape {
-		stride := t.strides[i]
-		if size < 0 || stride < 0 || size > maxElements || stride > maxElements {
-			return fmt.Errorf("malformed tensor: shape %v, strides %v", t.shape, t.strides)
-		}
-		if size > 1 && stride > maxElements/size || size > 0 && count > maxElements/size {
-			return fmt.Errorf("tensor too large: shape %v, strides %v", t.shape, t.strides)
-		}
-		count *= size
-		last += max(0, size-1) * stride
-	}
-	if t.offset < 0 || count > 0 && last >= t.storage.elements {
-		return fmt.Errorf("tensor of shape %v, strides %v at %d exceeds its storage of %d elements", t.shape, t.strides, t.offset, t.storage.elements)
-	}
-	return nil
-}
-
-func (t *strided) size() int { return (&Tensor{Shape: t.shape}).Len() }
-
-// tensor returns the elements in C order, of the storage's memory where they
-// are already so.
-func (t *strided) tensor() *Tensor {
-	out := &Tensor{DType: t.storage.dtype, Shape: t.shape}
-	size, count := out.DType.Size(), t.size()
-	switch {
-	case count == 0:
-	case t.contiguous():
-		out.Data = t.storage.data[t.offset*size : (t.offset+count)*size : (t.offset+count)*size]
-	default:
-		out.Data = gather(make([]byte, 0, count*size), t.storage.data, t.shape, t.strides, t.offset, size)
-	}
-	return out
-}
-
-func (t *strided) contiguous() bool {
-	expected := 1
-	for i := len(t.shape) - 1; i >= 0; i-- {
-		if t.shape[i] != 1 && t.strides[i] != expected {
-			return false
-		}
-		expected *= t.shape[i]
-	}
-	return true
-}
-
-// gather appends the elements, of size bytes each, in C order.
-func gather(dst, src []byte, shape, strides []int, offset, size int) []byte {
-	if len(shape) == 0 {
-		return append(dst, src[offset*size:][:size]...)
-	}
-	for i := range shape[0] {
-		dst = gather(dst, src, shape[1:], strides[1:], offset+i*strides[0], size)
-	}
-	return dst
 }

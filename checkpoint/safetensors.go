@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/nlpodyssey/safetensors"
 
@@ -10,13 +11,13 @@ import (
 )
 
 // readSafetensors parses the content of a file. The tensors share its memory.
-func readSafetensors(content []byte) (StateDict, map[string]string, error) {
+func readSafetensors(content []byte) (*File, error) {
 	headerLen, header, err := safetensors.ReadMetadata(content)
 	if err != nil {
-		return nil, nil, ascood.Errorf(ascood.Invalid, "not a sound safetensors file: %w", err)
+		return nil, ascood.Errorf(ascood.Invalid, "not a sound safetensors file: %w", err)
 	}
 	data := content[8+headerLen:]
-	state := StateDict{}
+	model, training := StateDict{}, StateDict{}
 	for name, info := range header.Tensors() {
 		t := &Tensor{
 			DType: DType(info.DType.String()),
@@ -27,11 +28,22 @@ func readSafetensors(content []byte) (StateDict, map[string]string, error) {
 			t.Shape[i] = int(d)
 		}
 		if err := t.validate(); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", name, err)
+			return nil, fmt.Errorf("%s: %w", name, err)
 		}
-		state[name] = t
+		if rest, ok := strings.CutPrefix(name, trainingPrefix); ok {
+			training[rest] = t
+		} else {
+			model[name] = t
+		}
 	}
-	return state, header.Metadata(), nil
+	f := &File{States: []*State{stateOf(model)}, Training: training}
+	if err := f.Meta.decode(header.Metadata()); err != nil {
+		return nil, err
+	}
+	if len(model) == 0 {
+		return nil, ascood.Errorf(ascood.Invalid, "no tensors of a model")
+	}
+	return f, nil
 }
 
 func writeSafetensors(w io.Writer, state StateDict, metadata map[string]string) error {

@@ -1,62 +1,87 @@
 package checkpoint
 
 import (
+	"bytes"
 	"encoding/binary"
-
-	"github.com/nlpodyssey/gopickle/types"
+	"maps"
+	"slices"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/pickle"
 )
 
-// legacyMagic is a pickle of torch.save's magic number, with which the format
-// of PyTorch before 1.6 begins. It goes on with pickles of the protocol version,
-// of the writer's machine, of the object and of the keys of its storages, and
-// for each key the number of elements (8 bytes) and the elements.
-var legacyMagic = []byte("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.")
+// legacyMagic is torch.save's magic number in a pickle, with which the format of
+// PyTorch before 1.6 begins. It goes on with pickles of the protocol version, of the
+// writer's machine, of the object and of the keys of its storages, and for each key the
+// number of elements (8 bytes) and the elements.
+var legacyMagic = []byte("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.")
+
+// cutLegacyMagic returns what follows the pickle of the magic number. The pickle begins
+// with its protocol and, from 4 on, with the length of a frame.
+func cutLegacyMagic(content []byte) (rest []byte, ok bool) {
+	const protocol, frame = 2, 9
+	if len(content) < protocol || !bytes.HasPrefix(content, pickleMagic) {
+		return nil, false
+	}
+	rest = content[protocol:]
+	if len(rest) > frame && rest[0] == 0x95 {
+		rest = rest[frame:]
+	}
+	return bytes.CutPrefix(rest, legacyMagic)
+}
 
 const legacyProtocol = 1001
 
-// readTorchLegacy returns the object in a file that begins with legacyMagic.
-func readTorchLegacy(content []byte) (any, error) {
-	protocol, rest, err := unpickle(content[len(legacyMagic):], nil)
+// readTorchLegacy reads what follows the magic number in a file.
+func readTorchLegacy(rest []byte) (*File, error) {
+	object, err := legacyObject(rest)
+	if err != nil {
+		return nil, err
+	}
+	return newFile(object, len(rest))
+}
+
+func legacyObject(rest []byte) (any, error) {
+	protocol, rest, err := pickle.Read(rest, pickle.Options{})
 	if err != nil {
 		return nil, err
 	}
 	if protocol != legacyProtocol {
-		return nil, ascood.Errorf(ascood.Unsupported, "protocol version %v of torch.save, want %d", protocol, legacyProtocol)
+		return nil, ascood.Errorf(ascood.Unsupported, "a protocol of torch.save that is not %d", legacyProtocol)
 	}
-	machine, rest, err := unpickle(rest, nil)
+	machine, rest, err := pickle.Read(rest, pickle.Options{})
 	if err != nil {
 		return nil, err
 	}
-	if entries, ok := dict(machine); !ok || entries["little_endian"] != true {
+	if pickle.Get(machine, "little_endian") != true {
 		return nil, ascood.Errorf(ascood.Unsupported, "written on a machine whose byte order is not little-endian")
 	}
-	r := &torchReader{storages: map[string]*storage{}, open: func(string, *storage) error { return nil }}
-	object, rest, err := unpickle(rest, r.persistent)
+	r := newTorchReader(func(string, *storage) {})
+	object, rest, err := r.read(rest)
 	if err != nil {
 		return nil, err
 	}
-	keys, rest, err := unpickle(rest, nil)
+	keys, rest, err := pickle.Read(rest, pickle.Options{})
 	if err != nil {
 		return nil, err
 	}
 	return object, r.readStorages(keys, rest)
 }
 
-// readStorages reads the data of the storages, which follow one another.
+// readStorages finds the data of the storages, which follow one another.
 func (r *torchReader) readStorages(keys any, rest []byte) error {
-	list, ok := keys.(*types.List)
+	list, ok := keys.(*pickle.List)
 	if !ok {
 		return ascood.Errorf(ascood.Invalid, "no list of storage keys")
 	}
-	for _, key := range *list {
+	found := map[string]bool{}
+	for _, key := range list.Items {
 		name, _ := key.(string)
 		s, ok := r.storages[name]
 		if !ok {
-			return ascood.Errorf(ascood.Invalid, "storage %v belongs to no tensor", key)
+			return ascood.Errorf(ascood.Invalid, "storage %q belongs to no tensor", name)
 		}
-		size := s.elements * s.dtype.Size()
+		size := s.elements * s.size
 		if len(rest) < 8 || len(rest)-8 < size {
 			return ascood.Errorf(ascood.Invalid, "truncated: storage %q needs %d bytes, %d are left", name, 8+size, len(rest))
 		}
@@ -64,9 +89,10 @@ func (r *torchReader) readStorages(keys any, rest []byte) error {
 			return ascood.Errorf(ascood.Invalid, "storage %q has %d elements, want %d", name, n, s.elements)
 		}
 		s.data, rest = rest[8:8+size:8+size], rest[8+size:]
+		found[name] = true
 	}
-	for name, s := range r.storages {
-		if s.data == nil {
+	for _, name := range slices.Sorted(maps.Keys(r.storages)) {
+		if !found[name] {
 			return ascood.Errorf(ascood.Invalid, "storage %q has no data", name)
 		}
 	}

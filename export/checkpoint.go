@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -11,53 +12,66 @@ import (
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/weights"
 )
 
-// Options says what a checkpoint may not: a bare state dict knows none of it. For
+// Options says what a checkpoint may not: a bare state dict knows little of it. For
 // a checkpoint of ours they may be left out, and must agree if given.
 type Options struct {
 	Name       string             // of the model
-	Arch       string             // one of models.Archs
+	Arch       string             // a name of models.Resolve; "" is the one that the weights fit
+	StateDict  string             // where in the file the weights lie; "" is where they fit
 	Preprocess *preprocess.Config // how images become the network's input
 	Classes    []string           // names in the order of the logits
+	Folders    []string           // names of class folders, for want of others and if they are as many as the logits
 	Score      artifact.Score     // what the artifact computes
 	Outputs    []string           // to keep, of artifact.Outputs; nil is all
-	Source     artifact.Source    // where the weights came from
+	Source     artifact.Source    // where the weights came from; FromFile adds what it took of them
 }
 
-// FromCheckpoint returns the artifact of a checkpoint, uncalibrated. What is
-// neither in the checkpoint nor in opt, and what contradicts, are errors that
-// say which flag of ascood-export helps.
+// FromCheckpoint is FromFile of a checkpoint at hand.
 func FromCheckpoint(c *checkpoint.Checkpoint, opt Options) (*onnx.ModelProto, *artifact.Metadata, error) {
-	arch, err := chooseArch(c.Meta.Arch, opt.Arch)
+	return FromFile(c.File(), opt)
+}
+
+// FromFile returns the artifact of the network in a file, uncalibrated. What is
+// neither in the file nor in opt, and what contradicts, are errors that say which
+// flag of ascood-export helps.
+func FromFile(f *checkpoint.File, opt Options) (*onnx.ModelProto, *artifact.Metadata, error) {
+	arch, err := chooseArch(f.Meta.Arch, opt.Arch)
 	if err != nil {
 		return nil, nil, err
 	}
-	graph, err := models.Infer(arch, c.Model.Shapes())
+	net, err := weights.Find(f, weights.Options{Arch: arch, Key: opt.StateDict})
 	if err != nil {
 		return nil, nil, err
 	}
-	pre, err := choosePreprocess(c.Meta.Preprocess, opt.Preprocess)
+	pre, err := choosePreprocess(f.Meta.Preprocess, opt.Preprocess)
 	if err != nil {
 		return nil, nil, err
 	}
-	classes, err := chooseClasses(c.Meta.Classes, opt.Classes, graph.Spec.Classes)
+	classes, notes, err := chooseClasses(f.Meta.Classes, f.Classes, opt, net.Spec.Classes)
 	if err != nil {
 		return nil, nil, err
 	}
-	weights, err := weightsOf(graph, c.Model)
+	graph, err := models.New(net.Spec)
 	if err != nil {
 		return nil, nil, err
 	}
-	model, err := Build(graph, weights, pre, opt.Score)
+	values, err := valuesOf(graph, net.State)
+	if err != nil {
+		return nil, nil, err
+	}
+	model, err := Build(graph, values, pre, opt.Score)
 	if err != nil {
 		return nil, nil, err
 	}
 	if model, err = keep(model, opt); err != nil {
 		return nil, nil, err
 	}
+	opt.Source.Taken = append(net.Notes, notes...)
 	return model, &artifact.Metadata{
-		Name: opt.Name, Arch: arch, Width: graph.Spec.Width, Head: string(graph.Spec.Head),
+		Name: opt.Name, Arch: net.Spec.Arch, Width: net.Spec.Width, Head: string(net.Spec.Head),
 		Classes: classes, Preprocess: pre, Score: opt.Score, Source: opt.Source,
 	}, nil
 }
@@ -82,19 +96,20 @@ func keep(m *onnx.ModelProto, opt Options) (*onnx.ModelProto, error) {
 	return onnx.Extract(m, opt.Outputs)
 }
 
-// chooseArch returns what the checkpoint or the flag says, which must not differ.
+// chooseArch returns what the checkpoint or the flag says, which must not differ; ""
+// if neither does.
 func chooseArch(inCheckpoint, given string) (string, error) {
-	switch known := strings.Join(models.Archs(), ", "); {
-	case given != "" && !slices.Contains(models.Archs(), given):
-		return "", ascood.Errorf(ascood.Invalid, "%s: unknown architecture %q; known are %s", ascood.Field("arch"), given, known)
-	case inCheckpoint == "" && given == "":
-		return "", ascood.Errorf(ascood.Invalid, "the checkpoint is a bare state dict: %s must say what it is; known are %s", ascood.Field("arch"), known)
-	case inCheckpoint != "" && given != "" && inCheckpoint != given:
-		return "", ascood.Errorf(ascood.Invalid, "%s is %s, but the checkpoint says %s", ascood.Field("arch"), given, inCheckpoint)
-	case given == "":
-		return inCheckpoint, nil
+	if inCheckpoint == "" || given == "" {
+		return cmp.Or(inCheckpoint, given), nil
 	}
-	return given, nil
+	archs, err := models.Resolve(given)
+	if err != nil {
+		return "", ascood.In("arch", err)
+	}
+	if !slices.Contains(archs, inCheckpoint) {
+		return "", ascood.Errorf(ascood.Invalid, "%s is %s, but the checkpoint says %s", ascood.Field("arch"), given, inCheckpoint)
+	}
+	return inCheckpoint, nil
 }
 
 func choosePreprocess(inCheckpoint, given *preprocess.Config) (preprocess.Config, error) {
@@ -109,41 +124,49 @@ func choosePreprocess(inCheckpoint, given *preprocess.Config) (preprocess.Config
 	return *given, given.Validate()
 }
 
-// chooseClasses returns the class names; given ones replace the checkpoint's,
-// which may be mere numbers.
-func chooseClasses(inCheckpoint, given []string, count int) ([]string, error) {
-	classes, where := given, any(ascood.Field("classes"))
-	if given == nil {
-		classes, where = inCheckpoint, "the checkpoint"
-	}
-	if classes == nil {
-		for i := range count {
-			classes = append(classes, fmt.Sprint(i))
+// chooseClasses returns the class names, with a note if nobody said them: given ones
+// replace the network's own, which may be mere numbers; then come those found beside the
+// weights, those of folders, and numbers.
+func chooseClasses(own []string, beside checkpoint.ClassList, opt Options, count int) (classes, notes []string, err error) {
+	for _, said := range []struct {
+		names []string
+		where any
+	}{{opt.Classes, ascood.Field("classes")}, {own, "the checkpoint"}} {
+		switch n := len(said.names); {
+		case said.names == nil:
+		case n != count:
+			return nil, nil, ascood.Errorf(ascood.Invalid, "%s names %d classes, but the network has %d", said.where, n, count)
+		default:
+			return said.names, nil, nil
 		}
 	}
-	if len(classes) != count {
-		return nil, ascood.Errorf(ascood.Invalid, "%s names %d classes, but the network has %d", where, len(classes), count)
+	for _, found := range []checkpoint.ClassList{beside, {Names: opt.Folders, Key: "the folders of the images"}} {
+		switch n := len(found.Names); {
+		case n == 0:
+		case n != count:
+			notes = append(notes, fmt.Sprintf("class names: not those under %s, %d for %d classes", found.Key, n, count))
+		default:
+			return found.Names, append(notes, "class names: those under "+found.Key), nil
+		}
 	}
-	return classes, nil
+	for i := range count {
+		classes = append(classes, fmt.Sprint(i))
+	}
+	return classes, append(notes, "class names: numbers, as nothing names them"), nil
 }
 
-// weightsOf returns the values of a state dict, which must be finite numbers.
-func weightsOf(g *models.Graph, state checkpoint.StateDict) (Weights, error) {
-	weights := Weights{}
+// valuesOf returns the numbers of a network's state dict.
+func valuesOf(g *models.Graph, state checkpoint.StateDict) (Weights, error) {
+	values := Weights{}
 	for _, p := range g.Params() {
 		if p.Integer {
 			continue
 		}
-		values, err := state[p.Name].Float32s()
+		v, err := state[p.Name].Float32s()
 		if err != nil {
 			return nil, ascood.Errorf(ascood.Invalid, "%s: %w", p.Name, err)
 		}
-		for _, v := range values {
-			if v-v != 0 {
-				return nil, ascood.Errorf(ascood.Invalid, "%s holds %v: the training has diverged or the file is damaged", p.Name, v)
-			}
-		}
-		weights[p.Name] = values
+		values[p.Name] = v
 	}
-	return weights, nil
+	return values, nil
 }

@@ -3,6 +3,7 @@ package export
 import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
@@ -13,8 +14,9 @@ const ArchONNX = "onnx"
 
 // FromNetwork returns the artifact of a network in the canonical form (onnx.Check),
 // uncalibrated. feature names the value that its last linear layer takes, "" if it has
-// no such layer. All operators that cannot be differentiated are in one error.
-func FromNetwork(m *onnx.ModelProto, feature string, opt Options) (*onnx.ModelProto, *artifact.Metadata, error) {
+// no such layer; names are the class names that lie beside it. All operators that cannot
+// be differentiated are in one error.
+func FromNetwork(m *onnx.ModelProto, feature string, names checkpoint.ClassList, opt Options) (*onnx.ModelProto, *artifact.Metadata, error) {
 	if opt.Preprocess == nil {
 		return nil, nil, ascood.Errorf(ascood.Invalid, "the file does not say how images become its input: give %w", preprocess.Missing())
 	}
@@ -28,10 +30,11 @@ func FromNetwork(m *onnx.ModelProto, feature string, opt Options) (*onnx.ModelPr
 	if err != nil {
 		return nil, nil, err
 	}
-	classes, err := chooseClasses(nil, opt.Classes, logits[1].Size)
+	classes, notes, err := chooseClasses(nil, names, opt, logits[1].Size)
 	if err != nil {
 		return nil, nil, err
 	}
+	opt.Source.Taken = append(opt.Source.Taken, notes...)
 	model, err := composeNetwork(m.Graph, feature, len(classes), opt)
 	if err != nil {
 		return nil, nil, err

@@ -26,6 +26,23 @@ var registry = map[string]arch{
 // Archs returns the names of the known architectures, sorted.
 func Archs() []string { return slices.Sorted(maps.Keys(registry)) }
 
+// aliases are names that several architectures go by elsewhere, torchvision's first.
+var aliases = map[string][]string{
+	"resnet18": {"resnet18_224x224", "resnet18_32x32"},
+}
+
+// Resolve returns the architectures that a name may mean: itself, or those that go by
+// it elsewhere. An unknown name is ascood.Invalid.
+func Resolve(name string) ([]string, error) {
+	if archs, ok := aliases[name]; ok {
+		return archs, nil
+	}
+	if _, ok := registry[name]; !ok {
+		return nil, unknownArch(name)
+	}
+	return []string{name}, nil
+}
+
 // Heads returns the names of the known heads.
 func Heads() []Head { return []Head{HeadLinear, HeadASCOOD} }
 
@@ -43,7 +60,7 @@ func New(spec Spec) (*Graph, error) {
 		return nil, ascood.Errorf(ascood.Invalid, "width %d: must be at least 1", spec.Width)
 	}
 	if spec.Classes < 2 {
-		return nil, ascood.Errorf(ascood.Invalid, "%d classes: a classifier needs at least 2", spec.Classes)
+		return nil, ascood.Errorf(ascood.Invalid, "number of classes %d: a classifier needs at least 2", spec.Classes)
 	}
 	b := &builder{graph: &Graph{Spec: spec}}
 	switch spec.Head {

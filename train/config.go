@@ -24,6 +24,7 @@ type Config struct {
 
 	// Weights to start from: the file of a checkpoint or state dict, ours or PyTorch's.
 	Pretrained string `json:"pretrained"` // "none": random ones, as is ""
+	StateDict  string `json:"state_dict"` // "": where in that file the weights lie; "" is where they fit
 
 	// Outliers, made anew from each batch (ASCOOD only).
 	OODType  string  `json:"ood_type"`  // "gradient": one of OODTypes
@@ -137,6 +138,9 @@ func (c Config) Validate() error {
 	}
 	if c.Saliency != "" && !slices.Contains(SaliencyModes(), c.Saliency) {
 		return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("saliency"), c.Saliency, strings.Join(SaliencyModes(), ", "))
+	}
+	if c.StateDict != "" && (c.Pretrained == "" || c.Pretrained == NotPretrained) {
+		return ascood.Errorf(ascood.Invalid, "%s %s has no meaning without %s, the file that it lies in", ascood.Field("state_dict"), c.StateDict, ascood.Field("pretrained"))
 	}
 	if err := c.validateNumbers(); err != nil {
 		return err

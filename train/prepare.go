@@ -102,11 +102,7 @@ func (r *run) begin(saved *saved) (*models.Graph, checkpoint.StateDict, error) {
 	}
 	state := initial(graph, r.config.Sigma, r.config.Seed)
 	if weights != nil {
-		loaded, err := weights.into(state, graph)
-		if err != nil {
-			return nil, nil, err
-		}
-		loaded.log(r.options.Log, weights.path)
+		weights.into(state, graph).log(r.options.Log, weights)
 	}
 	return graph, state, nil
 }
@@ -117,7 +113,7 @@ func (r *run) openPretrained() (*pretrained, error) {
 	if p := r.config.Pretrained; p == "" || p == NotPretrained {
 		return nil, nil
 	}
-	weights, err := openPretrained(r.config.Pretrained)
+	weights, err := openPretrained(r.config)
 	if err != nil {
 		return nil, err
 	}

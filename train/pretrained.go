@@ -3,13 +3,13 @@ package train
 import (
 	"fmt"
 	"log/slog"
-	"maps"
 	"slices"
 	"strings"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/weights"
 )
 
 // backbonePrefix is before the names of a network's parameters under the ASCOOD
@@ -25,16 +25,23 @@ func plainName(name string) string { return strings.TrimPrefix(name, backbonePre
 // linear head.
 type pretrained struct {
 	path  string
+	found *weights.Network
 	state checkpoint.StateDict
 }
 
-func openPretrained(path string) (*pretrained, error) {
-	c, err := checkpoint.Load(path)
+// openPretrained finds the backbone of the run's architecture in its file. The
+// backbone is whole, and of finite numbers.
+func openPretrained(c Config) (*pretrained, error) {
+	file, err := checkpoint.Open(c.Pretrained)
 	if err != nil {
 		return nil, ascood.In("pretrained", err)
 	}
-	p := &pretrained{path, checkpoint.StateDict{}}
-	for name, t := range c.Model {
+	found, err := weights.Find(file, weights.Options{Arch: c.Arch, Key: c.StateDict, Backbone: true})
+	if err != nil {
+		return nil, ascood.Errorf(ascood.CodeOf(err), "%s %s: %w", ascood.Field("pretrained"), c.Pretrained, err)
+	}
+	p := &pretrained{c.Pretrained, found, checkpoint.StateDict{}}
+	for name, t := range found.State {
 		if name != sigma {
 			p.state[plainName(name)] = t
 		}
@@ -42,18 +49,10 @@ func openPretrained(path string) (*pretrained, error) {
 	return p, nil
 }
 
-// width reads the base width of an architecture off its first convolution, which
-// the weights must have. A width that was asked for must be that.
+// width returns the base width of the weights. A width that was asked for must be
+// that.
 func (p *pretrained) width(c Config) (int, error) {
-	g, err := models.New(models.Spec{Arch: c.Arch, Classes: 2, Head: models.HeadLinear})
-	if err != nil {
-		return 0, err
-	}
-	stem, ok := p.state[g.Nodes[0].Param("weight")]
-	if !ok || len(stem.Shape) != 4 {
-		return 0, p.foreign(c.Arch, fmt.Sprintf("no %s of 4 dimensions among %s", g.Nodes[0].Param("weight"), brief(slices.Sorted(maps.Keys(p.state)))))
-	}
-	width := stem.Shape[0]
+	width := p.found.Spec.Width
 	if c.Width != 0 && c.Width != width {
 		return 0, ascood.Errorf(ascood.Invalid, "%s %d: the weights of %s %s have width %d; give that or none",
 			ascood.Field("width"), c.Width, ascood.Field("pretrained"), p.path, width)
@@ -63,63 +62,44 @@ func (p *pretrained) width(c Config) (int, error) {
 
 // loading says what of the weights a network has taken over.
 type loading struct {
-	loaded     int      // tensors
-	replaced   []string // of the last layer, whose number of classes differs
-	missing    []string // in the file, of those that the network has
-	unexpected []string // in the file, of those that the network lacks
+	loaded   int      // tensors
+	replaced []string // of the last layer, whose number of classes differs
+	missing  []string // of the last layer, if the file has none
+	unfit    []string // in the file, beside the backbone
 }
 
-// into replaces the initial state of a network by the weights. Tensors that the
-// file lacks, and the last layer if it is for another number of classes, stay as
-// they are. Weights of other shapes are an error.
-func (p *pretrained) into(state checkpoint.StateDict, g *models.Graph) (*loading, error) {
-	last := g.Nodes[g.Logits-1].Param("")
-	report := &loading{}
-	rest := maps.Clone(p.state)
-	var mismatched []string
+// into replaces the initial state of a network by the weights. The last layer stays as
+// it is if the file has none, or one for another number of classes.
+func (p *pretrained) into(state checkpoint.StateDict, g *models.Graph) *loading {
+	report := &loading{unfit: p.found.Unfit}
 	for _, param := range g.Params() {
-		if param.Name == sigma {
+		if param.Integer || param.Name == sigma {
 			continue
 		}
 		name := plainName(param.Name)
 		t, ok := p.state[name]
-		delete(rest, name)
 		switch {
-		case !ok && !param.Integer:
-			report.missing = append(report.missing, name)
 		case !ok:
+			report.missing = append(report.missing, name)
 		case slices.Equal(t.Shape, param.Shape):
 			state[param.Name] = t
 			report.loaded++
-		case strings.HasPrefix(param.Name, last) && len(t.Shape) == len(param.Shape) && slices.Equal(t.Shape[1:], param.Shape[1:]):
-			report.replaced = append(report.replaced, fmt.Sprintf("%s %v by %v", name, t.Shape, param.Shape))
 		default:
-			mismatched = append(mismatched, fmt.Sprintf("%s is %v, want %v", name, t.Shape, param.Shape))
+			report.replaced = append(report.replaced, fmt.Sprintf("%s %v by %v", name, t.Shape, param.Shape))
 		}
 	}
-	report.unexpected = slices.Sorted(maps.Keys(rest))
-	if len(mismatched) > 0 {
-		return nil, p.foreign(g.Spec.Arch, brief(mismatched))
-	}
-	return report, nil
+	return report
 }
 
-// foreign is the error of weights that do not fit an architecture; it names the
-// one that they do fit.
-func (p *pretrained) foreign(arch, why string) error {
-	err := ascood.Errorf(ascood.Invalid, "%s %s: the weights are not those of %s: %s", ascood.Field("pretrained"), p.path, arch, why)
-	for _, other := range models.Archs() {
-		if g, unlike := models.Infer(other, p.state.Shapes()); unlike == nil {
-			err = ascood.Errorf(ascood.Invalid, "%w; they are those of %s %s, width %d", err, ascood.Field("arch"), other, g.Spec.Width)
-		}
+// log tells of the loading, and warns of a last layer that is not there.
+func (l *loading) log(log *slog.Logger, p *pretrained) {
+	log.Info("pretrained weights", "file", p.path, "tensors_loaded", l.loaded, "replaced", brief(l.replaced))
+	for _, note := range p.found.Notes {
+		log.Info("pretrained weights", "taken", note)
 	}
-	return err
-}
-
-// log tells of the loading.
-func (l *loading) log(log *slog.Logger, path string) {
-	log.Info("pretrained weights", "file", path, "tensors_loaded", l.loaded, "replaced", brief(l.replaced),
-		"missing", brief(l.missing), "unexpected", brief(l.unexpected))
+	if len(l.missing)+len(l.unfit) > 0 {
+		log.Warn("pretrained weights without a last layer: a new one is trained", "missing", brief(l.missing), "not_taken", brief(l.unfit))
+	}
 }
 
 // brief lists a few items.

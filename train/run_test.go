@@ -380,7 +380,7 @@ func TestWrongInput(t *testing.T) {
 		{"one class", func(c *Config, _ *Options) {
 			c.Train = strings.Replace(c.Train, "[0:150]", "[0:1]", 1)
 			c.Val = c.Train
-		}, "1 classes: a classifier needs at least 2"},
+		}, "number of classes 1: a classifier needs at least 2"},
 		{"other folders", func(c *Config, _ *Options) { c.Train, c.Val = folder("cat", "dog"), folder("cat", "fox") },
 			"the class folders of train and val differ: cat, dog against cat, fox"},
 		{"image size", func(c *Config, _ *Options) { c.Preprocess.PreSize, c.Preprocess.ImageSize = 32, 32 }, "lenet cannot take 32x32 images"},

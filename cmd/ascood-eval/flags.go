@@ -21,6 +21,7 @@ import (
 type flags struct {
 	fs                       *pflag.FlagSet
 	model, results           string
+	stateDict                string
 	id, root, preset         string
 	experiment               *presets.Preset // that preset names; nil without
 	fullSpectrum, farExtra   bool
@@ -44,6 +45,7 @@ func newFlags(stdout io.Writer) *flags {
 	fs.StringVar(&f.model, "model", "", "artifact `file` that ascood-export wrote")
 	fs.StringVar(&f.results, "results", "", "`folder` of training runs s0, s1, …, each with a model.onnx or else a best.safetensors\n"+
 		"or a best.ckpt, in place of --model: tables are mean ± standard deviation over them")
+	fs.StringVar(&f.stateDict, "state-dict", "", "`key` of the weights in the checkpoints of --results, where several networks lie in each")
 	fs.StringVar(&f.id, "id", "", "labelled in-distribution test `images`")
 	fs.StringArrayVar(&f.near, "near", nil, "near-OOD images as `name=images`; may be repeated. Beside --preset they are in no average")
 	fs.StringArrayVar(&f.far, "far", nil, "far-OOD images as `name=images`; likewise")
@@ -88,6 +90,9 @@ func (f *flags) check() error {
 		return err
 	}
 	if err := f.checkModel(); err != nil {
+		return err
+	}
+	if err := cli.OnlyWith(f.fs, "results", "state-dict"); err != nil {
 		return err
 	}
 	if f.preset != "" {

@@ -397,7 +397,7 @@ func TestResults(t *testing.T) {
 		"empty run":  {args, "s2 has none of model.onnx, best.safetensors, best.ckpt"},
 		"both":       {append([]string{"--model", "x"}, args...), "not both"},
 		"report":     {append([]string{"--report", "x.html"}, args...), "give --model in place of --results"},
-		"state dict": {[]string{"--results", filepath.Join(runs, "bare"), "--id", images("test_id[:3]"), "--far", "far=" + images("test_ood[:3]")}, "best.safetensors is a bare state dict: --preset must say what it is"},
+		"state dict": {[]string{"--results", filepath.Join(runs, "bare"), "--id", images("test_id[:3]"), "--far", "far=" + images("test_ood[:3]")}, "best.safetensors does not say how images become its input: give --preset, or export each run with ascood-export --preprocess"},
 	} {
 		copyTo(t, testmodel.Path("eval", "testdata", "net.safetensors"), filepath.Join(runs, "bare", "s1", "best.safetensors"))
 		if _, _, err := evaluate(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {

@@ -81,6 +81,11 @@ func (f *flags) withRun(path string, opt ioodin.Options, notes, progress io.Writ
 		if err != nil {
 			return err
 		}
+		if !runs.IsArtifact(path) {
+			for _, note := range meta.Source.Taken {
+				fmt.Fprintf(notes, "%s: %s\n", path, note)
+			}
+		}
 		n, err := eval.NewNetwork(model, meta, opt)
 		if err != nil {
 			return err
@@ -104,7 +109,7 @@ func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, erro
 	if runs.IsArtifact(path) {
 		return artifact.Load(path)
 	}
-	c, err := checkpoint.Load(path)
+	c, err := checkpoint.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -112,10 +117,10 @@ func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	options := export.Options{Name: path, Score: score}
+	options := export.Options{Name: path, StateDict: f.stateDict, Score: score}
 	if c.Meta.Arch == "" {
 		if f.experiment == nil {
-			return nil, nil, cli.Usagef("%s is a bare state dict: --preset must say what it is", path)
+			return nil, nil, cli.Usagef("%s does not say how images become its input: give --preset, or export each run with ascood-export --preprocess", path)
 		}
 		pre, err := preprocess.Preset(f.experiment.Preprocess)
 		if err != nil {
@@ -123,7 +128,7 @@ func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, erro
 		}
 		options.Arch, options.Preprocess = f.experiment.Arch, &pre
 	}
-	return export.FromCheckpoint(c, options)
+	return export.FromFile(c, options)
 }
 
 // summarise prints each method's table over all runs, with the published numbers if

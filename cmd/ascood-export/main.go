@@ -30,9 +30,18 @@ import (
 const usage = `ascood-export writes a trained network as one ONNX file that holds the forward
 pass, its input gradient and the scores, and calibrates the verdict.
 
-  ascood-export --onnx classifier.onnx --preprocess imagenet --calibrate val/ -o model.onnx
+  ascood-export --onnx classifier.onnx --preprocess imagenet --calibrate photos/val -o model.onnx
+  ascood-export --checkpoint resnet18.pth --preprocess imagenet --calibrate photos/val -o model.onnx
   ascood-export --checkpoint best.safetensors --calibrate val.txt --data-dir images -o model.onnx
-  ascood-export --checkpoint weights.safetensors --arch resnet18_32x32 --preprocess cifar10 -o model.onnx
+
+The first is for a classifier of any program that writes ONNX files (docs/onnx.md).
+The second is for a ResNet that you trained with PyTorch: a file of torch.save with the
+state dict, a training script's checkpoint around it, or the whole model. The
+architecture is read off the weights, --preprocess says what the training's transforms
+were (imagenet: Resize(256), CenterCrop(224) and ImageNet's mean and standard
+deviation; others in numbers, by --pre-size, --image-size, --mean and --std), and
+photos/val has a folder of images for each class, named as the class. What was taken of
+the file is told; no code in it is run.
 `
 
 func main() { cli.Main(run) }
@@ -41,7 +50,7 @@ func main() { cli.Main(run) }
 type request struct {
 	fs                 *pflag.FlagSet
 	checkpoint, output string
-	name               string
+	name, stateDict    string
 	arch, classes      string
 	calibrate, dataDir string
 	outputs            []string
@@ -58,8 +67,11 @@ var flagNames = cli.FlagNames{}
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	r := newFlags(stdout)
-	if err := cli.Parse(r.fs, args, false); err != nil {
+	if err := cli.Parse(r.fs, args, true); err != nil {
 		return err
+	}
+	if r.fs.NArg() > 0 {
+		return cli.Usagef("unexpected argument %q: the file of the weights is named by --checkpoint", r.fs.Arg(0))
 	}
 	return flagNames.In(r.fs, r.run(ctx, stdout, stderr))
 }
@@ -67,7 +79,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 func newFlags(stdout io.Writer) *request {
 	r := &request{fs: cli.NewFlags("ascood-export", usage, stdout)}
 	fs := r.fs
-	fs.StringVar(&r.checkpoint, "checkpoint", "", "`file` of the weights: one of ascood-train, or a bare state dict")
+	fs.StringVar(&r.checkpoint, "checkpoint", "", "`file` of the weights: of ascood-train, or of PyTorch (.pth, .pt, .ckpt)")
 	r.addForeign()
 	fs.StringVarP(&r.output, "output", "o", "", "`file` to write")
 	fs.StringVar(&r.calibrate, "calibrate", "", "in-distribution images that the training has not seen: list, folder or IDX `file`")
@@ -76,11 +88,13 @@ func newFlags(stdout io.Writer) *request {
 	fs.Float64Var(&r.tpr, "tpr", 0.95, "share of the calibration images that the threshold keeps, between 0 and 1")
 	r.score = modelflags.AddScore(fs, "iodin")
 	fs.StringVar(&r.name, "name", "", "`name` of the model (default: the output's, without .onnx)")
-	fs.StringVar(&r.arch, "arch", "", "architecture of a bare state dict")
+	fs.StringVar(&r.arch, "arch", "", "architecture (default: the one that the weights fit): "+strings.Join(models.Archs(), ", "))
+	fs.StringVar(&r.stateDict, "state-dict", "", "`key` of the weights in the checkpoint, such as model_ema, where several networks lie in it")
 	r.preprocess = imageflags.Add(fs)
 	fs.StringSliceVar(&r.outputs, "outputs", nil, "`outputs` to keep, separated by commas, for programs that compute all of a file whatever\n"+
 		"they ask it for (default: all, "+strings.Join(artifact.Outputs(), ",")+")")
-	fs.StringVar(&r.classes, "classes", "", "`file` with one class name a line, in the order of the logits")
+	fs.StringVar(&r.classes, "classes", "", "`file` with one class name a line, in the order of the logits (default: those in\n"+
+		"the checkpoint, or the names of --calibrate's class folders)")
 	cli.AddThreads(fs, &r.threads, "threads", "threads to calibrate with")
 	return r
 }
@@ -111,7 +125,7 @@ func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
 
 // options gathers what the flags say of the network.
 func (r *request) options() (export.Options, error) {
-	opt := export.Options{Name: r.name, Arch: r.arch, Outputs: r.outputs}
+	opt := export.Options{Name: r.name, Arch: r.arch, StateDict: r.stateDict, Outputs: r.outputs}
 	if opt.Name == "" {
 		opt.Name = strings.TrimSuffix(filepath.Base(r.output), ".onnx")
 	}
@@ -127,6 +141,8 @@ func (r *request) options() (export.Options, error) {
 	}
 	if r.classes != "" {
 		opt.Classes, err = dataset.ReadClasses(r.classes)
+	} else if r.calibrate != "" {
+		opt.Folders, err = r.folders()
 	}
 	return opt, err
 }
@@ -136,6 +152,7 @@ func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr
 	if err != nil {
 		return err
 	}
+	tell(stderr, meta)
 	if r.calibrate != "" {
 		if meta.Calibration, err = r.calibration(ctx, model, meta, stderr); err != nil {
 			return err
@@ -155,17 +172,17 @@ func (r *request) uncalibrated(opt export.Options, stderr io.Writer) (*onnx.Mode
 		if opt.Source, err = source(r.foreign.file); err != nil {
 			return nil, nil, err
 		}
-		return r.fromONNX(opt, stderr)
+		return r.fromONNX(opt)
 	}
-	c, err := checkpoint.Load(r.checkpoint)
+	f, err := checkpoint.Open(r.checkpoint)
 	if err != nil {
 		return nil, nil, err
 	}
 	if opt.Source, err = source(r.checkpoint); err != nil {
 		return nil, nil, err
 	}
-	opt.Source.Training = c.Meta.Training
-	model, meta, err := export.FromCheckpoint(c, opt)
+	opt.Source.Training = f.Meta.Training
+	model, meta, err := export.FromFile(f, opt)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", r.checkpoint, err)
 	}

@@ -126,7 +126,9 @@ func TestWrongInput(t *testing.T) {
 		"missing checkpoint":    {slices.Concat(pre28, []string{"--checkpoint", filepath.Join(dir, "none")}), "none"},
 		"empty checkpoint":      {slices.Concat(pre28, []string{"--checkpoint", file("empty", "")}), "empty"},
 		"truncated checkpoint":  {slices.Concat(pre28, []string{"--checkpoint", file("cut", string(whole[:len(whole)-1000]))}), "cut"},
-		"bare without arch":     {slices.Concat(pre28, []string{"--checkpoint", lenet}), "--arch must say what it is; known are lenet"},
+		"no such state dict":    {slices.Concat(good, []string{"--state-dict", "ema"}), `--state-dict "ema": no network lies there`},
+		"a folder":              {slices.Concat(pre28, []string{"--checkpoint", dir}), "a folder: name the file in it"},
+		"an address":            {slices.Concat(pre28, []string{"--checkpoint", "https://x.org/resnet18.pth"}), "download it first"},
 		"bare without size":     {[]string{"--checkpoint", lenet, "--arch", "lenet"}, "give --preprocess with one of"},
 		"half of a size":        {[]string{"--checkpoint", lenet, "--arch", "lenet", "--pre-size", "28"}, "--pre-size: want --preprocess, which has the rest, or all of --pre-size"},
 		"unknown output":        {slices.Concat(good, []string{"--outputs", "logits,scores"}), `--outputs: unknown output "scores"; known are logits, feature, `},
@@ -147,7 +149,7 @@ func TestWrongInput(t *testing.T) {
 		"unknown architecture":  {slices.Concat(pre28, []string{"--checkpoint", lenet, "--arch", "vgg"}), "known are lenet"},
 		"tpr":                   {slices.Concat(good, []string{"--calibrate", clothes + "[:50]", "--tpr", "1"}), "between 0 and 1"},
 		"output folder":         {slices.Concat(good, []string{"-o", filepath.Join(dir, "no", "m.onnx")}), "there is no folder"},
-		"words":                 {slices.Concat(good, []string{"extra"}), `unexpected argument "extra"`},
+		"words":                 {slices.Concat(good, []string{"extra"}), `unexpected argument "extra": the file of the weights is named by --checkpoint`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "m.onnx")

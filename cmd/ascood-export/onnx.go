@@ -2,10 +2,9 @@ package main
 
 import (
 	"fmt"
-	"io"
 
 	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/dataset"
+	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/importer"
 	"github.com/ascood/ascood/internal/cli"
@@ -42,7 +41,7 @@ func (r *request) checkForeign() error {
 }
 
 // fromONNX returns the artifact of a network of another program.
-func (r *request) fromONNX(opt export.Options, stderr io.Writer) (*onnx.ModelProto, *artifact.Metadata, error) {
+func (r *request) fromONNX(opt export.Options) (*onnx.ModelProto, *artifact.Metadata, error) {
 	if opt.Preprocess == nil {
 		return nil, nil, cli.Usagef("an ONNX file does not say how images become its input: give %w", preprocess.Missing())
 	}
@@ -57,39 +56,10 @@ func (r *request) fromONNX(opt export.Options, stderr io.Writer) (*onnx.ModelPro
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", r.foreign.file, err)
 	}
-	for _, note := range net.Notes {
-		fmt.Fprintf(stderr, "%s: %s.\n", r.foreign.file, note)
-	}
-	if opt.Classes == nil {
-		if opt.Classes, err = r.classNames(net, stderr); err != nil {
-			return nil, nil, err
-		}
-	}
-	model, meta, err := export.FromNetwork(net.Model, net.Feature, opt)
+	opt.Source.Taken = net.Notes
+	model, meta, err := export.FromNetwork(net.Model, net.Feature, checkpoint.ClassList{Names: net.Names, Key: "its metadata"}, opt)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", r.foreign.file, err)
 	}
 	return model, meta, nil
-}
-
-// classNames are those that the file has, or those of the calibration images, if they
-// are as many as the logits. It says where they are from; without any they are numbers.
-func (r *request) classNames(net *importer.Network, stderr io.Writer) ([]string, error) {
-	if len(net.Names) == net.Classes {
-		fmt.Fprintf(stderr, "%s: the class names are those of its metadata.\n", r.foreign.file)
-		return net.Names, nil
-	}
-	if r.calibrate == "" {
-		return nil, nil
-	}
-	data, err := dataset.Open(r.calibrate, r.dataDir)
-	if err != nil {
-		return nil, fmt.Errorf("--calibrate: %w", err)
-	}
-	names := dataset.Classes(data)
-	if len(names) != net.Classes {
-		return nil, nil
-	}
-	fmt.Fprintf(stderr, "%s: the class names are those of %s, in that order; --classes names others.\n", r.foreign.file, r.calibrate)
-	return names, nil
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -95,9 +96,10 @@ const onlyASCOOD = "ascood: "
 func (f *flags) hyperparameters() {
 	c := &f.config
 	f.StringVar(&c.Method, "method", c.Method, "ascood, or ce for the plain classifier")
-	f.StringVar(&c.Arch, "arch", c.Arch, "architecture: "+strings.Join(models.Archs(), ", "))
+	f.StringVar(&c.Arch, "arch", c.Arch, "architecture: "+strings.Join(models.Archs(), ", ")+"; resnet18 is\nthe preset's, or torchvision's resnet18_224x224")
 	f.IntVar(&c.Width, "width", c.Width, "channels of the first convolution; 0 is that of the pretrained weights, or the architecture's own")
 	f.StringVar(&c.Pretrained, "pretrained", c.Pretrained, "`file` of weights to start from, of PyTorch or of ours; none is random ones")
+	f.StringVar(&c.StateDict, "state-dict", c.StateDict, "`key` of the weights in the file of --pretrained, where several networks lie in it")
 	f.Float64Var(&c.Sigma, "sigma", c.Sigma, onlyASCOOD+"scale of the standardised feature")
 	f.StringVar(&c.OODType, "ood-type", c.OODType, onlyASCOOD+"type of the outliers: "+strings.Join(train.OODTypes(), ", "))
 	f.Float64Var(&c.PInv, "p-inv", c.PInv, onlyASCOOD+"share of the image, its most salient part unless --pixels says otherwise, that outliers change")
@@ -124,6 +126,7 @@ func (f *flags) settle() error {
 	if f.config.Preprocess, err = f.pre.Over(f.base.config.Preprocess); err != nil {
 		return err
 	}
+	f.config.Arch = f.arch()
 	if f.resume {
 		return f.contradictions()
 	}
@@ -139,6 +142,19 @@ func (f *flags) settle() error {
 		f.options.Output = f.results()
 	}
 	return nil
+}
+
+// arch returns the architecture that is meant by a name of several: that of the run or
+// preset, else torchvision's.
+func (f *flags) arch() string {
+	archs, err := models.Resolve(f.config.Arch)
+	switch {
+	case err != nil: // told with all that is wrong
+		return f.config.Arch
+	case slices.Contains(archs, f.base.config.Arch):
+		return f.base.config.Arch
+	}
+	return archs[0]
 }
 
 // withoutASCOOD names a flag that was given although another method does nothing

@@ -293,7 +293,7 @@ func TestSeeds(t *testing.T) {
 	if status != 0 {
 		t.Fatal(stderr)
 	}
-	if want := `tensors_loaded=120 replaced="fc.weight [3 8] by [2 8], fc.bias [3] by [2]" missing=none unexpected=none`; !strings.Contains(stderr, want) {
+	if want := `tensors_loaded=100 replaced="fc.weight [3 8] by [2 8], fc.bias [3] by [2]"`; !strings.Contains(stderr, want) {
 		t.Errorf("%q is not in\n%s", want, stderr)
 	}
 	var final [][]byte
@@ -468,5 +468,22 @@ func TestReleasedRun(t *testing.T) {
 	}
 	if got := f.options.Output; got != "results/cifar10_ascood_net_ascood_e100_lr0.1_w1.0_p0.2_otype_shuffle_alpha_1.0_1.0_random/s0" {
 		t.Errorf("output %s", got)
+	}
+}
+
+// TestArchOfSeveral: resnet18 is the preset's network of that name, else torchvision's.
+func TestArchOfSeveral(t *testing.T) {
+	for _, test := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--preset", "cifar10"}, " --arch resnet18_32x32\n"},
+		{[]string{"--preset", "imagenet"}, " --arch resnet18_224x224\n"},
+		{nil, "flag     --arch resnet18_224x224\n"},
+	} {
+		stdout, _, _ := command(t, t.Context(), append(test.args, "--arch", "resnet18", "--print-config")...)
+		if !strings.Contains(stdout, test.want) {
+			t.Errorf("%v: %q is not in\n%s", test.args, test.want, stdout)
+		}
 	}
 }

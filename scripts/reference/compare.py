@@ -1,6 +1,7 @@
 """Compares reference data that were made again with those checked in."""
 import json
 import math
+import pickle
 import subprocess
 from pathlib import Path
 
@@ -45,7 +46,10 @@ def read(path):
     if path.suffix == ".pt" and path.stem == "script":
         return flatten(torch.jit.load(str(path)))
     if path.suffix in (".pth", ".pt", ".ckpt") and not path.name.startswith("evil"):  # which run a command
-        return flatten(torch.load(path, weights_only=False))
+        content = torch.load(path, weights_only=False)
+        return flatten(content["state_dict"] if "beside" in path.name else content)
+    if path.suffix == ".pkl":
+        return flatten(pickle.loads(path.read_bytes()))
     if path.suffix in (".png", ".jpg", ".gif", ".webp", ".bmp", ".tif"):
         with Image.open(path) as image:
             return {"pixels": np.asarray(image).astype(np.uint8)}

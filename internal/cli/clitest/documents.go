@@ -21,6 +21,7 @@ import (
 var programOf = map[string]string{
 	"docs/training.md":   "ascood-train",
 	"docs/artifact.md":   "ascood-export",
+	"docs/onnx.md":       "ascood-export",
 	"docs/scoring.md":    "ascood-score",
 	"docs/evaluation.md": "ascood-eval",
 	"docs/http-api.md":   "ascood-serve",

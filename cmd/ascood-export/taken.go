@@ -1,0 +1,34 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/dataset"
+)
+
+// folders returns the names of the class folders to calibrate with; nil if there are
+// none, or they are mere numbers.
+func (r *request) folders() ([]string, error) {
+	data, err := dataset.Open(r.calibrate, r.dataDir)
+	if err != nil {
+		return nil, fmt.Errorf("--calibrate: %w", err)
+	}
+	names := dataset.Classes(data)
+	for i := range names {
+		if !slices.Contains(names, strconv.Itoa(i)) {
+			return names, nil
+		}
+	}
+	return nil, nil
+}
+
+// tell says what was taken of the checkpoint.
+func tell(w io.Writer, meta *artifact.Metadata) {
+	for _, note := range meta.Source.Taken {
+		fmt.Fprintln(w, note)
+	}
+}
