@@ -14,7 +14,7 @@ import (
 // any client waits.
 func hostileFiles() map[string][]byte {
 	return map[string][]byte{
-		"progressive JPEG of 100,000 scans": jpegOfScans(100_000, 5000),
+		"progressive JPEG of 100,000 scans": progressiveJPEG(100_000, 1, 5000),
 	}
 }
 
@@ -39,20 +39,28 @@ func TestHostileUploads(t *testing.T) {
 	}
 }
 
-// jpegOfScans is a progressive gray JPEG of scans that hold nothing: 42 bytes each,
-// at a cost of a pass over all blocks.
-func jpegOfScans(n int, side uint16) []byte {
+// progressiveJPEG has scans that hold nothing, of one component after another. Each
+// costs a pass over all blocks.
+func progressiveJPEG(scans, components int, side uint16) []byte {
 	file := []byte("\xff\xd8\xff\xdb\x00\x43\x00")
 	file = append(file, slices.Repeat([]byte{1}, 64)...) // quantisation
-	file = append(file, "\xff\xc2\x00\x0b\x08"...)
+	file = append(file, 0xff, 0xc2, 0, byte(8+3*components), 8)
 	file = binary.BigEndian.AppendUint16(file, side)
 	file = binary.BigEndian.AppendUint16(file, side)
-	file = append(file, "\x01\x01\x11\x00"...)
+	file = append(file, byte(components))
+	for i := range components {
+		file = append(file, byte(i), 0x11, 0)
+	}
 	file = append(file, "\xff\xc4\x00\x14\x10\x01"...) // one code of one bit: a run of blocks without coefficients
 	file = append(file, slices.Repeat([]byte{0}, 15)...)
 	file = append(file, 0xe0)
-	scan := append([]byte("\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x00"), emptyBlocks(int(side+7)/8*int(side+7)/8)...)
-	return append(append(file, slices.Repeat(scan, n)...), "\xff\xd9"...)
+	blocks := (int(side) + 7) / 8
+	empty := emptyBlocks(blocks * blocks)
+	for i := range scans {
+		file = append(file, 0xff, 0xda, 0, 8, 1, byte(i%components), 0, 1, 63, 0)
+		file = append(file, empty...)
+	}
+	return append(file, "\xff\xd9"...)
 }
 
 // emptyBlocks codes n blocks that are left as they are, in runs of 16,384 to 32,767:
