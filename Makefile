@@ -54,8 +54,8 @@ generate: ## write onnx/onnx.pb.go anew (needs protoc: apt-get install protobuf-
 	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go
 	go generate ./onnx
 
-libjpeg: ## write internal/libjpeg/libjpeg.wasm anew (needs clang for WebAssembly: scripts/libjpeg/build.sh)
-	scripts/libjpeg/build.sh
+libjpeg: ## write internal/libjpeg/libjpeg.wasm anew from SOURCE=archive (needs clang for WebAssembly: scripts/libjpeg/build.sh)
+	scripts/libjpeg/build.sh $(SOURCE)
 
 notices: ## write THIRD_PARTY_NOTICES.md anew, of the modules that the programs link
 	go run ./scripts/notices >THIRD_PARTY_NOTICES.md.part

@@ -10,8 +10,8 @@ import (
 // Config holds the server's limits. DefaultConfig has values for all of them.
 //
 // Memory is bounded by them: twice MaxUploadMemory for uploads, whose pieces are
-// joined at the end, and at worst 40 bytes for each of MaxPixels for the images
-// being decoded (bytesPerPixel, which a test holds), 1 GB by default. What has been
+// joined at the end, and at worst 30 bytes for each of MaxPixels for the images
+// being decoded (bytesPerPixel, which a test holds), 750 MB by default. What has been
 // used may lie about until the garbage collector comes, so that a process may have
 // twice as much; GOMEMLIMIT lowers that.
 type Config struct {

@@ -22,7 +22,7 @@ type decoder struct {
 
 // bytesPerPixel is the most memory that decoding an image takes (TestMemoryPerPixel),
 // but for a few MiB that do not depend on its size.
-const bytesPerPixel = 40
+const bytesPerPixel = 30
 
 func newDecoder(c preprocess.Config, maxPixels int) *decoder {
 	return &decoder{
