@@ -198,7 +198,7 @@ func TestDecodeFileNamesTheFile(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, files := range []string{"testdata/formats/*", "../internal/tiff/testdata/*.tif", "../internal/bmp/testdata/*.bmp"} {
+	for _, files := range []string{"testdata/formats/*", "testdata/variants/*", "../internal/tiff/testdata/*.tif", "../internal/bmp/testdata/*.bmp"} {
 		paths, err := filepath.Glob(files)
 		if err != nil {
 			f.Fatal(err)
@@ -211,7 +211,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(badPalette())
 	config := presets["cifar10"]
 	f.Fuzz(func(t *testing.T, data []byte) {
-		img, err := Reading{}.Decode(t.Context(), data, 1<<16)
+		img, err := Reading{Truncated: Fill, Orientation: Apply}.Decode(t.Context(), data, 1<<16)
 		if err != nil {
 			return
 		}

@@ -10,9 +10,10 @@ import (
 // Config holds the server's limits. DefaultConfig has values for all of them.
 //
 // Memory is bounded by them: twice MaxUploadMemory for uploads, whose pieces are
-// joined at the end, and at worst 35 bytes for each of MaxPixels for the images
-// being decoded (measured on progressive JPEGs, garbage included; GOMEMLIMIT
-// lowers it).
+// joined at the end, and at worst 30 bytes for each of MaxPixels for the images
+// being decoded (bytesPerPixel, which a test holds), 750 MB by default. What has been
+// used may lie about until the garbage collector comes, so that a process may have
+// twice as much; GOMEMLIMIT lowers that.
 type Config struct {
 	MaxBody         int64         // bytes of one request
 	MaxUploadMemory int64         // bytes of all requests at once, being received or in work

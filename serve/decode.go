@@ -20,6 +20,10 @@ type decoder struct {
 	pixels     *semaphore.Weighted
 }
 
+// bytesPerPixel is the most memory that decoding an image takes (TestMemoryPerPixel),
+// but for a few MiB that do not depend on its size.
+const bytesPerPixel = 30
+
 func newDecoder(c preprocess.Config, maxPixels int) *decoder {
 	return &decoder{
 		preprocess: c,

@@ -196,8 +196,9 @@ func fail(r *run, memory api.Memory, stack []uint64) {
 		values[i] = int32(value & math.MaxUint32)
 	}
 	const unsupported, truncated = 0, 2
-	if stack[0] == truncated {
+	kind := uint32(stack[0]) // the upper half may hold anything
+	if kind == truncated {
 		r.end(io.ErrUnexpectedEOF)
 	}
-	r.end(&Error{Damaged: stack[0] != unsupported, Text: fmt.Sprintf(text, values...)})
+	r.end(&Error{Damaged: kind != unsupported, Text: fmt.Sprintf(text, values...)})
 }
