@@ -1,11 +1,14 @@
 package gradient
 
 import (
+	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"google.golang.org/protobuf/proto"
 
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/internal/ort"
@@ -24,6 +27,83 @@ func FuzzGraphs(f *testing.F) {
 		f.Add(plan)
 	}
 	f.Fuzz(compareGraph)
+}
+
+// FuzzUnsupported looks at graphs of each rule that were changed at random, as files may
+// be that anybody has written. Whatever is wrong with them, it is said.
+func FuzzUnsupported(f *testing.F) {
+	var graphs []*onnx.GraphProto
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, family := range [][]ruleCase{elementwiseCases, activationCases, productCases, convolutionCases, poolCases, normalisationCases, reductionCases, movementCases} {
+		for _, c := range family {
+			g := c.build(f, CPU, rng).model.Graph
+			graphs = append(graphs, onnx.WithOutputs(g, g.Output[len(g.Output)-1:])) // y alone
+		}
+	}
+	for i := range graphs {
+		for range 20 {
+			edits := make([]byte, 4*(1+rng.IntN(2)))
+			for k := range edits {
+				edits[k] = byte(rng.IntN(256))
+			}
+			f.Add(uint16(i), edits)
+		}
+	}
+	f.Fuzz(func(t *testing.T, which uint16, edits []byte) {
+		g := proto.CloneOf(graphs[int(which)%len(graphs)])
+		for ; len(edits) >= 4; edits = edits[4:] {
+			edit(g, int(edits[0]), int(edits[1]), int(edits[2]), odd[int(edits[3])%len(odd)])
+		}
+		for _, f := range Unsupported(g) {
+			if f.Reason == "" {
+				t.Errorf("there is no reason against %v", f)
+			}
+		}
+		if onnx.Check(&onnx.ModelProto{Graph: g}) == nil {
+			t.Error("a file without versions is canonical")
+		}
+	})
+}
+
+// odd are numbers that a file may have where others are expected.
+var odd = []int64{-1, 0, 1, 2, 3, 5, 64, -7, 1 << 20, 1 << 31, math.MaxInt64, math.MinInt64}
+
+// edit puts a number, or another name, somewhere into a graph.
+func edit(g *onnx.GraphProto, what, node, at int, v int64) {
+	n := g.Node[node%len(g.Node)]
+	switch what % 6 {
+	case 0: // an attribute
+		if len(n.Attribute) > 0 {
+			a := n.Attribute[at%len(n.Attribute)]
+			if a.I, a.F = v, float32(v); len(a.Ints) > 0 {
+				a.Ints[at%len(a.Ints)] = v
+			}
+		}
+	case 1: // an attribute that it does not have
+		names := []string{"axis", "group", "blocksize", "transA", "keepdims", "ceil_mode", "storage_order", "to"}
+		n.Attribute = append(n.Attribute, onnx.Int(names[at%len(names)], int(v)))
+	case 2: // another operand
+		if len(n.Input) == 0 {
+			return
+		}
+		n.Input[at%len(n.Input)] = g.Node[int(uint64(v)%uint64(len(g.Node)))].Output[0]
+	case 3: // more or fewer operands
+		n.Input = n.Input[:at%(len(n.Input)+1)]
+	case 4: // a shape, or how many axes there are
+		dims := &g.Input[at%len(g.Input)].Type.GetTensorType().Shape.Dim
+		if len(*dims) > 0 {
+			*dims = (*dims)[1:]
+		}
+	case 5: // a constant
+		if len(g.Initializer) > 0 {
+			t := g.Initializer[at%len(g.Initializer)]
+			if len(t.Dims) > 0 && v%2 == 0 {
+				t.Dims[0] = v
+			} else if t.Type() == onnx.TensorProto_INT64 && len(t.RawData) >= 8 {
+				binary.LittleEndian.PutUint64(t.RawData, uint64(v))
+			}
+		}
+	}
 }
 
 // grower builds a graph and computes the same by libtorch as it goes. Each byte of the

@@ -13,8 +13,8 @@ func call(op string, args ...any) func(x tensors) gotorch.Tensor {
 	return func(x tensors) gotorch.Tensor { return gotorch.Call(nil, op, append([]any{x[0]}, args...)...) }
 }
 
-// binary is an operator of libtorch on two operands.
-func binary(op string) func(x tensors) gotorch.Tensor {
+// ofTwo is an operator of libtorch on two operands.
+func ofTwo(op string) func(x tensors) gotorch.Tensor {
 	return func(x tensors) gotorch.Tensor { return gotorch.Call(nil, op, x[0], x[1]) }
 }
 
@@ -28,20 +28,20 @@ var (
 )
 
 var elementwiseCases = []ruleCase{
-	{op: "Add", in: in(images(3, 4), images(3, 4)), torch: binary("add.Tensor")},
-	{op: "Add", in: in(images(3, 4), images(3, 1)), torch: binary("add.Tensor")},
-	{op: "Add", in: in(images(2, 3, 4), constant(3, 1)), torch: binary("add.Tensor")},
+	{op: "Add", in: in(images(3, 4), images(3, 4)), torch: ofTwo("add.Tensor")},
+	{op: "Add", in: in(images(3, 4), images(3, 1)), torch: ofTwo("add.Tensor")},
+	{op: "Add", in: in(images(2, 3, 4), constant(3, 1)), torch: ofTwo("add.Tensor")},
 	{op: "Sum", in: in(images(3, 4), images(1, 4), images(3, 1)), torch: func(x tensors) gotorch.Tensor { return x[0].Add(x[1]).Add(x[2]) }},
 	{op: "Sum", in: in(images(3)), torch: func(x tensors) gotorch.Tensor { return x[0].MulScalar(1) }},
-	{op: "Sub", in: in(images(3, 4), images(3, 1)), torch: binary("sub.Tensor")},
-	{op: "Sub", in: in(number(1), images(3, 4)), torch: binary("sub.Tensor")},
-	{op: "Mul", in: in(images(3, 4, 4), images(3, 1, 1)), torch: binary("mul.Tensor")},
-	{op: "Mul", in: in(images(3, 4), number(0.5)), torch: binary("mul.Tensor")},
+	{op: "Sub", in: in(images(3, 4), images(3, 1)), torch: ofTwo("sub.Tensor")},
+	{op: "Sub", in: in(number(1), images(3, 4)), torch: ofTwo("sub.Tensor")},
+	{op: "Mul", in: in(images(3, 4, 4), images(3, 1, 1)), torch: ofTwo("mul.Tensor")},
+	{op: "Mul", in: in(images(3, 4), number(0.5)), torch: ofTwo("mul.Tensor")},
 	{op: "Mul", in: in(images(3)), graph: func(b *onnx.Builder, x []string) string { return b.Op("Mul", []string{x[0], x[0]}) },
 		torch: func(x tensors) gotorch.Tensor { return x[0].Mul(x[0]) }},
-	{op: "Div", in: in(images(3, 4), images(3, 1).positive()), torch: binary("div.Tensor")},
-	{op: "Div", in: in(number(2), images(3, 4).positive()), torch: binary("div.Tensor")},
-	{op: "Div", in: in(images(3, 4), number(255)), torch: binary("div.Tensor")},
+	{op: "Div", in: in(images(3, 4), images(3, 1).positive()), torch: ofTwo("div.Tensor")},
+	{op: "Div", in: in(number(2), images(3, 4).positive()), torch: ofTwo("div.Tensor")},
+	{op: "Div", in: in(images(3, 4), number(255)), torch: ofTwo("div.Tensor")},
 	{op: "Pow", in: in(images(3, 4), number(2)), torch: call("pow.Tensor_Scalar", 2.0)},
 	{op: "Pow", in: in(images(3, 4), number(3)), torch: call("pow.Tensor_Scalar", 3.0)},
 	{op: "Pow", in: in(images(3, 4).positive(), number(0.5)), torch: call("pow.Tensor_Scalar", 0.5)},
@@ -60,11 +60,11 @@ var elementwiseCases = []ruleCase{
 	{op: "Erf", in: in(images(3, 4)), torch: call("erf")},
 	{op: "Sin", in: in(images(3, 4)), torch: call("sin")},
 	{op: "Cos", in: in(images(3, 4)), torch: call("cos")},
-	{op: "Max", in: in(images(3, 4), images(3, 1)), torch: binary("maximum")},
-	{op: "Max", in: in(images(3, 4).few(), images(3, 4).few()), torch: binary("maximum"), kinked: true},
+	{op: "Max", in: in(images(3, 4), images(3, 1)), torch: ofTwo("maximum")},
+	{op: "Max", in: in(images(3, 4).few(), images(3, 4).few()), torch: ofTwo("maximum"), kinked: true},
 	{op: "Max", in: in(images(3, 4), images(3, 1), number(0.1)), torch: func(x tensors) gotorch.Tensor { return x[0].Maximum(x[1]).Maximum(x[2]) }},
-	{op: "Min", in: in(images(3, 4), images(3, 1)), torch: binary("minimum")},
-	{op: "Min", in: in(images(3, 4).few(), images(3, 4).few()), torch: binary("minimum"), kinked: true},
+	{op: "Min", in: in(images(3, 4), images(3, 1)), torch: ofTwo("minimum")},
+	{op: "Min", in: in(images(3, 4).few(), images(3, 4).few()), torch: ofTwo("minimum"), kinked: true},
 	{op: "Where", in: in(images(1, 4).off(), images(3, 4), images(3, 1)), graph: func(b *onnx.Builder, x []string) string {
 		return b.Op("Where", []string{b.Op("Greater", []string{x[0], b.Scalar(0)}), x[1], x[2]})
 	}, torch: func(x tensors) gotorch.Tensor { return gotorch.Where(x[0].GtScalar(0), x[1], x[2]) }},
@@ -119,12 +119,12 @@ var productCases = []ruleCase{
 	{op: "Gemm", in: in(images(5), constant(5, 7), images(1)), attrs: []onnx.Attr{onnx.Float("beta", 2)}, torch: func(x tensors) gotorch.Tensor {
 		return x[0].MatMul(x[1]).Add(x[2].MulScalar(2))
 	}},
-	{op: "MatMul", in: in(images(5), constant(5, 7)), torch: binary("matmul")},
-	{op: "MatMul", in: in(images(4, 5), constant(5, 7)), torch: binary("matmul")},
-	{op: "MatMul", in: in(images(2, 4, 5), images(2, 5, 3)), torch: binary("matmul")},
-	{op: "MatMul", in: in(images(2, 4, 5), images(1, 5, 3)), torch: binary("matmul")},
-	{op: "MatMul", in: in(images(2, 4, 5), constant(2, 5, 3)), torch: binary("matmul")},
-	{op: "MatMul", in: in(constant(6, 4), images(4, 5)), torch: binary("matmul")},
+	{op: "MatMul", in: in(images(5), constant(5, 7)), torch: ofTwo("matmul")},
+	{op: "MatMul", in: in(images(4, 5), constant(5, 7)), torch: ofTwo("matmul")},
+	{op: "MatMul", in: in(images(2, 4, 5), images(2, 5, 3)), torch: ofTwo("matmul")},
+	{op: "MatMul", in: in(images(2, 4, 5), images(1, 5, 3)), torch: ofTwo("matmul")},
+	{op: "MatMul", in: in(images(2, 4, 5), constant(2, 5, 3)), torch: ofTwo("matmul")},
+	{op: "MatMul", in: in(constant(6, 4), images(4, 5)), torch: ofTwo("matmul")},
 	{op: "MatMul", in: in(images(4, 5), images(2, 5, 3)), graph: func(b *onnx.Builder, x []string) string {
 		return b.Op("MatMul", []string{b.Op("Unsqueeze", []string{x[0], b.Int64s(1)}), x[1]})
 	}, torch: func(x tensors) gotorch.Tensor { return x[0].Unsqueeze(1).MatMul(x[1]) }},
