@@ -170,7 +170,7 @@ func fromHalf(h uint16) float32 {
 // "backbone.layer1.0.conv1.weight".
 type StateDict map[string]*Tensor
 
-// Shapes returns the shape of each tensor, as models.Infer wants them.
+// Shapes returns the shape of each tensor.
 func (s StateDict) Shapes() map[string][]int {
 	shapes := make(map[string][]int, len(s))
 	for name, t := range s {

@@ -119,9 +119,6 @@ func TestForeignScores(t *testing.T) {
 				t.Fatal(err)
 			}
 			size := int(file.Graph.Input[0].Type.GetTensorType().Shape.Dim[2].GetDimValue())
-			if size > 100 && testing.Short() {
-				t.Skip("large images")
-			}
 			_, m, meta := imported(t, name[:len(name)-len(".onnx")], size)
 			model, err := ioodin.New(m, meta, ioodin.Options{Threads: 1})
 			if err != nil {

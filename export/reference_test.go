@@ -13,6 +13,7 @@ import (
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/weights"
 )
 
 // tolerances of a comparison with the reference.
@@ -138,17 +139,21 @@ func runImages(t *testing.T, s *ort.Session, x []float32, batch int, shape []int
 func openReference(t *testing.T, file, arch string, pre preprocess.Config) *ort.Session {
 	t.Helper()
 	state := loadState(t, file+".safetensors")
-	graph, err := models.Infer(arch, state.Shapes())
+	found, err := weights.Find((&checkpoint.Checkpoint{Model: state}).File(), weights.Options{Arch: arch})
 	if err != nil {
 		t.Fatal(err)
 	}
-	weights := export.Weights{}
+	graph, err := models.New(found.Spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := export.Weights{}
 	for _, p := range graph.Params() {
 		if !p.Integer {
-			weights[p.Name] = floats(t, state, p.Name)
+			values[p.Name] = floats(t, state, p.Name)
 		}
 	}
-	m, err := export.Build(graph, weights, pre, artifact.Score{Temperature: 1000, Noise: 0.0014})
+	m, err := export.Build(graph, values, pre, artifact.Score{Temperature: 1000, Noise: 0.0014})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -154,15 +154,7 @@ func compareGraph(t *testing.T, plan []byte) {
 	if err := g.scope.Err(); err != nil {
 		t.Fatal(err)
 	}
-	m, err := g.b.Model("test", "1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := ort.Open(m, ort.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s, m := open(t, g.b)
 	out, err := s.Run(map[string]ort.Value{
 		"x": {Shape: []int{grownBatch, 4, 6, 6}, Data: data}, "dy": {Shape: shape.At(grownBatch), Data: seed},
 	})

@@ -224,15 +224,7 @@ func TestMasks(t *testing.T) {
 			b.Output(y, "", onnx.TensorProto_FLOAT, onnx.Batch)
 		}
 	}
-	m, err := b.Model("test", "1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := ort.Open(m, ort.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s, m := open(t, b)
 	values := []float32{0, math.MaxFloat32, -math.MaxFloat32, 1.5e-38, -1.5e-38, 5, -5}
 	inf := float32(math.Inf(1))
 	for _, c := range bounds {
@@ -276,15 +268,7 @@ func TestConstantFeature(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Output(g, "", onnx.TensorProto_FLOAT, onnx.Batch, 4)
-	m, err := b.Model("test", "1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := ort.Open(m, ort.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
+	s, _ := open(t, b)
 	out, err := s.Run(map[string]ort.Value{
 		"x": {Shape: []int{1, 4}, Data: []float32{3, 3, 3, 3}}, "dy": {Shape: []int{1, 4}, Data: []float32{1, 2, 3, 6}},
 	})
@@ -308,4 +292,19 @@ func TestBatchIsCopied(t *testing.T) {
 	if err != nil || !slices.Equal(target, []int{0, 3, 2, 2}) {
 		t.Errorf("the target is %v (%v)", target, err)
 	}
+}
+
+// open opens the graph that a builder holds.
+func open(t testing.TB, b *onnx.Builder) (*ort.Session, *onnx.ModelProto) {
+	t.Helper()
+	m, err := b.Model("test", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ort.Open(m, ort.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s, m
 }

@@ -10,10 +10,12 @@ import (
 
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/weights"
 )
 
-// TestInfer reads the networks of the reference off their state dicts.
-func TestInfer(t *testing.T) {
+// TestParams: a network has the parameters of the reference's state dict, and the shapes
+// of its values.
+func TestParams(t *testing.T) {
 	for _, c := range []struct {
 		file string
 		want models.Spec
@@ -28,12 +30,12 @@ func TestInfer(t *testing.T) {
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			state := stateOf(t, c.file)
-			g, err := models.Infer(c.want.Arch, state)
+			g, err := models.New(c.want)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if g.Spec != c.want {
-				t.Errorf("inferred %+v, want %+v", g.Spec, c.want)
+			if err := g.Check(state); err != nil {
+				t.Error(err)
 			}
 			names := map[string]bool{}
 			for _, p := range g.Params() {
@@ -53,22 +55,21 @@ func TestInfer(t *testing.T) {
 	}
 }
 
-func TestInferNamesFaults(t *testing.T) {
+func TestCheckNamesFaults(t *testing.T) {
 	state := stateOf(t, "resnet18_32x32")
 	delete(state, "layer1.0.bn1.bias")
 	delete(state, "bn1.num_batches_tracked") // may be missing
 	state["layer2.0.conv1.weight"] = []int{16, 8, 1, 1}
 	state["extra"] = []int{3}
-	_, err := models.Infer("resnet18_32x32", state)
+	g, err := models.New(models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadLinear})
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = g.Check(state)
 	wantError(t, err, "missing layer1.0.bn1.bias [8]", "layer2.0.conv1.weight is [16 8 1 1], want [16 8 3 3]", "unexpected extra [3]")
 	if strings.Contains(err.Error(), "num_batches_tracked") {
 		t.Errorf("the error asks for a counter: %v", err)
 	}
-
-	_, err = models.Infer("lenet", stateOf(t, "resnet18_32x32"))
-	wantError(t, err, "not those of lenet", "block1.0", "bn1.bias")
-	_, err = models.Infer("resnet", nil)
-	wantError(t, err, `"resnet"`, "lenet, resnet18_224x224, resnet18_32x32, resnet50")
 }
 
 func TestNewWrongSpec(t *testing.T) {
@@ -103,16 +104,20 @@ func TestWidthScalesChannels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		shapes := map[string][]int{}
+		state := checkpoint.StateDict{}
 		for _, p := range g.Params() {
-			shapes[p.Name] = p.Shape
+			n := 1
+			for _, d := range p.Shape {
+				n *= d
+			}
+			state[p.Name] = checkpoint.FromFloat32s(make([]float32, n), p.Shape...)
 		}
-		again, err := models.Infer(arch, shapes)
+		again, err := weights.Find((&checkpoint.Checkpoint{Model: state}).File(), weights.Options{Arch: arch})
 		if err != nil {
 			t.Fatalf("%s: %v", arch, err)
 		}
 		if again.Spec != g.Spec {
-			t.Errorf("inferred %+v of %+v", again.Spec, g.Spec)
+			t.Errorf("found %+v of %+v", again.Spec, g.Spec)
 		}
 	}
 }

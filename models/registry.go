@@ -1,7 +1,6 @@
 package models
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -11,16 +10,15 @@ import (
 
 // arch is a backbone that the registry can build.
 type arch struct {
-	width    int    // the published base width
-	stem     string // the first convolution, whose output channels are the base width
+	width    int // the published base width
 	backbone func(b *builder, width int) (feature Value, dim int)
 }
 
 var registry = map[string]arch{
-	"lenet":            {width: 6, stem: "block1.0", backbone: lenet},
-	"resnet18_32x32":   {width: 64, stem: "conv1", backbone: resnet18For32x32},
-	"resnet18_224x224": {width: 64, stem: "conv1", backbone: resnet18For224x224},
-	"resnet50":         {width: 64, stem: "conv1", backbone: resnet50},
+	"lenet":            {width: 6, backbone: lenet},
+	"resnet18_32x32":   {width: 64, backbone: resnet18For32x32},
+	"resnet18_224x224": {width: 64, backbone: resnet18For224x224},
+	"resnet50":         {width: 64, backbone: resnet50},
 }
 
 // Archs returns the names of the known architectures, sorted.
@@ -79,45 +77,8 @@ func New(spec Spec) (*Graph, error) {
 	return b.graph, nil
 }
 
-// Infer reads width, class count and head off the shapes of a state dict of the
-// given architecture, and checks the rest of it.
-func Infer(archName string, state map[string][]int) (*Graph, error) {
-	a, ok := registry[archName]
-	if !ok {
-		return nil, unknownArch(archName)
-	}
-	spec := Spec{Arch: archName, Head: HeadLinear}
-	prefix := ""
-	if _, ok := state["sigma"]; ok {
-		spec.Head, prefix = HeadASCOOD, "backbone."
-	}
-	stem, fc := state[prefix+a.stem+".weight"], state[prefix+"fc.weight"]
-	if len(stem) != 4 || len(fc) != 2 {
-		return nil, ascood.Errorf(ascood.Invalid, "the weights are not those of %s (%s head): no %s.weight of 4 dimensions or no %s.weight of 2 among %s",
-			archName, spec.Head, prefix+a.stem, prefix+"fc", sample(state))
-	}
-	spec.Width, spec.Classes = stem[0], fc[0]
-	g, err := New(spec)
-	if err != nil {
-		return nil, err
-	}
-	if err := g.Check(state); err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
-	}
-	return g, nil
-}
-
 func unknownArch(name string) error {
 	return ascood.Errorf(ascood.Invalid, "unknown architecture %q; known are %s", name, strings.Join(Archs(), ", "))
-}
-
-// sample names a few entries of a state dict.
-func sample(state map[string][]int) string {
-	names := slices.Sorted(maps.Keys(state))
-	if len(names) > 6 {
-		names = append(names[:6], fmt.Sprintf("… (%d in all)", len(state)))
-	}
-	return strings.Join(names, ", ")
 }
 
 // builder appends nodes to a graph under a common name prefix.

@@ -19,9 +19,6 @@ const (
 
 var resizes = []string{"shorter", "squash"}
 
-// Resizes returns the names of the ways to resize.
-func Resizes() []string { return slices.Clone(resizes) }
-
 func (r Resize) String() string { return resizes[r] }
 
 // MarshalText writes the name.
@@ -41,9 +38,6 @@ const (
 )
 
 var interpolations = []string{"bilinear", "bicubic"}
-
-// Interpolations returns the names of the filters.
-func Interpolations() []string { return slices.Clone(interpolations) }
 
 func (i Interpolation) String() string { return interpolations[i] }
 

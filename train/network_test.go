@@ -11,6 +11,7 @@ import (
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/weights"
 )
 
 // loadNet reads a reference network and its inputs and outputs.
@@ -24,7 +25,11 @@ func loadNet(t *testing.T, scope *gotorch.Scope, name string) (*network, func(ke
 		return c.Model
 	}
 	state := read(name + ".safetensors")
-	g, err := models.Infer(strings.TrimPrefix(name, "ascood-"), state.Shapes())
+	found, err := weights.Find((&checkpoint.Checkpoint{Model: state}).File(), weights.Options{Arch: strings.TrimPrefix(name, "ascood-")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := models.New(found.Spec)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,23 +93,11 @@ func (p *pretrained) into(state checkpoint.StateDict, g *models.Graph) *loading 
 
 // log tells of the loading, and warns of a last layer that is not there.
 func (l *loading) log(log *slog.Logger, p *pretrained) {
-	log.Info("pretrained weights", "file", p.path, "tensors_loaded", l.loaded, "replaced", brief(l.replaced))
+	log.Info("pretrained weights", "file", p.path, "tensors_loaded", l.loaded, "replaced", weights.Brief(l.replaced))
 	for _, note := range p.found.Notes {
 		log.Info("pretrained weights", "taken", note)
 	}
 	if len(l.missing)+len(l.unfit) > 0 {
-		log.Warn("pretrained weights without a last layer: a new one is trained", "missing", brief(l.missing), "not_taken", brief(l.unfit))
+		log.Warn("pretrained weights without a last layer: a new one is trained", "missing", weights.Brief(l.missing), "not_taken", weights.Brief(l.unfit))
 	}
-}
-
-// brief lists a few items.
-func brief(items []string) string {
-	const most = 6
-	switch n := len(items); {
-	case n == 0:
-		return "none"
-	case n > most:
-		return fmt.Sprintf("%s and %d more", strings.Join(items[:most], ", "), n-most)
-	}
-	return strings.Join(items, ", ")
 }

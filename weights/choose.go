@@ -50,7 +50,7 @@ func candidates(f *checkpoint.File, key string) ([]*checkpoint.State, error) {
 		names = append(names, fmt.Sprintf("%q", s.Key))
 	}
 	if len(found) == 0 {
-		return nil, ascood.Errorf(ascood.Invalid, "%s %q: no state dict lies there; there are %s", ascood.Field("state_dict"), key, brief(names))
+		return nil, ascood.Errorf(ascood.Invalid, "%s %q: no state dict lies there; there are %s", ascood.Field("state_dict"), key, Brief(names))
 	}
 	return found, nil
 }
@@ -60,13 +60,13 @@ func choose(fits []*fit, key string) (*fit, error) {
 	if key != "" {
 		named := slices.DeleteFunc(slices.Clone(fits), func(f *fit) bool { return f.name != key && f.state.Key != key })
 		if len(named) == 0 {
-			return nil, ascood.Errorf(ascood.Invalid, "%s %q: no network lies there; there are %s", ascood.Field("state_dict"), key, brief(namesOf(fits)))
+			return nil, ascood.Errorf(ascood.Invalid, "%s %q: no network lies there; there are %s", ascood.Field("state_dict"), key, Brief(namesOf(fits)))
 		}
 		fits = named
 	}
 	ranked := slices.SortedStableFunc(slices.Values(fits), compare)
 	if len(ranked) > 1 && compare(ranked[0], ranked[1]) == 0 {
-		return nil, ascood.Errorf(ascood.Invalid, "%d networks are in the file: choose one with %s: %s", len(fits), ascood.Field("state_dict"), brief(namesOf(ranked)))
+		return nil, ascood.Errorf(ascood.Invalid, "%d networks are in the file: choose one with %s: %s", len(fits), ascood.Field("state_dict"), Brief(namesOf(ranked)))
 	}
 	return ranked[0], nil
 }

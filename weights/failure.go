@@ -82,9 +82,9 @@ func (a *attempt) why() (string, error) {
 	}
 	const few = 10
 	if _, ok := a.state.Shapes[stem]; ok || a.found > few {
-		return brief(a.faults), nil
+		return Brief(a.faults), nil
 	}
-	return fmt.Sprintf("no %s of 4 dimensions among %s", stem, brief(slices.Sorted(maps.Keys(a.state.Shapes)))), nil
+	return fmt.Sprintf("no %s of 4 dimensions among %s", stem, Brief(slices.Sorted(maps.Keys(a.state.Shapes)))), nil
 }
 
 // hint names the architecture that the weights do fit.

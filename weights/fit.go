@@ -182,7 +182,7 @@ func (f *fit) notes(all []*fit, opt Options) []string {
 		note("state dict: the one under %q", f.state.Key)
 	}
 	if others := slices.DeleteFunc(namesOf(all), func(name string) bool { return name == f.name }); len(others) > 0 {
-		note("not taken: the networks under %s", brief(others))
+		note("not taken: the networks under %s", Brief(others))
 	}
 	if of := f.naming.of(); of != "" {
 		note("names: those of %s", of)
@@ -201,7 +201,7 @@ func (f *fit) notes(all []*fit, opt Options) []string {
 		note("bias of the last layer: zeros, the file has none")
 	}
 	if len(f.over) > 0 {
-		note("passed over: %s", brief(f.over))
+		note("passed over: %s", Brief(f.over))
 	}
 	return notes
 }

@@ -95,11 +95,11 @@ func describe(names []string, shapes map[string][]int) string {
 	for i, name := range names {
 		described[i] = fmt.Sprintf("%s %v", name, shapes[name])
 	}
-	return brief(described)
+	return Brief(described)
 }
 
-// brief lists a few items.
-func brief(items []string) string {
+// Brief lists a few items, and says how many more there are.
+func Brief(items []string) string {
 	const most = 6
 	switch n := len(items); {
 	case n == 0:

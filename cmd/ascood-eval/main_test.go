@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"image"
 	"image/png"
-	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -20,11 +18,9 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
-	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval/report"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/cli"
-	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/preprocess"
 	"github.com/ascood/ascood/presets"
@@ -192,37 +188,6 @@ func TestSaveScore(t *testing.T) {
 	}
 }
 
-// TestCalibrate gives an artifact a calibration, and checks what it keeps.
-func TestCalibrate(t *testing.T) {
-	path := model(t)
-	out, stderr, err := evaluate(t, "--calibrate", path, "--id", images("val_id[:60]"), "--tpr", "0.9")
-	if err != nil || !strings.Contains(out, "keeps 90% of 60 images") || stderr != "accuracy 78.33% on 60 labelled images\n" {
-		t.Errorf("error %v, printed %s%s", err, out, stderr)
-	}
-	_, meta, err := artifact.Load(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c := meta.Calibration; c == nil || c.Samples != 60 || c.TPR != 0.9 || c.Score != meta.Score {
-		t.Errorf("calibration %+v", meta.Calibration)
-	}
-	if _, stderr, err = evaluate(t, "--calibrate", path, "--id", images("val_id[:60]")); err != nil || !strings.Contains(stderr, "at least 72") {
-		t.Errorf("error %v, stderr %s", err, stderr)
-	}
-	for name, c := range map[string]struct{ args, want string }{
-		"no ID":          {"", "--id is missing"},
-		"beside others":  {"--postprocessor msp --id x", "--postprocessor has no meaning beside --calibrate"},
-		"too few":        {"--id " + images("val_id[:10]"), "--id: 10 in-distribution images give no threshold"},
-		"TPR":            {"--tpr 1 --id " + images("val_id[:10]"), "between 0 and 1"},
-		"no such images": {"--id none.txt", "--id: "},
-	} {
-		_, _, err := evaluate(t, append([]string{"--calibrate", path}, strings.Fields(c.args)...)...)
-		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: error %v, want %q", name, err, c.want)
-		}
-	}
-}
-
 // TestPreset evaluates the lists of a published experiment, with and without the
 // covariate-shifted images.
 func TestPreset(t *testing.T) {
@@ -270,153 +235,6 @@ func TestPreset(t *testing.T) {
 		if _, _, err := evaluate(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
-	}
-}
-
-// TestOneRunAtATime counts the sessions that are open whenever something is printed.
-func TestOneRunAtATime(t *testing.T) {
-	dir := t.TempDir()
-	for _, seed := range []string{"s0", "s1", "s2"} {
-		copyTo(t, model(t), filepath.Join(dir, seed, "model.onnx"))
-	}
-	before, most := ort.Live(), 0
-	count := writerFunc(func(text []byte) (int, error) {
-		most = max(most, ort.Live()-before)
-		return len(text), nil
-	})
-	args := []string{"--results", dir, "--id", images("test_id[:3]"), "--far", "far=" + images("test_ood[:3]"), "--postprocessor", "msp,iodin", "--aps=false"}
-	if err := run(t.Context(), args, count, io.Discard); err != nil {
-		t.Fatal(err)
-	}
-	if most != 2 { // logits, and i-ODIN's part of the graph
-		t.Errorf("%d sessions of three runs were open at once, want the 2 of one run", most)
-	}
-	if left := ort.Live() - before; left != 0 {
-		t.Errorf("%d sessions are left open", left)
-	}
-}
-
-type writerFunc func([]byte) (int, error)
-
-func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
-// TestResults evaluates two runs, one exported and one a bare state dict.
-func TestResults(t *testing.T) {
-	p, err := presets.Load("cifar10")
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, runs, output := dataRoot(t, p), t.TempDir(), t.TempDir()
-	args := []string{"--results", runs, "--preset", "cifar10", "--data-root", root, "--postprocessor", "msp,mls", "--output", output}
-	if _, _, err := evaluate(t, args...); err == nil || !strings.Contains(err.Error(), "holds no runs s0, s1") {
-		t.Errorf("error %v without runs", err)
-	}
-	copyTo(t, model(t), filepath.Join(runs, "s0", "model.onnx"))
-	copyTo(t, testmodel.Path("eval", "testdata", "net.safetensors"), filepath.Join(runs, "s1", "best.ckpt"))
-	out, _, err := evaluate(t, args...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(out, "mls, mean ± standard deviation of 2 runs") {
-		t.Errorf("printed\n%s", out)
-	}
-	number := func(text string) float64 {
-		v, err := strconv.ParseFloat(text, 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return v
-	}
-	first, second := readCSV(t, filepath.Join(output, "s0", "mls.csv")), readCSV(t, filepath.Join(output, "s1", "mls.csv"))
-	differ := false
-	for i, row := range readCSV(t, filepath.Join(output, "mls.csv")) {
-		for k, cell := range row {
-			if i == 0 || k == 0 {
-				if cell != first[i][k] {
-					t.Errorf("row %d begins with %v, want %v", i, row, first[i])
-				}
-				continue
-			}
-			a, b := number(first[i][k]), number(second[i][k])
-			differ = differ || a != b
-			mean, std, ok := strings.Cut(cell, " ± ")
-			if !ok || math.Abs(number(mean)-(a+b)/2) > 0.011 || math.Abs(number(std)-math.Abs(a-b)/2) > 0.011 {
-				t.Errorf("%s of %s is %s, the runs have %v and %v", first[0][k], row[0], cell, a, b)
-			}
-		}
-	}
-	if !differ {
-		t.Error("the two runs do not differ")
-	}
-
-	// As OpenOOD's users type it.
-	args = []string{"--results", runs, "--preset", "cifar10", "--data-root", root, "--postprocessor", "msp", "--save-csv", "--save-score", "--batch-size", "2"}
-	for folder, more := range map[string][]string{"ood": nil, "fsood": {"--fsood"}} {
-		if _, _, err := evaluate(t, append(args, more...)...); err != nil {
-			t.Fatal(err)
-		}
-		for _, file := range []string{folder + "/msp.csv", folder + "/s0/msp.thresholds.csv", "s1/scores/msp/tin.csv"} {
-			if len(readCSV(t, filepath.Join(runs, file))) < 4 {
-				t.Errorf("%s lacks rows", file)
-			}
-		}
-	}
-
-	// Tables of different scores have no mean.
-	other := model(t)
-	m, meta, err := artifact.Load(other)
-	if err != nil {
-		t.Fatal(err)
-	}
-	meta.Score.Temperature = 1
-	copyTo(t, other, filepath.Join(runs, "s2", "model.onnx"))
-	if err := artifact.Save(filepath.Join(runs, "s2", "model.onnx"), m, meta); err != nil {
-		t.Fatal(err)
-	}
-	own := []string{"--results", runs, "--id", images("test_id[:3]"), "--far", "far=" + images("test_ood[:3]")}
-	if err := os.Rename(filepath.Join(runs, "s1"), filepath.Join(runs, "later")); err != nil { // it needs the preset
-		t.Fatal(err)
-	}
-	if _, _, err := evaluate(t, own...); err == nil || !strings.Contains(err.Error(), "say with --postprocessor") {
-		t.Errorf("error %v on runs of different scores", err)
-	}
-	if err := os.Rename(filepath.Join(runs, "later"), filepath.Join(runs, "s1")); err != nil {
-		t.Fatal(err)
-	}
-
-	if err := os.Remove(filepath.Join(runs, "s2", "model.onnx")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Join(runs, "scratch"), 0o755); err != nil { // not a run
-		t.Fatal(err)
-	}
-	for name, c := range map[string]struct {
-		args []string
-		want string
-	}{
-		"empty run":  {args, "s2 has none of model.onnx, best.safetensors, best.ckpt"},
-		"both":       {append([]string{"--model", "x"}, args...), "not both"},
-		"report":     {append([]string{"--report", "x.html"}, args...), "give --model in place of --results"},
-		"state dict": {[]string{"--results", filepath.Join(runs, "bare"), "--id", images("test_id[:3]"), "--far", "far=" + images("test_ood[:3]")}, "best.safetensors does not say how images become its input: give --preset, or export each run with ascood-export --preprocess"},
-	} {
-		copyTo(t, testmodel.Path("eval", "testdata", "net.safetensors"), filepath.Join(runs, "bare", "s1", "best.safetensors"))
-		if _, _, err := evaluate(t, c.args...); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("%s: error %v, want %q", name, err, c.want)
-		}
-	}
-}
-
-func copyTo(t *testing.T, from, to string) {
-	t.Helper()
-	content, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, content, 0o644); err != nil {
-		t.Fatal(err)
 	}
 }
 
@@ -613,60 +431,5 @@ func TestThreadsAreOfOneRun(t *testing.T) {
 	}
 	if after := runtime.GOMAXPROCS(0); after != before {
 		t.Errorf("%d threads after the command, %d before", after, before)
-	}
-}
-
-// TestWrongOrderOfClasses: labels that are numbered otherwise than the network's classes
-// show in the accuracy, and that is said where one might not look at it.
-func TestWrongOrderOfClasses(t *testing.T) {
-	dir := t.TempDir()
-	copyTo(t, images("val_id"), filepath.Join(dir, "turned-images-idx3-ubyte.gz"))
-	d, err := dataset.Open(images("val_id"), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	labels := []byte{0, 0, 8, 1, 0, 0, 0, byte(d.Len())}
-	for i := range d.Len() {
-		labels = append(labels, byte((d.Label(i)+2)%10))
-	}
-	if err := os.WriteFile(filepath.Join(dir, "turned-labels-idx1-ubyte"), labels, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	turned, path := filepath.Join(dir, "turned-images-idx3-ubyte.gz"), model(t)
-	const want = "% on labelled images of 10 classes is hardly more than guessing: are sizes, resizing, mean, std and the order of the classes those of the training?"
-	for name, args := range map[string][]string{
-		"evaluation":  {"--model", path, "--id", turned, "--far", "far=" + images("test_ood[:3]")},
-		"calibration": {"--calibrate", path, "--id", turned},
-	} {
-		if _, stderr, err := evaluate(t, args...); err != nil || !strings.Contains(stderr, want) {
-			t.Errorf("%s: error %v, said %s", name, err, stderr)
-		}
-	}
-}
-
-// TestCalibrateSkipsBroken calibrates on images of which some are missing and damaged.
-func TestCalibrateSkipsBroken(t *testing.T) {
-	dir, path := t.TempDir(), model(t)
-	var list strings.Builder
-	for i := range 80 {
-		fmt.Fprintf(&list, "%d.png -1\n", i)
-		if name := filepath.Join(dir, fmt.Sprintf("%d.png", i)); i == 7 {
-			if err := os.WriteFile(name, []byte("no image"), 0o600); err != nil {
-				t.Fatal(err)
-			}
-		} else if i != 9 {
-			copyTo(t, testmodel.Path("preprocess", "testdata", "formats", "bilevel.png"), name)
-		}
-	}
-	images := filepath.Join(dir, "list.txt")
-	if err := os.WriteFile(images, []byte(list.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, _, err := evaluate(t, "--calibrate", path, "--id", images); err == nil || !strings.Contains(err.Error(), "9.png is missing, image 10 of 80") {
-		t.Errorf("error %v", err)
-	}
-	out, stderr, err := evaluate(t, "--calibrate", path, "--id", images, "--skip-broken")
-	if err != nil || !strings.Contains(out, "keeps 95% of 78 images") || !strings.Contains(stderr, "Warning: 2 of 80 images of "+images+" cannot be loaded and are left out:\n  ") || strings.Contains(stderr, "accuracy") {
-		t.Errorf("error %v, printed %s%s", err, out, stderr)
 	}
 }

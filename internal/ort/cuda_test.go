@@ -189,11 +189,8 @@ func TestFindHere(t *testing.T) {
 	if path := (machine{}).find("libc.so.6"); path == "" {
 		t.Error("libc.so.6 is not found")
 	}
-	cache, err := os.ReadFile("/etc/ld.so.cache")
-	if err != nil {
-		t.Skip("this system has no cache: ", err)
-	}
-	if path := cached(cache, "libc.so.6"); !strings.HasSuffix(path, "/libc.so.6") {
+	cache, err := os.ReadFile("/etc/ld.so.cache") // which musl does without
+	if path := cached(cache, "libc.so.6"); err == nil && !strings.HasSuffix(path, "/libc.so.6") {
 		t.Errorf("the cache has libc.so.6 at %q", path)
 	}
 }
