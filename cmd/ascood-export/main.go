@@ -53,6 +53,7 @@ type request struct {
 	name, stateDict    string
 	arch, classes      string
 	calibrate, dataDir string
+	checked            string
 	outputs            []string
 	tpr                float64
 	skipBroken         bool
@@ -83,6 +84,8 @@ func newFlags(stdout io.Writer) *request {
 	r.addForeign()
 	fs.StringVarP(&r.output, "output", "o", "", "`file` to write")
 	fs.StringVar(&r.calibrate, "calibrate", "", "in-distribution images that the training has not seen: list, folder or IDX `file`")
+	fs.StringVar(&r.checked, "check", "", "labelled images to classify, `folder`, list or IDX file: prints the accuracy as given and with other preprocessing and\n"+
+		"orders of classes, best first; without --output that is all")
 	fs.StringVar(&r.dataDir, "data-dir", "", "`folder` that the paths of an image list start from (default: the list's own)")
 	fs.BoolVar(&r.skipBroken, "skip-broken", false, "leave out calibration images that are missing or cannot be loaded")
 	fs.Float64Var(&r.tpr, "tpr", 0.95, "share of the calibration images that the threshold keeps, between 0 and 1")
@@ -104,21 +107,32 @@ func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if r.foreign.file != "" {
 		source = "onnx"
 	}
-	if err := cli.Require(r.fs, source, "output"); err != nil {
+	needed := []string{source, "output"}
+	if r.checked != "" && r.calibrate == "" {
+		needed = needed[:1]
+	}
+	if err := cli.Require(r.fs, needed...); err != nil {
 		return err
 	}
 	if err := r.checkForeign(); err != nil {
 		return err
 	}
-	if err := cli.OnlyWith(r.fs, "calibrate", "tpr", "data-dir", "skip-broken", "threads"); err != nil {
+	if err := cli.OnlyWith(r.fs, "calibrate", "tpr", "skip-broken"); err != nil {
 		return err
+	}
+	if r.checked == "" {
+		if err := cli.OnlyWith(r.fs, "calibrate", "data-dir", "threads"); err != nil {
+			return err
+		}
 	}
 	opt, err := r.options()
 	if err != nil {
 		return err
 	}
-	if err := atomicfile.Check(r.output, r.checkpoint, r.foreign.file, r.calibrate); err != nil {
-		return err
+	if r.output != "" {
+		if err := atomicfile.Check(r.output, r.checkpoint, r.foreign.file, r.calibrate, r.checked); err != nil {
+			return err
+		}
 	}
 	return r.export(ctx, opt, stdout, stderr)
 }
@@ -142,17 +156,24 @@ func (r *request) options() (export.Options, error) {
 	if r.classes != "" {
 		opt.Classes, err = dataset.ReadClasses(r.classes)
 	} else if r.calibrate != "" {
-		opt.Folders, err = r.folders()
+		opt.Folders, err = r.folders("calibrate", r.calibrate)
+	} else if r.checked != "" {
+		opt.Folders, err = r.folders("check", r.checked)
 	}
 	return opt, err
 }
 
 func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr io.Writer) error {
-	model, meta, err := r.uncalibrated(opt, stderr)
+	model, meta, own, err := r.uncalibrated(opt, stderr)
 	if err != nil {
 		return err
 	}
 	tell(stderr, meta)
+	if r.checked != "" {
+		if err := r.check(ctx, model, meta, own, stdout, stderr); err != nil || r.output == "" {
+			return err
+		}
+	}
 	if r.calibrate != "" {
 		if meta.Calibration, err = r.calibration(ctx, model, meta, stderr); err != nil {
 			return err
@@ -165,31 +186,33 @@ func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr
 	return nil
 }
 
-// uncalibrated makes the artifact of the file at hand.
-func (r *request) uncalibrated(opt export.Options, stderr io.Writer) (*onnx.ModelProto, *artifact.Metadata, error) {
+// uncalibrated makes the artifact of the file at hand, and returns the class names that
+// the file has.
+func (r *request) uncalibrated(opt export.Options, stderr io.Writer) (model *onnx.ModelProto, meta *artifact.Metadata, own []string, err error) {
 	if r.foreign.file != "" {
-		var err error
 		if opt.Source, err = source(r.foreign.file); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 		return r.fromONNX(opt)
 	}
 	f, err := checkpoint.Open(r.checkpoint)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if opt.Source, err = source(r.checkpoint); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	opt.Source.Training = f.Meta.Training
-	model, meta, err := export.FromFile(f, opt)
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", r.checkpoint, err)
+	if model, meta, err = export.FromFile(f, opt); err != nil {
+		return nil, nil, nil, fmt.Errorf("%s: %w", r.checkpoint, err)
 	}
 	if odd := models.OddSize(meta.Arch, meta.Preprocess.ImageSize); odd != "" {
 		fmt.Fprintf(stderr, "Note: %s.\n", odd)
 	}
-	return model, meta, nil
+	if own = f.Meta.Classes; own == nil {
+		own = f.Classes.Names
+	}
+	return model, meta, own, nil
 }
 
 // source says where the weights came from.

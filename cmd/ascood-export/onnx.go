@@ -40,26 +40,27 @@ func (r *request) checkForeign() error {
 	return nil
 }
 
-// fromONNX returns the artifact of a network of another program.
-func (r *request) fromONNX(opt export.Options) (*onnx.ModelProto, *artifact.Metadata, error) {
+// fromONNX returns the artifact of a network of another program, and the class names
+// in its file.
+func (r *request) fromONNX(opt export.Options) (*onnx.ModelProto, *artifact.Metadata, []string, error) {
 	if opt.Preprocess == nil {
-		return nil, nil, cli.Usagef("an ONNX file does not say how images become its input: give %w", preprocess.Missing())
+		return nil, nil, nil, cli.Usagef("an ONNX file does not say how images become its input: give %w", preprocess.Missing())
 	}
 	m, err := importer.Read(r.foreign.file)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	net, err := importer.Import(m, importer.Options{
 		Run: ort.Evaluate, Size: opt.Preprocess.ImageSize, Mean: opt.Preprocess.Mean, Std: opt.Preprocess.Std,
 		Layout: r.foreign.layout, Channels: r.foreign.channels, Logits: r.foreign.logits, Taken: artifact.Names(),
 	})
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", r.foreign.file, err)
+		return nil, nil, nil, fmt.Errorf("%s: %w", r.foreign.file, err)
 	}
 	opt.Source.Taken = net.Notes
 	model, meta, err := export.FromNetwork(net.Model, net.Feature, checkpoint.ClassList{Names: net.Names, Key: "its metadata"}, opt)
 	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", r.foreign.file, err)
+		return nil, nil, nil, fmt.Errorf("%s: %w", r.foreign.file, err)
 	}
-	return model, meta, nil
+	return model, meta, net.Names, nil
 }

@@ -10,12 +10,12 @@ import (
 	"github.com/ascood/ascood/dataset"
 )
 
-// folders returns the names of the class folders to calibrate with; nil if there are
+// folders returns the names of the class folders that a flag names; nil if there are
 // none, or they are mere numbers.
-func (r *request) folders() ([]string, error) {
-	data, err := dataset.Open(r.calibrate, r.dataDir)
+func (r *request) folders(flag, images string) ([]string, error) {
+	data, err := dataset.Open(images, r.dataDir)
 	if err != nil {
-		return nil, fmt.Errorf("--calibrate: %w", err)
+		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}
 	names := dataset.Classes(data)
 	for i := range names {

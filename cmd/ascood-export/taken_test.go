@@ -108,7 +108,7 @@ func TestNumberedFolders(t *testing.T) {
 		folders = append(folders, fmt.Sprint(i))
 	}
 	r := &request{calibrate: photos(t, folders...)}
-	if names, err := r.folders(); names != nil || err != nil {
+	if names, err := r.folders("calibrate", r.calibrate); names != nil || err != nil {
 		t.Errorf("names %v, %v", names, err)
 	}
 }
