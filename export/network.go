@@ -12,30 +12,37 @@ import (
 // ArchONNX is the architecture of a network that came as a graph.
 const ArchONNX = "onnx"
 
-// FromNetwork returns the artifact of a network in the canonical form (onnx.Check),
-// uncalibrated. feature names the value that its last linear layer takes, "" if it has
-// no such layer; names are the class names that lie beside it. All operators that cannot
+// Network is a network that came as a graph.
+type Network struct {
+	Model   *onnx.ModelProto     // in the canonical form (onnx.Check)
+	Feature string               // the value that becomes artifact.Feature, "" if there is none
+	Linear  bool                 // the last layer is a linear one, which takes the feature
+	Inner   [][2]string          // further values, maps, each with the name that it is to have, as artifact.Layer4
+	Names   checkpoint.ClassList // of the classes, that lie beside it
+}
+
+// FromNetwork returns the artifact of a network, uncalibrated. All operators that cannot
 // be differentiated are in one error.
-func FromNetwork(m *onnx.ModelProto, feature string, names checkpoint.ClassList, opt Options) (*onnx.ModelProto, *artifact.Metadata, error) {
+func FromNetwork(net Network, opt Options) (*onnx.ModelProto, *artifact.Metadata, error) {
 	if opt.Preprocess == nil {
 		return nil, nil, ascood.Errorf(ascood.Invalid, "the file does not say how images become its input: give %w", preprocess.Missing())
 	}
 	if err := opt.Preprocess.Validate(); err != nil {
 		return nil, nil, err
 	}
-	if err := gradient.Refusal(gradient.Unsupported(m.Graph)); err != nil {
+	if err := gradient.Refusal(gradient.Unsupported(net.Model.Graph)); err != nil {
 		return nil, nil, err
 	}
-	logits, err := m.Graph.Output[0].Shape()
+	logits, err := net.Model.Graph.Output[0].Shape()
 	if err != nil {
 		return nil, nil, err
 	}
-	classes, notes, err := chooseClasses(nil, names, opt, logits[1].Size)
+	classes, notes, err := chooseClasses(nil, net.Names, opt, logits[1].Size)
 	if err != nil {
 		return nil, nil, err
 	}
 	opt.Source.Taken = append(opt.Source.Taken, notes...)
-	model, err := composeNetwork(m.Graph, feature, len(classes), opt)
+	model, err := composeNetwork(net, len(classes), opt)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -43,24 +50,28 @@ func FromNetwork(m *onnx.ModelProto, feature string, names checkpoint.ClassList,
 		return nil, nil, err
 	}
 	return model, &artifact.Metadata{
-		Name: opt.Name, Arch: ArchONNX, Head: headOf(feature), Classes: classes, Preprocess: *opt.Preprocess, Score: opt.Score, Source: opt.Source,
+		Name: opt.Name, Arch: ArchONNX, Head: headOf(net), Classes: classes, Preprocess: *opt.Preprocess, Score: opt.Score, Source: opt.Source,
 	}, nil
 }
 
 // headOf is what the metadata says of the last layer.
-func headOf(feature string) string {
-	if feature == "" {
-		return "none"
+func headOf(net Network) string {
+	if net.Linear {
+		return "linear"
 	}
-	return "linear"
+	return "none"
 }
 
-func composeNetwork(g *onnx.GraphProto, feature string, classes int, opt Options) (*onnx.ModelProto, error) {
-	b := onnx.NewBuilder(ArchONNX)
+func composeNetwork(net Network, classes int, opt Options) (*onnx.ModelProto, error) {
+	b, g := onnx.NewBuilder(ArchONNX), net.Model.Graph
 	pass := func(scope, image string) (values, error) {
 		b.Scope(scope + "/")
 		names := b.Inline(g, map[string]string{g.Input[0].Name: image})
-		return values{logits: names[g.Output[0].Name], classes: classes, feature: names[feature]}, nil
+		made := values{logits: names[g.Output[0].Name], classes: classes, feature: names[net.Feature]}
+		for _, v := range net.Inner {
+			made.inner = append(made.inner, [2]string{names[v[0]], v[1]})
+		}
+		return made, nil
 	}
 	batch := any(onnx.Batch)
 	if shape, err := g.Input[0].Shape(); err == nil && !shape[0].Batch {

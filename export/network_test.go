@@ -8,7 +8,6 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/importer"
 	"github.com/ascood/ascood/internal/ort"
@@ -29,7 +28,7 @@ func imported(t *testing.T, name string, size int) (*importer.Network, *onnx.Mod
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, meta, err := export.FromNetwork(net.Model, net.Feature, checkpoint.ClassList{}, export.Options{
+	m, meta, err := export.FromNetwork(export.Network{Model: net.Model, Feature: net.Feature, Linear: net.Linear}, export.Options{
 		Name: name, Preprocess: &pre, Score: artifact.Score{Name: artifact.ScoreIODIN, Temperature: 1000, Noise: 0.0014},
 	})
 	if err != nil {
@@ -160,10 +159,10 @@ func TestForeignWithoutRule(t *testing.T) {
 		t.Fatal(err)
 	}
 	pre := testmodel.Square(2)
-	if _, _, err := export.FromNetwork(m, "", checkpoint.ClassList{}, export.Options{Preprocess: &pre}); ascood.CodeOf(err) != ascood.Unsupported {
+	if _, _, err := export.FromNetwork(export.Network{Model: m}, export.Options{Preprocess: &pre}); ascood.CodeOf(err) != ascood.Unsupported {
 		t.Errorf("error %v, want one of code %s", err, ascood.Unsupported)
 	}
-	if _, _, err := export.FromNetwork(m, "", checkpoint.ClassList{}, export.Options{}); ascood.CodeOf(err) != ascood.Invalid {
+	if _, _, err := export.FromNetwork(export.Network{Model: m}, export.Options{}); ascood.CodeOf(err) != ascood.Invalid {
 		t.Errorf("error %v, want one of code %s", err, ascood.Invalid)
 	}
 }

@@ -58,21 +58,30 @@ func (c *canonical) head(net *Network, out *output) error {
 		return err
 	}
 	sizes := shape.At(1)
+	if len(sizes) == 1 && c.images == 1 { // of one image, squeezed
+		sizes = []int{1, sizes[0]}
+		c.Scope(onnx.Prefix + "logits/")
+		value = c.Op("Reshape", []string{value, c.Int64s(sizes...)})
+	}
+	if len(sizes) > 2 && product(sizes[1:]) == slices.Max(sizes[1:]) {
+		sizes = []int{sizes[0], product(sizes[1:]), 1} // such as [N,1,1,C]
+	}
 	if len(sizes) < 2 || product(sizes[2:]) != 1 {
 		return ascood.Errorf(ascood.Unsupported, "the output %q is %v; want logits, [N,C]: supported are classifiers", out.name, shape)
 	}
 	if sizes[1] < 2 {
 		return ascood.Errorf(ascood.Unsupported, "the output %q is of one value; want a logit for each of two or more classes: export a network of two outputs and a softmax", out.name)
 	}
-	if len(sizes) > 2 {
-		c.Scope(onnx.Prefix + "logits/")
+	c.Scope(onnx.Prefix + "logits/")
+	linear := c.linear(value, sizes[0], sizes[1])
+	if linear == "" && len(sizes) > 2 {
 		value = c.Op("Reshape", []string{value, c.Int64s(sizes[:2]...)})
 	}
-	net.Logits, net.Classes = value, sizes[1]
-	net.Feature = c.feature(value)
-	if net.Feature == "" {
-		net.note("there is no last linear layer, and so no feature: methods that need one cannot be used")
+	if linear != "" {
+		value = linear
+		net.Feature, net.Linear = c.Maker(value).Operand(0), true
 	}
+	net.Logits, net.Classes = value, sizes[1]
 	return nil
 }
 
@@ -84,7 +93,7 @@ func (c *canonical) lastOf(value string) (string, string) {
 		switch {
 		case n == nil:
 			return value, ""
-		case slices.Contains([]string{"Reshape", "Flatten", "Squeeze", "Unsqueeze"}, n.OpType):
+		case slices.Contains([]string{"Reshape", "Flatten", "Squeeze", "Unsqueeze"}, n.OpType) || n.OpType == "Transpose" && c.onlyMovesOnes(n):
 			value = n.Operand(0)
 		default:
 			return value, n.OpType
@@ -92,13 +101,25 @@ func (c *canonical) lastOf(value string) (string, string) {
 	}
 }
 
-// feature returns what the linear layer that computes the logits takes.
-func (c *canonical) feature(logits string) string {
-	n := c.Maker(logits)
-	if n == nil || n.OpType != "Gemm" || c.Constant(n.Operand(1)) == nil || n.Operand(2) != "" && c.Constant(n.Operand(2)) == nil {
-		return ""
+// onlyMovesOnes reports whether a Transpose leaves the order of the elements as it is,
+// and the images in front.
+func (c *canonical) onlyMovesOnes(n *onnx.NodeProto) bool {
+	shape, err := c.Shape(n.Operand(0))
+	perm := n.IntsAttr("perm")
+	if err != nil || len(perm) != len(shape) || perm[0] != 0 {
+		return false
 	}
-	return n.Operand(0)
+	last := 0
+	for _, axis := range perm {
+		if shape[axis].Size == 1 {
+			continue
+		}
+		if axis < last {
+			return false
+		}
+		last = axis
+	}
+	return true
 }
 
 // classNames returns the names of the classes that the file's metadata has, as the

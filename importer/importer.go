@@ -16,20 +16,24 @@ import (
 // Options say what a file does not.
 type Options struct {
 	Run       Run
-	Size      int        // of the images, pixels
-	Mean, Std [3]float64 // by which images are normalised, for the images of the proof
-	Layout    string     // NCHW or NHWC; "" if the input's shape tells
-	Channels  string     // RGB, BGR or Gray; "" is RGB
-	Logits    string     // the output that is the logits; "" if there is no other
-	Taken     []string   // names that constants may not have
+	Size      int               // of the images, pixels
+	Mean, Std [3]float64        // by which images are normalised, for the images of the proof
+	Layout    string            // NCHW or NHWC; "" if the input's shape tells
+	Channels  string            // RGB, BGR or Gray; "" is RGB
+	Logits    string            // the output that is the logits; "" if there is no other
+	Feature   string            // the value of the file that is the feature; "" is what the last linear layer takes
+	Taps      map[string]string // names that values of the file, maps, are to be known by
+	Taken     []string          // names that constants may not have
 }
 
 // Network is a network in the canonical form.
 type Network struct {
 	Model   *onnx.ModelProto
-	Image   string // the input, float32 [N,3,Size,Size], red, green and blue, normalised
-	Logits  string // the output, float32 [N,C]
-	Feature string // what the last linear layer takes, float32 [N,D]; "" if there is no such layer
+	Image   string      // the input, float32 [N,3,Size,Size], red, green and blue, normalised
+	Logits  string      // the output, float32 [N,C]
+	Feature string      // float32 [N,D]; "" if there is none
+	Linear  bool        // the logits are a linear layer of the feature
+	Taps    [][2]string // values float32 [N,C,H,W], each with its name of Options.Taps
 	Classes int
 	Single  bool     // takes one image at a time
 	Names   []string // of the classes, if the file says them
@@ -56,6 +60,7 @@ func Import(m *onnx.ModelProto, opt Options) (*Network, error) {
 		return nil, err
 	}
 	net.note(out.notes...)
+	file.keep(opt)
 	original := file.adapted(in, true)
 	if err := file.refuse(); err != nil {
 		return nil, err
@@ -68,10 +73,16 @@ func Import(m *onnx.ModelProto, opt Options) (*Network, error) {
 	if err := c.head(net, &out); err != nil {
 		return nil, err
 	}
+	if err := c.find(net, opt); err != nil {
+		return nil, err
+	}
 	if err := c.batch(net, in); err != nil {
 		return nil, err
 	}
 	if err := net.prove(original, in, out, opt); err != nil {
+		return nil, err
+	}
+	if err := net.counted(); err != nil {
 		return nil, err
 	}
 	return net, onnx.Check(net.Model)

@@ -20,12 +20,14 @@ type canonical struct {
 	taken  []string          // names that constants may not keep
 	run    Run
 	faults faults
+	images int              // that the graph takes
+	way    map[string][]int // sizes of the values on the way to the logits, nil if these are not of each image
 }
 
 // legalise returns the graph in the canonical form, for an input of the given sizes.
 // All nodes that have none are named in the error.
 func (g *graph) legalise(run Run, input string, sizes []int, taken []string) (*canonical, error) {
-	c := &canonical{Builder: onnx.NewBuilder("network"), from: g, values: map[string]string{}, taken: taken, run: run}
+	c := &canonical{Builder: onnx.NewBuilder("network"), from: g, values: map[string]string{}, taken: taken, run: run, images: sizes[0]}
 	var dims []any
 	for _, n := range sizes {
 		dims = append(dims, n)

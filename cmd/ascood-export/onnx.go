@@ -17,6 +17,8 @@ import (
 type foreign struct {
 	file                     string
 	layout, channels, logits string
+	feature                  string
+	taps                     map[string]string
 }
 
 func (r *request) addForeign() {
@@ -25,12 +27,19 @@ func (r *request) addForeign() {
 	fs.StringVar(&r.foreign.layout, "input-layout", "", "where the network's input has its channels, nchw or nhwc, if its shape does not tell")
 	fs.StringVar(&r.foreign.channels, "channels", importer.RGB, "what channels the network takes: rgb, bgr or gray")
 	fs.StringVar(&r.foreign.logits, "logits", "", "`output` that is the logits, if the network has several")
+	fs.StringVar(&r.foreign.feature, "feature", "", "`value` in the network, [N,D], that is its feature, if it does not end in a linear layer")
+	fs.StringToStringVar(&r.foreign.taps, "tap", nil, "`name=value`: maps in the network, [N,C,H,W], that methods know as layer3 or layer4")
 }
 
 // checkForeign reports flags that do not go together.
 func (r *request) checkForeign() error {
 	if r.foreign.file == "" {
-		return cli.OnlyWith(r.fs, "onnx", "input-layout", "channels", "logits")
+		return cli.OnlyWith(r.fs, "onnx", "input-layout", "channels", "logits", "feature", "tap")
+	}
+	for name := range r.foreign.taps {
+		if name != artifact.Layer3 && name != artifact.Layer4 {
+			return cli.Usagef("--tap %s: the names are %s and %s", name, artifact.Layer3, artifact.Layer4)
+		}
 	}
 	for _, name := range []string{"checkpoint", "arch"} {
 		if r.fs.Changed(name) {
@@ -52,13 +61,17 @@ func (r *request) fromONNX(opt export.Options) (*onnx.ModelProto, *artifact.Meta
 	}
 	net, err := importer.Import(m, importer.Options{
 		Run: ort.Evaluate, Size: opt.Preprocess.ImageSize, Mean: opt.Preprocess.Mean, Std: opt.Preprocess.Std,
-		Layout: r.foreign.layout, Channels: r.foreign.channels, Logits: r.foreign.logits, Taken: artifact.Names(),
+		Layout: r.foreign.layout, Channels: r.foreign.channels, Logits: r.foreign.logits,
+		Feature: r.foreign.feature, Taps: r.foreign.taps, Taken: artifact.Names(),
 	})
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("%s: %w", r.foreign.file, err)
 	}
 	opt.Source.Taken = net.Notes
-	model, meta, err := export.FromNetwork(net.Model, net.Feature, checkpoint.ClassList{Names: net.Names, Key: "its metadata"}, opt)
+	model, meta, err := export.FromNetwork(export.Network{
+		Model: net.Model, Feature: net.Feature, Linear: net.Linear, Inner: net.Taps,
+		Names: checkpoint.ClassList{Names: net.Names, Key: "its metadata"},
+	}, opt)
 	if err != nil {
 		return nil, nil, nil, fmt.Errorf("%s: %w", r.foreign.file, err)
 	}

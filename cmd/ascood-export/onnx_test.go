@@ -90,6 +90,28 @@ func TestONNXWithoutFeature(t *testing.T) {
 	}
 }
 
+// TestONNXValues: maps and feature that are named are in the artifact.
+func TestONNXValues(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "m.onnx")
+	const third, fourth = "/features/features.1/conv/conv.1/Conv_output_0", "/features/features.3/conv/conv.2/Conv_output_0"
+	if _, err := command(t, "--onnx", foreignFile("mobilenet_v2.17"), "--preprocess", "cifar10", "--tap", "layer3="+third+",layer4="+fourth, "-o", out); err != nil {
+		t.Fatal(err)
+	}
+	m, meta, err := artifact.Load(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph, err := ioodin.OpenGraph(m, meta, artifact.Layer3, []string{artifact.Layer4, artifact.Logits}, ioodin.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	graph.Close()
+	_, err = command(t, "--onnx", foreignFile("squeezenet1_1.17"), "--preprocess", "cifar10", "--pre-size", "33", "--image-size", "33", "--feature", "x", "-o", out)
+	if err == nil || !strings.Contains(err.Error(), `--feature: "x" is not a vector`) {
+		t.Errorf("error %v", err)
+	}
+}
+
 // TestONNXClassNames: those of the file come before those of the calibration images.
 func TestONNXClassNames(t *testing.T) {
 	m, err := importer.Read(foreignFile("resnet18.17"))
@@ -139,6 +161,8 @@ func TestONNXWrong(t *testing.T) {
 		"two sources":      {append(good[:4:4], "--checkpoint", lenet), "--checkpoint has no meaning beside --onnx"},
 		"architecture":     {append(good[:4:4], "--arch", "lenet"), "--arch has no meaning beside --onnx"},
 		"layout alone":     {[]string{"--checkpoint", lenet, "--input-layout", "nhwc"}, "--input-layout has no meaning without --onnx"},
+		"feature alone":    {[]string{"--checkpoint", lenet, "--feature", "x"}, "--feature has no meaning without --onnx"},
+		"tap":              {append(good[:4:4], "--tap", "layer5=x"), "--tap layer5: the names are layer3 and layer4"},
 		"layout":           {append(good[:4:4], "--input-layout", "nhwc"), "--input-layout is nhwc, but the input"},
 		"channels":         {append(good[:4:4], "--channels", "gray"), "--channels gray: --mean and --std must be the same"},
 		"logits":           {append(good[:4:4], "--logits", "y"), `--logits: there is no output "y"; the network has logits: FLOAT [batch,10]`},
