@@ -37,7 +37,7 @@ var mayImport = map[string]string{
 	"weights":                 "checkpoint models",
 	"artifact":                "internal/atomicfile metrics onnx preprocess",
 	"importer":                "onnx",
-	"posthoc":                 "artifact",
+	"posthoc":                 "artifact internal/ort onnx",
 	"internal/ort":            "internal/gpu internal/sigstack onnx",
 	"train":                   "checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile internal/check models preprocess runs weights",
 	"gradient":                "onnx",

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood/dataset"
+	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/posthoc"
 )
 
@@ -195,10 +196,12 @@ func runEvaluation(t *testing.T, e *Evaluation, want ...string) []Result {
 // undecided is a method that has no score for its fourth image.
 type undecided struct{ posthoc.MSP }
 
-func (*undecided) Score(b *posthoc.Batch) ([]float64, error) {
-	scores := make([]float64, b.Logits.Rows())
-	scores[3] = math.NaN()
-	return scores, nil
+func (*undecided) Emit(p *posthoc.Part) string {
+	largest := p.Op("ReduceMax", []string{p.Logits()}, onnx.Ints("axes", 1), onnx.Int("keepdims", 0))
+	ones := p.Op("Equal", []string{largest, largest})
+	number := p.Op("CumSum", []string{p.Op("Cast", []string{ones}, onnx.Int("to", int(onnx.TensorProto_DOUBLE))), p.Int64s(0)})
+	isFourth := p.Op("Equal", []string{number, p.Doubles("fourth", []float64{4})})
+	return p.Op("Where", []string{isFourth, p.Doubles("none", []float64{math.NaN()}), largest})
 }
 
 // TestFailedMethodHoldsUpNoOther keeps the scores of a set that one of the methods

@@ -87,8 +87,8 @@ func (n *Network) graph(from string, values []string) (*ioodin.Graph, error) {
 }
 
 // Data returns what methods may learn from: the last layer, and what Collect made
-// of training and validation images, either nil. ctx ends what methods compute by
-// the network, or from the training images, later on.
+// of training and validation images, either nil. ctx ends what methods compute from the
+// training images, later on.
 func (n *Network) Data(ctx context.Context, train posthoc.Bank, validID *posthoc.Set) (*posthoc.Data, error) {
 	weight, bias, err := artifact.Classifier(n.model)
 	if err != nil {
@@ -99,15 +99,7 @@ func (n *Network) Data(ctx context.Context, train posthoc.Bank, validID *posthoc
 	}
 	return &posthoc.Data{
 		Weight: posthoc.Matrix{Data: weight, Cols: len(weight) / len(bias)}, Bias: bias,
-		Train: train, ValidID: validID,
-		Continue: func(value string, x posthoc.Tensor) (posthoc.Matrix, error) {
-			g, err := n.graph(value, []string{artifact.Feature})
-			if err != nil {
-				return posthoc.Matrix{}, err
-			}
-			out, err := g.Run(ctx, ioodin.Inputs{Value: ioodin.Tensor(x)})
-			return matrix(out[artifact.Feature]), err
-		},
+		Train: train, ValidID: validID, Network: n.model.Graph,
 	}, nil
 }
 

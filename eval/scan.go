@@ -166,20 +166,19 @@ const together = 4096
 func (n *Network) Score(ctx context.Context, d dataset.Dataset, methods []Entry, opt ScanOptions) ([]Scores, error) {
 	runs := plan(methods)
 	var sound []int
-	p := newPass(methods, func(i int) string { return d.Name(sound[i]) })
+	p, err := newPass(methods, runs, func(i int) string { return d.Name(sound[i]) })
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
 	for b, err := range n.scan(ctx, d, runs, opt) {
 		if err != nil {
 			return nil, err
 		}
 		sound = append(sound, b.indices...)
-		for k, r := range runs {
-			b.Graph = b.values[k]
-			for _, i := range r.methods {
-				if len(methods[i].Needs().Graph) > 0 {
-					values, err := methods[i].Score(&b.Batch)
-					p.add(i, values, err)
-				}
-			}
+		for k, values := range b.values {
+			b.Graph = values
+			p.score(k, &b.Batch)
 		}
 		p.keep(b)
 	}
@@ -208,12 +207,16 @@ func missingIn(sorted []int, n int) []int {
 // ScoreSet scores images of d whose logits and features have been collected, as Score
 // does. The methods must need nothing else.
 func ScoreSet(s *posthoc.Set, d dataset.Dataset, methods []Entry, opt ScanOptions) ([]Scores, error) {
-	p := newPass(methods, func(i int) string {
+	p, err := newPass(methods, nil, func(i int) string {
 		if s.Logits.Rows() == d.Len() {
 			return d.Name(i)
 		}
 		return fmt.Sprintf("image %d of those that can be loaded", i+1)
 	})
+	if err != nil {
+		return nil, err
+	}
+	defer p.close()
 	for from := 0; from < s.Logits.Rows(); from += together {
 		to := min(from+together, s.Logits.Rows())
 		p.waiting = posthoc.Batch{Logits: s.Logits.Slice(from, to), Feature: s.Feature.Slice(from, to)}
@@ -235,6 +238,8 @@ type Scores struct {
 // pass gathers the scores of a dataset's images.
 type pass struct {
 	methods     []Entry
+	onImages    []scorer    // of each run, the methods that take more than logits and features
+	onFeatures  scorer      // the others
 	scores      [][]float64 // of each method
 	failed      []error     // of each method
 	predictions []int
@@ -242,8 +247,50 @@ type pass struct {
 	waiting     posthoc.Batch      // logits and features not yet scored
 }
 
-func newPass(methods []Entry, name func(i int) string) *pass {
-	return &pass{methods: methods, scores: make([][]float64, len(methods)), failed: make([]error, len(methods)), name: name}
+// scorer scores by some of the methods.
+type scorer struct {
+	*posthoc.Scorer
+	methods []int
+}
+
+func newPass(methods []Entry, runs []run, name func(i int) string) (*pass, error) {
+	p := &pass{methods: methods, scores: make([][]float64, len(methods)), failed: make([]error, len(methods)), name: name}
+	for _, r := range runs {
+		s, err := p.open(func(i int) bool { return slices.Contains(r.methods, i) && len(methods[i].Needs().Graph) > 0 })
+		p.onImages = append(p.onImages, s)
+		if err != nil {
+			p.close()
+			return nil, err
+		}
+	}
+	var err error
+	if p.onFeatures, err = p.open(func(i int) bool { return len(methods[i].Needs().Graph) == 0 }); err != nil {
+		p.close()
+		return nil, err
+	}
+	return p, nil
+}
+
+// open opens the parts of the methods that are chosen.
+func (p *pass) open(chosen func(i int) bool) (scorer, error) {
+	var s scorer
+	var some []posthoc.Method
+	for i, m := range p.methods {
+		if chosen(i) {
+			some, s.methods = append(some, m.Method), append(s.methods, i)
+		}
+	}
+	var err error
+	s.Scorer, err = posthoc.NewScorer(some)
+	return s, err
+}
+
+func (p *pass) close() {
+	for _, s := range append(p.onImages, p.onFeatures) {
+		if s.Scorer != nil {
+			s.Close()
+		}
+	}
 }
 
 // results returns the scores of each method, empty ones for those that failed.
@@ -271,22 +318,22 @@ func (p *pass) keep(b batch) {
 	}
 }
 
+// score scores what run k has computed with the methods that it is for.
+func (p *pass) score(k int, b *posthoc.Batch) { p.by(p.onImages[k], b) }
+
+func (p *pass) by(s scorer, b *posthoc.Batch) {
+	scores, errs := s.Score(b)
+	for k, i := range s.methods {
+		p.add(i, scores[k], errs[k])
+	}
+}
+
 // flush scores what waits with the methods that take only logits and features.
 func (p *pass) flush() {
 	if p.waiting.Logits.Rows() == 0 {
 		return
 	}
-	var methods []posthoc.Method
-	var at []int // indices of methods
-	for i, m := range p.methods {
-		if len(m.Needs().Graph) == 0 && p.failed[i] == nil {
-			methods, at = append(methods, m.Method), append(at, i)
-		}
-	}
-	scores, errs := posthoc.ScoreTogether(methods, &p.waiting)
-	for k, i := range at {
-		p.add(i, scores[k], errs[k])
-	}
+	p.by(p.onFeatures, &p.waiting)
 	for i := range p.waiting.Logits.Rows() {
 		p.predictions = append(p.predictions, p.waiting.Prediction(i))
 	}

@@ -137,6 +137,13 @@ func (b *Builder) Weights(name string, data []float32, shape ...int) string {
 	return name
 }
 
+// Doubles adds a float64 initializer of the given shape; none is a scalar.
+func (b *Builder) Doubles(name string, data []float64, shape ...int) string {
+	name = b.unique(name)
+	b.initializer(NewDoubles(name, data, int64s(shape)...))
+	return name
+}
+
 // Tensor adds an initializer, under its name or one like it if that is taken.
 func (b *Builder) Tensor(t *TensorProto) string {
 	if name := b.unique(t.Name); name != t.Name {
@@ -224,6 +231,9 @@ func (b *Builder) reserve(name string) {
 		b.fail("two values are named %q", name)
 	}
 }
+
+// Fail makes Model return an error, unless there is one already.
+func (b *Builder) Fail(err error) { b.fail("%w", err) }
 
 func (b *Builder) fail(format string, args ...any) {
 	if b.err == nil {

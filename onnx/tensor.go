@@ -25,6 +25,15 @@ func NewFloats(name string, values []float32, dims ...int64) *TensorProto {
 	return NewTensor(name, TensorProto_FLOAT, floatBytes(values), dims...)
 }
 
+// NewDoubles returns a float64 tensor.
+func NewDoubles(name string, values []float64, dims ...int64) *TensorProto {
+	raw := make([]byte, 0, 8*len(values))
+	for _, v := range values {
+		raw = binary.LittleEndian.AppendUint64(raw, math.Float64bits(v))
+	}
+	return NewTensor(name, TensorProto_DOUBLE, raw, dims...)
+}
+
 // NewInts returns an int64 tensor.
 func NewInts(name string, values []int64, dims ...int64) *TensorProto {
 	raw := make([]byte, 0, 8*len(values))

@@ -1,13 +1,10 @@
 package posthoc
 
 import (
-	"cmp"
 	"math"
-	"slices"
-
-	"gonum.org/v1/gonum/floats"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/onnx"
 )
 
 // ASH is E(Wh'+b), where h' keeps the largest activations of h, all but a
@@ -36,14 +33,13 @@ func (m *ASH) Fit(d *Data) error {
 	return nil
 }
 
-func (m *ASH) Score(b *Batch) ([]float64, error) {
-	return m.linear.scoreChanged(b, func(h []float64) {
-		sum, top := floats.Sum(h), strongest(h, m.Percentile)
-		clear(h)
-		for _, i := range top {
-			h[i] = sum / float64(len(top))
-		}
-	})
+func (m *ASH) Emit(p *Part) string {
+	h := p.Feature()
+	top, at := p.top(h, kept(m.linear.weight.Cols, m.Percentile))
+	share := p.scaled(p.sum(h), 1/float64(kept(m.linear.weight.Cols, m.Percentile)))
+	shares := p.add(p.scaled(top, 0), share) // one for each of the largest
+	shaped := p.Op("ScatterElements", []string{p.scaled(h, 0), at, shares}, onnx.Int("axis", 1))
+	return p.energy(p.classLogits(m.linear, shaped))
 }
 
 // checkShaping reports a percentile that leaves none of dim activations.
@@ -60,15 +56,4 @@ func checkShaping(percentile float64, dim int) error {
 // kept is how many of n activations are the largest, all but a percentile.
 func kept(n int, percentile float64) int {
 	return n - int(math.RoundToEven(float64(n)*percentile/100))
-}
-
-// strongest returns the indices of the largest activations, all but a
-// percentile; of equal ones the first.
-func strongest(h []float64, percentile float64) []int {
-	order := make([]int, len(h))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(h[b], h[a]) })
-	return order[:kept(len(h), percentile)]
 }

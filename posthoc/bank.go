@@ -1,11 +1,10 @@
 package posthoc
 
 import (
+	"fmt"
 	"iter"
-	"slices"
 
-	"gonum.org/v1/gonum/blas"
-	"gonum.org/v1/gonum/blas/blas32"
+	"github.com/ascood/ascood/onnx"
 )
 
 // Bank is a set of labelled images that need not fit into memory: they come in
@@ -20,162 +19,144 @@ type Bank interface {
 
 // BlockRows is how many images a Bank yields at most at once. It bounds the
 // memory of what is computed in double precision or for many images at a time.
-const BlockRows = 1024
-
-// Len returns the number of images.
-func (s *Set) Len() int { return s.Logits.Rows() }
+const BlockRows = 4096
 
 // Blocks makes a set in memory a Bank.
 func (s *Set) Blocks() iter.Seq2[*Set, error] {
 	return func(yield func(*Set, error) bool) {
 		for from := 0; from < s.Len(); from += BlockRows {
-			to := min(from+BlockRows, s.Len())
-			block := &Set{
-				Batch:  Batch{Logits: s.Logits.Slice(from, to), Feature: s.Feature.Slice(from, to)},
-				Labels: s.Labels[from:to],
-			}
-			if !yield(block, nil) {
+			if !yield(s.slice(from, min(from+BlockRows, s.Len())), nil) {
 				return
 			}
 		}
 	}
 }
 
-// tile is how many images and how many of a bank's are compared at once: their
-// product of a feature's size is computed in the first-level cache.
-const tile = 64
-
-// comparison is a tile of compare's work: some images beside some of a block.
-type comparison struct {
-	image, row int    // the first of the images, and of the block's
-	cosines    Matrix // [images,rows] of their features
-	scratch    []float32
+// slice returns images from up to but without to, which share the set's memory.
+func (s *Set) slice(from, to int) *Set {
+	return &Set{Batch{Logits: s.Logits.Slice(from, to), Feature: s.Feature.Slice(from, to)}, s.Labels[from:to]}
 }
 
-// comparer is a method that compares images with a bank. Several share the way
-// through it.
+// comparer is a method that compares images with a bank. In a Part the bank is there as
+// a whole, or comes tile by tile: then what a method keeps of the tiles before is an
+// input beside the next one, and memory does not grow with the bank.
 type comparer interface {
 	Method
 	compared() Bank
-	// begin starts to score images. For each block of the bank in turn, prepare
-	// makes a visit, which is called with every tile; an image's tiles come one at
-	// a time, in the bank's order, images in parallel. finish gives the scores.
-	begin(b *Batch) (prepare func(block *Set) (visit func(comparison)), finish func() []float64)
 }
 
-// scoreCompared is Score of a comparer.
-func scoreCompared(m comparer, b *Batch) ([]float64, error) {
-	scores, err := compare(m.compared(), b, []comparer{m})
-	if err != nil {
-		return nil, err
+// What is compared of a bank's images, float32.
+const (
+	bankUnit        = "bank/unit"        // unit(h), [R,D]
+	bankEnergy      = "bank/energy"      // E(z), [R]
+	bankProbability = "bank/probability" // p, [R,C]
+)
+
+// banked returns what is compared of a block of a bank, by the names above, of those
+// that are asked for.
+func banked(name string, block *Set) Matrix {
+	switch name {
+	case bankUnit:
+		return units(block.Feature)
+	case bankEnergy:
+		return Matrix{energies(block.Logits), 1}
 	}
-	return scores[0], nil
+	return probabilities(block.Logits)
 }
 
-// compare goes once through a bank, and returns the scores of each method. The
-// memory needed does not grow with the bank.
-func compare(bank Bank, b *Batch, methods []comparer) ([][]float64, error) {
-	prepare, finish := make([]func(*Set) func(comparison), len(methods)), make([]func() []float64, len(methods))
-	for i, m := range methods {
-		prepare[i], finish[i] = m.begin(b)
+// merge is what a method keeps of the tiles of a bank: an output of the part that is an
+// input with the next tile.
+type merge struct {
+	in, out string
+	width   int     // values for each image
+	start   float32 // each of them before the first tile
+	double  bool    // float64, else float32
+}
+
+// keep makes kept, [N,width], what is kept of the tiles so far. combine takes its name,
+// and that of what was kept of those before.
+func (p *Part) keep(kept string, width int, start float32, double bool, combine func(before string) string) string {
+	if p.merges == nil {
+		return kept
 	}
-	images, scale := b.Feature, inverseNorms(b.Feature)
-	tiles := (images.Rows() + tile - 1) / tile
-	memory := make([][2 * tile * tile]float32, tiles)
-	visits := make([]func(comparison), len(methods))
-	for block, err := range bank.Blocks() {
-		if err != nil {
-			return nil, err
-		}
-		for i := range methods {
-			visits[i] = prepare[i](block)
-		}
-		blockScale := inverseNorms(block.Feature)
-		parallel(tiles, func(k int) {
-			from := k * tile
-			some := images.Slice(from, min(from+tile, images.Rows()))
-			product, scratch := memory[k][:tile*tile], memory[k][tile*tile:]
-			for first := 0; first < block.Len(); first += tile {
-				cosines := products(some, block.Feature.Slice(first, min(first+tile, block.Len())), product)
-				for i := range some.Rows() {
-					for j := range cosines.Row(i) {
-						cosines.Row(i)[j] *= scale[from+i] * blockScale[first+j]
-					}
-				}
-				for _, visit := range visits {
-					visit(comparison{from, first, cosines, scratch})
-				}
+	in := p.Input(fmt.Sprintf("kept/%d", len(*p.merges)), "", elementType(double), onnx.Batch, width)
+	out := combine(in)
+	*p.merges = append(*p.merges, merge{in, out, width, start, double})
+	return out
+}
+
+func elementType(double bool) onnx.TensorProto_DataType {
+	if double {
+		return onnx.TensorProto_DOUBLE
+	}
+	return onnx.TensorProto_FLOAT
+}
+
+// topOfBank is the k largest over the whole bank of values [N,R], [N,k].
+func (p *Part) topOfBank(values string, k int) string {
+	top := func(x string) string {
+		return p.Ops("TopK", 2, []string{x, p.Int64s(k)}, onnx.Int("axis", 1), onnx.Int("sorted", 0))[0]
+	}
+	if p.merges == nil {
+		return top(values)
+	}
+	const none = -1e30 // less than any cosine, times any energy
+	return p.keep(values, k, none, false, func(before string) string {
+		return top(p.Op("Concat", []string{before, values}, onnx.Int("axis", 1)))
+	})
+}
+
+// sumOverBank is the sum over the whole bank of values [N,R], [N,1].
+func (p *Part) sumOverBank(values string) string {
+	sum := p.sum(p.double(values))
+	return p.keep(sum, 1, 0, true, func(before string) string { return p.add(before, sum) })
+}
+
+// cosines are the inner products of the images' unit(h) with the bank's, float32 [N,R].
+func (p *Part) cosines() string {
+	return p.share("cosines", func() string {
+		h := p.Feature()
+		unit := p.div(h, p.atLeast(p.length(h), p.number(tiny)))
+		return p.products(p.single(unit), p.banked(bankUnit, "D"))
+	})
+}
+
+// agreements are the inner products of the images' p with the bank's, float32 [N,R].
+func (p *Part) agreements() string {
+	return p.share("agreements", func() string {
+		return p.products(p.single(p.softmax(p.Logits(), 1)), p.banked(bankProbability, "C"))
+	})
+}
+
+// bankEnergies are E(z) of the bank, float32 [R].
+func (p *Part) bankEnergies() string { return p.banked(bankEnergy) }
+
+// units brings each row to unit length, but for those of zeros.
+func units(m Matrix) Matrix {
+	u := Matrix{make([]float32, len(m.Data)), m.Cols}
+	parallel(m.Rows(), func(i int) {
+		if length := norm(m.Row(i)); length > 0 {
+			for k, v := range m.Row(i) {
+				u.Row(i)[k] = float32(float64(v) / length)
 			}
-		})
-	}
-	scores := make([][]float64, len(methods))
-	for i := range methods {
-		scores[i] = finish[i]()
-	}
-	return scores, nil
-}
-
-// inverseNorms returns what brings each row to unit length, 0 for a row of zeros.
-func inverseNorms(m Matrix) []float32 {
-	scale := make([]float32, m.Rows())
-	parallel(len(scale), func(i int) {
-		if n := norm(m.Row(i)); n > 0 {
-			scale[i] = float32(1 / n)
 		}
 	})
-	return scale
+	return u
 }
 
-// products returns the inner products of a's rows with b's, [a.Rows, b.Rows], in
-// the given memory.
-func products(a, b Matrix, memory []float32) Matrix {
-	general := func(m Matrix) blas32.General {
-		return blas32.General{Rows: m.Rows(), Cols: m.Cols, Stride: m.Cols, Data: m.Data}
-	}
-	c := Matrix{memory[:a.Rows()*b.Rows()], b.Rows()}
-	blas32.Gemm(blas.NoTrans, blas.Trans, 1, general(a), general(b), 0, general(c))
-	return c
-}
-
-// largest keeps the k largest values that it is shown: a heap, the smallest on
-// top.
-type largest []float32
-
-func newLargest(n, k int) []largest {
-	all := make([]largest, n)
-	for i := range all {
-		all[i] = make(largest, 0, k)
-	}
+// energies returns E(z) of each row.
+func energies(logits Matrix) []float32 {
+	all := make([]float32, logits.Rows())
+	parallel(len(all), func(i int) { all[i] = float32(energy(logits.Row(i))) })
 	return all
 }
 
-func (l *largest) add(v float32) {
-	h := *l
-	if len(h) < cap(h) {
-		h = append(h, v)
-		if len(h) == cap(h) {
-			slices.Sort(h) // a sorted slice is a heap
+func probabilities(logits Matrix) Matrix {
+	p := Matrix{make([]float32, len(logits.Data)), logits.Cols}
+	parallel(logits.Rows(), func(i int) {
+		for c, v := range softmax(logits.Row(i), 1) {
+			p.Row(i)[c] = float32(v)
 		}
-		*l = h
-		return
-	}
-	if v <= h[0] {
-		return
-	}
-	at := 0
-	for {
-		child := 2*at + 1
-		if child >= len(h) {
-			break
-		}
-		if child+1 < len(h) && h[child+1] < h[child] {
-			child++
-		}
-		if v <= h[child] {
-			break
-		}
-		h[at] = h[child]
-		at = child
-	}
-	h[at] = v
+	})
+	return p
 }

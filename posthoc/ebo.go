@@ -15,14 +15,8 @@ func (*EBO) Needs() Needs { return Needs{} }
 func (m *EBO) check(Sizes) error { return checkTemperature(m.Temperature) }
 func (*EBO) Fit(*Data) error     { return nil }
 
-func (m *EBO) Score(b *Batch) ([]float64, error) {
-	return scoreImages(b, func(z, _ []float32) float64 {
-		scaled := doubles(z)
-		for i := range scaled {
-			scaled[i] /= m.Temperature
-		}
-		return m.Temperature * energy(scaled)
-	})
+func (m *EBO) Emit(p *Part) string {
+	return p.scaled(p.energy(p.scaled(p.Logits(), 1/m.Temperature)), m.Temperature)
 }
 
 func checkTemperature(t float64) error {

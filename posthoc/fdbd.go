@@ -1,6 +1,9 @@
 package posthoc
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // FDBD is the distance to the decision boundaries: the sum over classes of
 // |z - z_pred| / ‖w - w_pred‖, divided by ‖h - mean(h)‖ with the mean over the
@@ -36,15 +39,13 @@ func (m *FDBD) Fit(d *Data) (err error) {
 	return nil
 }
 
-func (m *FDBD) Score(b *Batch) ([]float64, error) {
-	return scoreImages(b, func(z, h []float32) float64 {
-		pred, sum := argmax(z), 0.0
-		for c, v := range z {
-			sum += math.Abs(float64(v)-float64(z[pred])) / m.distances[pred][c]
-		}
-		if !m.DistanceAsNormalizer {
-			return sum / norm(h)
-		}
-		return sum / math.Sqrt(squaredDistance(doubles(h), m.mean))
-	})
+func (m *FDBD) Emit(p *Part) string {
+	z, classes := p.Logits(), len(m.distances)
+	distances := p.rows(p.doubles("distances", slices.Concat(m.distances...), classes, classes), p.prediction())
+	sum := p.sum(p.div(p.abs(p.sub(z, p.max(z))), distances))
+	h := p.Feature()
+	if m.DistanceAsNormalizer {
+		h = p.sub(h, p.doubles("mean", m.mean, len(m.mean)))
+	}
+	return p.score(p.div(sum, p.length(h)))
 }

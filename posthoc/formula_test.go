@@ -3,13 +3,13 @@ package posthoc
 import (
 	"iter"
 	"math"
-	"math/rand/v2"
 	"slices"
 	"testing"
 
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/onnx"
 )
 
 // logs returns the logits of given probabilities.
@@ -36,9 +36,9 @@ func TestFormulas(t *testing.T) {
 		want    float64
 	}{
 		{name: "ebo at T = 2", method: &EBO{Temperature: 2}, logits: []float32{2, 6}, want: 2 * math.Log(math.Exp(1)+math.Exp(3))},
-		{name: "gen of the two largest of four", method: &GEN{Gamma: .5, M: 2}, logits: logs(.125, .5, .125, .25),
+		{name: "gen of the two largest of four", method: &GEN{Gamma: .5, M: 2}, data: Data{Bias: make([]float32, 4)}, logits: logs(.125, .5, .125, .25),
 			want: -math.Sqrt(.5*.5) - math.Sqrt(.25*.75)},
-		{name: "gen of fewer classes than M", method: &GEN{Gamma: 2, M: 5}, logits: logs(.5, .5), want: -2. / 16},
+		{name: "gen of fewer classes than M", method: &GEN{Gamma: 2, M: 5}, data: Data{Bias: make([]float32, 2)}, logits: logs(.5, .5), want: -2. / 16},
 		// The probabilities are 3/4 and 1/4: Σ|2p-1| = 1.
 		{name: "gradnorm of a negative feature", method: &GradNorm{}, data: identity, feature: []float32{float32(math.Log(3)) - 1, -1},
 			want: math.Abs(math.Log(3)-1) + 1},
@@ -67,9 +67,9 @@ func TestFormulas(t *testing.T) {
 			if c.logits == nil {
 				c.logits = []float32{0}
 			}
-			got, err := c.method.Score(&Batch{Logits: Matrix{c.logits, len(c.logits)}, Feature: Matrix{c.feature, len(c.feature)}})
-			if err != nil || len(got) != 1 || !(math.Abs(got[0]-c.want) <= 1e-6) {
-				t.Errorf("scores %v (%v), want %v", got, err, c.want)
+			got := scoreOf(t, c.method, &Batch{Logits: Matrix{c.logits, len(c.logits)}, Feature: Matrix{c.feature, len(c.feature)}})
+			if len(got) != 1 || !(math.Abs(got[0]-c.want) <= 1e-6) {
+				t.Errorf("scores %v, want %v", got, c.want)
 			}
 		})
 	}
@@ -87,27 +87,25 @@ func TestRankFeat(t *testing.T) {
 		0, 0, 12, 0, 0, 0 /**/, 0, 0, 0, 0, 0, 24,
 		6, 0, 0, 0, 6, 0 /**/, 0, 3, 0, 0, 0, 3,
 	}
-	wantThird := []float32{
-		0, 0, 0, 0, 0, 0 /**/, 0, 2, 0, 0, 0, 0,
-		1, 0, 0, 0, 0, 0 /**/, 0, 0, 0, 0, 0, 0,
-	}
+	// What follows the third stage computes the feature from the elements that it should see:
+	// 2 where the second row has its longest, 1 where the first of the second image has it.
+	network := onnx.NewBuilder("network")
+	network.Input("image", "", onnx.TensorProto_FLOAT, onnx.Batch)
+	network.Rename(network.Op("Identity", []string{"image"}), artifact.Layer3)
+	flat := network.Op("Flatten", []string{artifact.Layer3})
+	weight := make([]float32, 12*2) // of the element [1,0,1] and of [0,0,0]
+	weight[7*2+1], weight[0*2], weight[0*2+1] = 2, 2, 1
+	network.Rename(network.Op("MatMul", []string{flat, network.Weights("weight", weight, 12, 2)}), artifact.Feature)
 	m := &RankFeat{}
-	data := &Data{
-		Weight: Matrix{[]float32{1, 0, 0, 2}, 2}, Bias: []float32{.5, 0},
-		Continue: func(value string, x Tensor) (Matrix, error) {
-			if value != artifact.Layer3 || !slices.Equal(x.Shape, shape) || !slices.EqualFunc(x.Data, wantThird, near) {
-				t.Errorf("goes on from %s of shape %v with %v, want %v", value, x.Shape, x.Data, wantThird)
-			}
-			return Matrix{[]float32{0, 4, 2, 1}, 2}, nil
-		},
-	}
-	if err := Fit(m, data); err != nil {
-		t.Fatal(err)
-	}
-	got, err := m.Score(&Batch{Graph: map[string]Tensor{artifact.Layer3: {third, shape}, artifact.Layer4: {fourth, shape}}})
+	file, err := network.Model("test", "1")
 	if err != nil {
 		t.Fatal(err)
 	}
+	data := &Data{Weight: Matrix{[]float32{1, 0, 0, 2}, 2}, Bias: []float32{.5, 0}, Network: file.Graph}
+	if err := Fit(m, data); err != nil {
+		t.Fatal(err)
+	}
+	got := scoreOf(t, m, &Batch{Logits: Matrix{make([]float32, 2), 1}, Graph: map[string]Tensor{artifact.Layer3: {third, shape}, artifact.Layer4: {fourth, shape}}})
 	// The mean features of what is left of the fourth stage are (2,0) and (0,1); with those
 	// after the third they average to (1,2) and (1,1).
 	want := []float64{math.Log(math.Exp(1.5) + math.Exp(4)), math.Log(math.Exp(1.5) + math.Exp(2))}
@@ -117,8 +115,6 @@ func TestRankFeat(t *testing.T) {
 		}
 	}
 }
-
-func near(a, b float32) bool { return math.Abs(float64(a-b)) <= 1e-6 }
 
 // small is a bank that comes in blocks of a few images.
 type small struct{ *Set }
@@ -193,11 +189,7 @@ func fitAndScore(t *testing.T, name string, d *Data, b *Batch) []float64 {
 	if err := Fit(m, d); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
-	scores, err := m.Score(b)
-	if err != nil {
-		t.Fatalf("%s: %v", name, err)
-	}
-	return scores
+	return scoreOf(t, m, b)
 }
 
 // TestWhitenCutOff has variances around 2⁻⁵² times the largest times their number:
@@ -209,7 +201,7 @@ func TestWhitenCutOff(t *testing.T) {
 	for i, v := range variances {
 		covariance.SetSym(i, i, v)
 	}
-	w, err := whiten(covariance)
+	w, err := whiten(covariance, make([]float64, 4))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,26 +258,13 @@ func TestNoRows(t *testing.T) {
 	}
 }
 
-// TestLargestInAnyOrder shows six values in many orders.
-func TestLargestInAnyOrder(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
-	for k := 1; k <= 6; k++ {
-		for range 2000 {
-			l := newLargest(1, k)[0]
-			order := random.Perm(6)
-			for _, v := range order {
-				l.add(float32(v))
-			}
-			if smallest := float32(6 - k); l[0] != smallest || slices.Min(l) != smallest || len(l) != k {
-				t.Fatalf("of %v the %d largest are %v", order, k, l)
-			}
-		}
-	}
-}
-
+// TestRelationPower compares an image with one that it is half related to, and with one
+// that it is not related to.
 func TestRelationPower(t *testing.T) {
+	bank := &Set{Batch: Batch{Logits: Matrix{logs(.5, .5, .5, .5), 2}, Feature: Matrix{[]float32{2, 0, 0, 1}, 2}}, Labels: []int{0, 1}}
+	b := &Batch{Logits: Matrix{logs(.5, .5), 2}, Feature: Matrix{[]float32{3, 0}, 2}}
 	for power, want := range map[float64]float64{1: 0.5, 2: 0.25, 4: 0.0625} {
-		if got := (&Relation{Power: power}).raise(0.5); got != want {
+		if got := scoreOf(t, &Relation{Power: power, bank: bank}, b); math.Abs(got[0]-want) > 1e-6 {
 			t.Errorf("0.5 to the power %v is %v, want %v", power, got, want)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/floats"
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/ascood/ascood"
@@ -57,12 +58,12 @@ func eigen(covariance *mat.SymDense) ([]float64, *mat.Dense, error) {
 // whitening maps a feature so that the squared Euclidean distance is the squared
 // Mahalanobis distance under a covariance.
 type whitening struct {
-	transform *mat.Dense // [D,D]; a row vector x becomes x·transform
-	origin    []float64  // [D] of zeros
+	transform *mat.Dense // [D,D]; a row vector x becomes (x - origin)·transform
+	origin    []float64  // [D]
 }
 
 // whiten inverts a covariance on the subspace in which features vary at all.
-func whiten(covariance *mat.SymDense) (*whitening, error) {
+func whiten(covariance *mat.SymDense, origin []float64) (*whitening, error) {
 	values, vectors, err := eigen(covariance)
 	if err != nil {
 		return nil, err
@@ -81,21 +82,25 @@ func whiten(covariance *mat.SymDense) (*whitening, error) {
 			vectors.Set(i, k, vectors.At(i, k)*scale)
 		}
 	}
-	return &whitening{vectors, make([]float64, dim)}, nil
-}
-
-// apply maps each row.
-func (w *whitening) apply(m Matrix) *mat.Dense {
-	var y mat.Dense
-	y.Mul(m.double(w.origin), w.transform)
-	return &y
+	return &whitening{vectors, origin}, nil
 }
 
 // point maps one vector.
 func (w *whitening) point(v []float64) []float64 {
+	moved := make([]float64, len(v))
+	floats.SubTo(moved, v, w.origin)
 	var y mat.Dense
-	y.Mul(mat.NewDense(1, len(v), v), w.transform)
+	y.Mul(mat.NewDense(1, len(v), moved), w.transform)
 	return y.RawRowView(0)
+}
+
+// apply emits what the images' features become.
+func (w *whitening) apply(p *Part) string {
+	return p.share(w, func() string {
+		dim := len(w.origin)
+		centred := p.sub(p.Feature(), p.doubles("centre", w.origin, dim))
+		return p.product(centred, p.doubles("whitening", w.transform.RawMatrix().Data, dim, dim))
+	})
 }
 
 func squaredDistance(a, b []float64) float64 {
@@ -122,7 +127,11 @@ func fitClassGaussians(b Bank, classes int) (*classGaussians, error) {
 	if err != nil {
 		return nil, err
 	}
-	w, err := whiten(covariance)
+	centre, err := meanFeature(b)
+	if err != nil {
+		return nil, err
+	}
+	w, err := whiten(covariance, centre)
 	if err != nil {
 		return nil, err
 	}
@@ -139,22 +148,25 @@ func (g *classGaussians) notes() []string {
 	return noneOf("training images of", missing(g.means), "no image can be near it")
 }
 
-// nearest is the smallest squared distance of a whitened feature to a class.
-func (g *classGaussians) nearest(h []float64) float64 {
-	best := math.Inf(1)
+// nearest emits the smallest squared distance of the images' features to a class. It is
+// ‖x‖² - 2x·μ + ‖μ‖² of features about their mean, in double precision: the terms are
+// far larger than their sum.
+func (g *classGaussians) nearest(p *Part) string {
+	var means, squares []float64 // [D,K] and [K] of the K classes that have images
+	dim := len(g.origin)
+	var present [][]float64
 	for _, mean := range g.means {
 		if mean != nil {
-			best = min(best, squaredDistance(h, mean))
+			present = append(present, mean)
+			squares = append(squares, floats.Dot(mean, mean))
 		}
 	}
-	return best
-}
-
-// scoreBlocks scores images a block at a time, to bound memory.
-func scoreBlocks(b *Batch, score func(h Matrix, values []float64)) ([]float64, error) {
-	scores := make([]float64, b.Feature.Rows())
-	for from, h := range b.Feature.blocks {
-		score(h, scores[from:from+h.Rows()])
+	for k := range dim {
+		for _, mean := range present {
+			means = append(means, -2*mean[k])
+		}
 	}
-	return scores, nil
+	x := g.apply(p)
+	toClass := p.add(p.product(x, p.doubles("means", means, dim, len(present))), p.doubles("squares", squares, len(present)))
+	return p.add(p.total(p.square(x)), p.least(toClass))
 }

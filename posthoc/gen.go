@@ -1,11 +1,6 @@
 package posthoc
 
-import (
-	"math"
-	"slices"
-
-	"github.com/ascood/ascood"
-)
+import "github.com/ascood/ascood"
 
 // GEN is the generalised entropy -Σ p^γ·(1-p)^γ over the M largest p (Liu et
 // al., "GEN: Pushing the Limits of Softmax-Based Out-of-Distribution Detection",
@@ -14,6 +9,7 @@ type GEN struct {
 	Gamma float64 `json:"gamma"`
 	M     int     `json:"m"` // classes; all where there are fewer
 	precision
+	classes int
 }
 
 func init() {
@@ -30,7 +26,10 @@ func init() {
 
 func (*GEN) Needs() Needs { return Needs{} }
 
-func (*GEN) Fit(*Data) error { return nil }
+func (m *GEN) Fit(d *Data) error {
+	m.classes = d.Classes()
+	return nil
+}
 
 func (m *GEN) check(Sizes) error {
 	if m.M < 1 || !(m.Gamma > 0) {
@@ -39,14 +38,11 @@ func (m *GEN) check(Sizes) error {
 	return nil
 }
 
-func (m *GEN) Score(b *Batch) ([]float64, error) {
-	return scoreImages(b, func(z, _ []float32) float64 {
-		p := m.softmax(z, 1)
-		slices.Sort(p)
-		sum := 0.0
-		for _, v := range p[max(0, len(p)-m.M):] {
-			sum += math.Pow(v, m.Gamma) * math.Pow(1-v, m.Gamma)
-		}
-		return m.score(-sum)
-	})
+func (m *GEN) Emit(p *Part) string {
+	most := m.precision.softmax(p, 1)
+	if m.M < m.classes {
+		most, _ = p.top(most, m.M)
+	}
+	rest := p.sub(p.number(1), most)
+	return m.round(p, p.negated(p.total(p.mul(p.pow(most, m.Gamma), p.pow(rest, m.Gamma)))))
 }

@@ -10,5 +10,5 @@ func init() {
 	register("iodin", func() Method { return &IODIN{published} }, sweepOf(perturbations(), func(p perturbation) Method { return &IODIN{p} }))
 }
 
-func (m *IODIN) Needs() Needs                      { return m.needs(artifact.IODIN) }
-func (m *IODIN) Score(b *Batch) ([]float64, error) { return scoreByGraph(b, artifact.IODIN) }
+func (m *IODIN) Needs() Needs        { return m.needs(artifact.IODIN) }
+func (m *IODIN) Emit(p *Part) string { return p.double(p.value(artifact.IODIN)) }

@@ -1,6 +1,9 @@
 package posthoc
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // KLM is the negated smallest divergence KL(p ‖ q_c) over the classes, with q_c
 // the mean p of the validation images that are predicted c (Hendrycks et al.,
@@ -26,7 +29,7 @@ func (m *KLM) Fit(d *Data) error {
 	for i := range d.ValidID.Logits.Rows() {
 		c := d.ValidID.Prediction(i)
 		counts[c]++
-		for k, v := range m.softmax(d.ValidID.Logits.Row(i), 1) {
+		for k, v := range m.probabilities(d.ValidID.Logits.Row(i)) {
 			m.templates[c][k] += v
 		}
 	}
@@ -47,23 +50,24 @@ func (m *KLM) notes() []string {
 	return append(unseen, m.precision.notes()...)
 }
 
-func (m *KLM) Score(b *Batch) ([]float64, error) {
-	return scoreImages(b, func(z, _ []float32) float64 {
-		p, nearest := m.softmax(z, 1), math.Inf(1)
-		for _, q := range m.templates {
-			nearest = min(nearest, divergence(p, q))
-		}
-		return m.score(-nearest)
-	})
-}
-
-// divergence is KL(p ‖ q), infinite where q excludes what p does not.
-func divergence(p, q []float64) float64 {
-	sum := 0.0
-	for i, v := range p {
-		if v > 0 {
-			sum += v * math.Log(v/q[i])
+func (m *KLM) Emit(p *Part) string {
+	x, classes := m.softmax(p, 1), len(m.templates)
+	logs, excluded := make([]float64, classes*classes), make([]float64, classes*classes) // [C,C], a column a template
+	for c, q := range m.templates {
+		for k, v := range q {
+			if at := k*classes + c; v > 0 {
+				logs[at] = math.Log(v)
+			} else {
+				excluded[at] = 1
+			}
 		}
 	}
-	return sum
+	entropy := p.sum(p.mul(x, p.log(p.atLeast(x, p.number(tiny)))))
+	divergences := p.sub(entropy, p.product(x, p.doubles("templates", logs, classes, classes)))
+	if slices.Contains(excluded, 1) { // infinite where a template excludes what the image does not
+		some := p.double(p.greater(x, p.number(0)))
+		without := p.greater(p.product(some, p.doubles("excluded", excluded, classes, classes)), p.number(0))
+		divergences = p.where(without, p.number(math.Inf(1)), divergences)
+	}
+	return m.round(p, p.negated(p.least(divergences)))
 }

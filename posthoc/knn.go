@@ -31,24 +31,9 @@ func checkNeighbours(k, train int) error {
 	return nil
 }
 
-func (m *KNN) Score(b *Batch) ([]float64, error) { return scoreCompared(m, b) }
-func (m *KNN) compared() Bank                    { return m.bank }
-
-func (m *KNN) begin(b *Batch) (func(*Set) func(comparison), func() []float64) {
-	nearest := newLargest(b.Feature.Rows(), m.K)
-	visit := func(c comparison) {
-		for i := range c.cosines.Rows() {
-			for _, v := range c.cosines.Row(i) {
-				nearest[c.image+i].add(v)
-			}
-		}
-	}
-	finish := func() []float64 {
-		scores := make([]float64, len(nearest))
-		for i := range scores {
-			scores[i] = 2*float64(nearest[i][0]) - 2
-		}
-		return scores
-	}
-	return func(*Set) func(comparison) { return visit }, finish
+func (m *KNN) Emit(p *Part) string {
+	cosine := p.double(p.least(p.topOfBank(p.cosines(), m.K)))
+	return p.sub(p.scaled(cosine, 2), p.number(2))
 }
+
+func (m *KNN) compared() Bank { return m.bank }

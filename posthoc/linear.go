@@ -16,13 +16,3 @@ func (l linear) logits(h []float64) []float64 {
 	}
 	return z
 }
-
-// scoreChanged scores each image by the energy of the logits of its changed
-// feature.
-func (l linear) scoreChanged(b *Batch, change func(h []float64)) ([]float64, error) {
-	return scoreImages(b, func(_, feature []float32) float64 {
-		h := doubles(feature)
-		change(h)
-		return energy(l.logits(h))
-	})
-}

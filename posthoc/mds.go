@@ -21,11 +21,4 @@ func (m *MDS) Fit(d *Data) (err error) {
 
 func (m *MDS) notes() []string { return m.classes.notes() }
 
-func (m *MDS) Score(b *Batch) ([]float64, error) {
-	return scoreBlocks(b, func(h Matrix, values []float64) {
-		white := m.classes.apply(h)
-		for i := range values {
-			values[i] = -m.classes.nearest(white.RawRowView(i))
-		}
-	})
-}
+func (m *MDS) Emit(p *Part) string { return p.negated(m.classes.nearest(p)) }

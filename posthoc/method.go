@@ -19,6 +19,9 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/internal/ort"
+	"github.com/ascood/ascood/onnx"
 )
 
 // Method is a score. Its exported fields, under their JSON names, are its
@@ -26,10 +29,10 @@ import (
 type Method interface {
 	// Needs says what the method works from besides logits and features.
 	Needs() Needs
-	// Fit learns what the score depends on; it is called once, before Score.
+	// Fit learns what the score depends on; it is called once, before Emit.
 	Fit(d *Data) error
-	// Score returns the images' scores. It uses all cores itself.
-	Score(b *Batch) ([]float64, error)
+	// Emit writes the score into a graph and returns its name there, float64 [N].
+	Emit(p *Part) string
 }
 
 // Needs is what a method works from besides logits and features.
@@ -50,9 +53,8 @@ type Data struct {
 	Train   Bank      // training images; nil if there are none
 	ValidID *Set      // in-distribution validation images; nil if there are none
 
-	// Continue computes the features [N,D] of images from a changed value of the
-	// graph, one that Needs named.
-	Continue func(value string, x Tensor) (Matrix, error)
+	// Network is the artifact's graph, for methods that change a value inside it and go on.
+	Network *onnx.GraphProto
 }
 
 // Classes returns the number of classes.
@@ -63,6 +65,23 @@ type Batch struct {
 	Logits  Matrix            // [N,C]
 	Feature Matrix            // [N,D]
 	Graph   map[string]Tensor // the values that Needs named
+}
+
+// Len returns the number of images.
+func (b *Batch) Len() int { return b.Logits.Rows() }
+
+// value returns a value of images from up to but without to, by the name that the
+// artifact has for it.
+func (b *Batch) value(name string, from, to int) ort.Value {
+	switch name {
+	case artifact.Logits:
+		return ort.Value{Shape: []int{to - from, b.Logits.Cols}, Data: b.Logits.Slice(from, to).Data}
+	case artifact.Feature:
+		return ort.Value{Shape: []int{to - from, b.Feature.Cols}, Data: b.Feature.Slice(from, to).Data}
+	}
+	t := b.Graph[name]
+	each := len(t.Data) / t.Shape[0]
+	return ort.Value{Shape: append([]int{to - from}, t.Shape[1:]...), Data: t.Data[from*each : to*each]}
 }
 
 // Prediction returns the class of image i's largest logit.
@@ -105,33 +124,6 @@ func Fit(m Method, d *Data) error {
 		return err
 	}
 	return m.Fit(d)
-}
-
-// ScoreTogether returns the scores of each method, or its error, as Score does.
-// Methods that compare images with a bank go through it once for all of them.
-func ScoreTogether(methods []Method, b *Batch) (scores [][]float64, errs []error) {
-	scores, errs = make([][]float64, len(methods)), make([]error, len(methods))
-	comparers := map[Bank][]int{}
-	for i, m := range methods {
-		if c, ok := m.(comparer); ok {
-			comparers[c.compared()] = append(comparers[c.compared()], i)
-		} else {
-			scores[i], errs[i] = m.Score(b)
-		}
-	}
-	for bank, indices := range comparers {
-		var group []comparer
-		for _, i := range indices {
-			group = append(group, methods[i].(comparer))
-		}
-		all, err := compare(bank, b, group)
-		for k, i := range indices {
-			if errs[i] = err; err == nil {
-				scores[i] = all[k]
-			}
-		}
-	}
-	return scores, errs
 }
 
 // Notes returns what is to be known of what a fitted method has learnt from, such

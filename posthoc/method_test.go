@@ -154,9 +154,9 @@ func TestScoresOfTheGraph(t *testing.T) {
 		if got, want := m.Needs(), (Needs{Graph: []string{name}, Temperature: 10, Noise: 0.25}); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s needs %+v, want %+v", name, got, want)
 		}
-		scores, err := m.Score(&Batch{Graph: map[string]Tensor{name: {Data: []float32{0.5, 0.75}, Shape: []int{2}}}})
-		if err != nil || !slices.Equal(scores, []float64{0.5, 0.75}) {
-			t.Errorf("%s scores %v (%v)", name, scores, err)
+		scores := scoreOf(t, m, &Batch{Logits: Matrix{make([]float32, 2), 1}, Graph: map[string]Tensor{name: {Data: []float32{0.5, 0.75}, Shape: []int{2}}}})
+		if !slices.Equal(scores, []float64{0.5, 0.75}) {
+			t.Errorf("%s scores %v", name, scores)
 		}
 	}
 }
@@ -234,10 +234,7 @@ func TestClassWithoutTrainingImages(t *testing.T) {
 		if notes := Notes(m); len(notes) != 1 || !strings.Contains(notes[0], "class 3: ") {
 			t.Errorf("%s notes %q", name, notes)
 		}
-		scores, err := m.Score(&test.Batch)
-		if err != nil {
-			t.Fatal(err)
-		}
+		scores := scoreOf(t, m, &test.Batch)
 		lost, kept := 0.0, 0.0 // mean scores
 		for i, v := range scores {
 			if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -285,10 +282,7 @@ func TestNarrowDirection(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := &Batch{Logits: Matrix{make([]float32, 3), 1}, Feature: Matrix{[]float32{1.5, narrow / 2, 1, 0.5, narrow * 1.5, 1, 0.5, narrow / 2, 7}, 3}}
-	scores, err := m.Score(b)
-	if err != nil {
-		t.Fatal(err)
-	}
+	scores := scoreOf(t, m, b)
 	// Both vary by a standard deviation of half a step: a step off is 2² away.
 	for i, want := range []float64{-4, -4, 0} {
 		if !(math.Abs(scores[i]-want) <= 1e-6) {
@@ -343,15 +337,14 @@ func TestFeaturesOfZeros(t *testing.T) {
 		if err := Fit(m, d); err != nil {
 			t.Fatal(err)
 		}
-		s, err := m.Score(zeros)
-		if err != nil || math.IsNaN(s[0]) || math.IsInf(s[0], 0) {
-			t.Errorf("%s scores %v (%v)", name, s, err)
+		if s := scoreOf(t, m, zeros); math.IsNaN(s[0]) || math.IsInf(s[0], 0) {
+			t.Errorf("%s scores %v", name, s)
 		}
 	}
 }
 
-// TestScoreTogether compares with scoring one by one.
-func TestScoreTogether(t *testing.T) {
+// TestScorer compares with scoring one by one.
+func TestScorer(t *testing.T) {
 	ref := loadReference(t)
 	d, b := ref.data(t), &ref.set(t, "test_id").Batch
 	passes := 0
@@ -362,19 +355,18 @@ func TestScoreTogether(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	scores, errs := ScoreTogether(methods, b)
+	scores, errs := scoresOf(t, methods, b)
 	if passes != 1 {
 		t.Errorf("the training images are gone through %d times", passes)
 	}
 	for i, m := range methods {
-		alone, err := m.Score(b)
-		if err != nil || errs[i] != nil || !slices.Equal(scores[i], alone) {
-			t.Errorf("%T scores %v (%v) together, %v (%v) alone", m, scores[i], errs[i], alone, err)
+		if alone := scoreOf(t, m, b); errs[i] != nil || !slices.Equal(scores[i], alone) {
+			t.Errorf("%T scores %v (%v) together, %v alone", m, scores[i], errs[i], alone)
 		}
 	}
 	broken := errors.New("broken")
 	methods[0] = &KNN{K: 1, bank: brokenBank{broken}}
-	_, errs = ScoreTogether(methods, b)
+	_, errs = scoresOf(t, methods, b)
 	if !errors.Is(errs[0], broken) || errors.Join(errs[1:]...) != nil {
 		t.Errorf("errors %v", errs)
 	}

@@ -19,38 +19,10 @@ func (m *NNGuide) Fit(d *Data) error {
 	return nil
 }
 
-func (m *NNGuide) Score(b *Batch) ([]float64, error) { return scoreCompared(m, b) }
-func (m *NNGuide) compared() Bank                    { return m.bank }
-
-func (m *NNGuide) begin(b *Batch) (func(*Set) func(comparison), func() []float64) {
-	guides := newLargest(b.Feature.Rows(), m.K)
-	prepare := func(block *Set) func(comparison) {
-		energies := energies(block.Logits)
-		return func(c comparison) {
-			for i := range c.cosines.Rows() {
-				for j, v := range c.cosines.Row(i) {
-					guides[c.image+i].add(v * energies[c.row+j])
-				}
-			}
-		}
-	}
-	finish := func() []float64 {
-		scores := make([]float64, len(guides))
-		for i := range scores {
-			sum := 0.0
-			for _, v := range guides[i] {
-				sum += float64(v)
-			}
-			scores[i] = energy(b.Logits.Row(i)) * sum / float64(m.K)
-		}
-		return scores
-	}
-	return prepare, finish
+func (m *NNGuide) Emit(p *Part) string {
+	guides := p.topOfBank(p.mul(p.cosines(), p.bankEnergies()), m.K)
+	mean := p.scaled(p.total(p.double(guides)), 1/float64(m.K))
+	return p.mul(p.energy(p.Logits()), mean)
 }
 
-// energies returns E(z) of each row.
-func energies(logits Matrix) []float32 {
-	all := make([]float32, logits.Rows())
-	parallel(len(all), func(i int) { all[i] = float32(energy(logits.Row(i))) })
-	return all
-}
+func (m *NNGuide) compared() Bank { return m.bank }

@@ -1,14 +1,15 @@
 package posthoc
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
 	"testing"
 
-	"gonum.org/v1/gonum/blas/blas64"
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/onnx"
 )
 
 func TestPercentile(t *testing.T) {
@@ -31,25 +32,10 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
-func TestLargest(t *testing.T) {
-	l := newLargest(1, 5)
-	var all []float32
-	for range 1000 {
-		v := float32(rand.IntN(300))
-		all = append(all, v)
-		l[0].add(v)
-	}
-	slices.Sort(all)
-	got := slices.Sorted(slices.Values(l[0]))
-	if !slices.Equal(got, all[len(all)-5:]) || l[0][0] != all[len(all)-5] {
-		t.Errorf("kept %v, want %v", l[0], all[len(all)-5:])
-	}
-}
-
-// TestBlocks has the rows of a set and of a matrix come in runs, the last one shorter,
+// TestBlocks has the rows of a set come in runs, the last one shorter,
 // none empty.
 func TestBlocks(t *testing.T) {
-	for n, want := range map[int][]int{0: nil, 5: {5}, 1024: {1024}, 2500: {1024, 1024, 452}} {
+	for n, want := range map[int][]int{0: nil, 5: {5}, 4096: {4096}, 10_000: {4096, 4096, 1808}} {
 		s := &Set{Batch: Batch{Logits: randomMatrix(n, 2), Feature: randomMatrix(n, 3)}, Labels: rand.Perm(n)}
 		var got []int
 		rows := &Set{Batch: Batch{Logits: Matrix{Cols: 2}, Feature: Matrix{Cols: 3}}}
@@ -66,103 +52,96 @@ func TestBlocks(t *testing.T) {
 			!slices.Equal(rows.Logits.Data, s.Logits.Data) || !slices.Equal(rows.Feature.Data, s.Feature.Data) {
 			t.Errorf("a set of %d comes in runs of %v, want %v, or not whole", n, got, want)
 		}
-		var data []float32
-		got = nil
-		for from, block := range s.Feature.blocks {
-			if from != len(data)/3 {
-				t.Errorf("a block of a matrix of %d rows begins at %d, want %d", n, from, len(data)/3)
-			}
-			got, data = append(got, block.Rows()), append(data, block.Data...)
-		}
-		if !slices.Equal(got, want) || !slices.Equal(data, s.Feature.Data) {
-			t.Errorf("a matrix of %d rows comes in runs of %v, want %v, or not whole", n, got, want)
-		}
 		for range s.Blocks() {
 			break // the rest is not to follow
 		}
-		for range s.Feature.blocks {
-			break
-		}
 	}
 }
 
-// TestCompareAll checks tiles and blocks that do not divide the sizes.
-func TestCompareAll(t *testing.T) {
-	rows, images := randomMatrix(BlockRows+3*tile+5, 7), randomMatrix(3*tile-1, 7)
+// TestCosines compares all images with all of a bank, whose blocks and pieces do not
+// divide the sizes.
+func TestCosines(t *testing.T) {
+	rows, images := randomMatrix(BlockRows+205, 7), randomMatrix(3*together-1, 7)
 	clear(rows.Row(4))
-	m := &recorder{bank: &Set{Batch: Batch{Logits: rows, Feature: rows}, Labels: make([]int, rows.Rows())}}
-	if _, err := scoreCompared(m, &Batch{Feature: images}); err != nil {
-		t.Fatal(err)
-	}
-	if m.disorder != "" {
-		t.Error(m.disorder)
-	}
+	clear(images.Row(5))
+	bank := &Set{Batch: Batch{Logits: rows, Feature: rows}, Labels: make([]int, rows.Rows())}
+	got := scoreOf(t, &sumOfCosines{bank: bank}, &Batch{Logits: images, Feature: images})
 	for i := range images.Rows() {
+		want := 0.0
 		for j := range rows.Rows() {
-			want := 0.0
-			if j != 4 {
-				want = dot(images.Row(i), rows.Row(j)) / norm(images.Row(i)) / norm(rows.Row(j))
+			if i != 5 && j != 4 {
+				want += dot(images.Row(i), rows.Row(j)) / norm(images.Row(i)) / norm(rows.Row(j))
 			}
-			if math.Abs(float64(m.cosines[i][j])-want) > 1e-6 {
-				t.Fatalf("cosine %d, %d is %v, want %v", i, j, m.cosines[i][j], want)
-			}
+		}
+		if math.Abs(got[i]-want) > 1e-3 {
+			t.Fatalf("the cosines of image %d sum up to %v, want %v", i, got[i], want)
 		}
 	}
 }
 
-// recorder is a method that keeps the cosines it is shown.
-type recorder struct {
+type sumOfCosines struct {
 	logitsOnly
-	bank     Bank
-	cosines  [][]float32 // of each image
-	disorder string
+	bank Bank
 }
 
-func (m *recorder) Score(b *Batch) ([]float64, error) { return scoreCompared(m, b) }
-func (m *recorder) compared() Bank                    { return m.bank }
+func (m *sumOfCosines) compared() Bank      { return m.bank }
+func (m *sumOfCosines) Emit(p *Part) string { return p.score(p.sumOverBank(p.cosines())) }
 
-func (m *recorder) begin(b *Batch) (func(*Set) func(comparison), func() []float64) {
-	m.cosines = make([][]float32, b.Feature.Rows())
-	first := 0 // of the block
-	prepare := func(block *Set) func(comparison) {
-		from := first
-		first += block.Len()
-		return func(c comparison) {
-			for k := range c.cosines.Rows() {
-				i := c.image + k
-				if from+c.row != len(m.cosines[i]) {
-					m.disorder = fmt.Sprintf("image %d: the tile at row %d follows row %d", i, from+c.row, len(m.cosines[i]))
-				}
-				m.cosines[i] = append(m.cosines[i], c.cosines.Row(k)...)
+// TestTopOfBank keeps the largest over blocks of a bank, the first of which has fewer.
+func TestTopOfBank(t *testing.T) {
+	rows, images := randomMatrix(1000, 3), randomMatrix(together+1, 3)
+	bank := small{&Set{Batch: Batch{Logits: rows, Feature: rows}, Labels: make([]int, rows.Rows())}}
+	for _, k := range []int{1, 7, 299, 301, 1000} {
+		got := scoreOf(t, &KNN{K: k, bank: bank}, &Batch{Logits: images, Feature: images})
+		for i := range images.Rows() {
+			var all []float64
+			for j := range rows.Rows() {
+				all = append(all, dot(images.Row(i), rows.Row(j))/norm(images.Row(i))/norm(rows.Row(j)))
+			}
+			slices.Sort(all)
+			if want := 2*all[len(all)-k] - 2; math.Abs(got[i]-want) > 1e-6 {
+				t.Fatalf("image %d is %v from its neighbour %d, want %v", i, got[i], k, want)
 			}
 		}
 	}
-	return prepare, func() []float64 { return nil }
 }
 
-func TestPrincipal(t *testing.T) {
-	x := blas64.General{Rows: 5, Cols: 9, Stride: 9, Data: make([]float64, 45)}
-	for i := range x.Data {
-		x.Data[i] = rand.Float64()
+// TestRemoveRank1 compares with a singular value decomposition.
+func TestRemoveRank1(t *testing.T) {
+	const images, channels, area = 3, 5, 9
+	maps := make([]float32, images*channels*area) // the last one's is of zeros
+	for i := range maps[:2*channels*area] {
+		maps[i] = rand.Float32()
 	}
-	u, v := principal(x)
-	var svd mat.SVD
-	svd.Factorize(mat.NewDense(5, 9, x.Data), mat.SVDThin)
-	var wantU, wantV mat.Dense
-	svd.UTo(&wantU)
-	svd.VTo(&wantV)
-	for i := range u {
-		for k := range v {
-			want := wantU.At(i, 0) * svd.Values(nil)[0] * wantV.At(k, 0)
-			if math.Abs(u[i]*v[k]-want) > 1e-9 {
-				t.Fatalf("component %d, %d is %v, want %v", i, k, u[i]*v[k], want)
+	for image := range images {
+		x := mat.NewDense(channels, area, doubles(maps[image*channels*area:(image+1)*channels*area]))
+		want := mat.DenseCopyOf(x)
+		var svd mat.SVD
+		svd.Factorize(x, mat.SVDThin)
+		var u, v mat.Dense
+		svd.UTo(&u)
+		svd.VTo(&v)
+		var component mat.Dense
+		component.Outer(svd.Values(nil)[0], u.ColView(0), v.ColView(0))
+		want.Sub(want, &component)
+		for k := range channels * area {
+			m := &element{k}
+			got := scoreOf(t, m, &Batch{Logits: Matrix{make([]float32, images), 1}, Graph: map[string]Tensor{artifact.Layer3: {maps, []int{images, channels, 3, 3}}}})
+			if w := want.At(k/area, k%area); math.Abs(got[image]-w) > 1e-9 {
+				t.Fatalf("element %d of map %d is %v, want %v", k, image, got[image], w)
 			}
 		}
 	}
-	clear(x.Data)
-	if u, _ := principal(x); slices.Max(u) != 0 {
-		t.Errorf("a map of zeros has the component %v", u)
-	}
+}
+
+// element is an element of what is left of the third stage's map.
+type element struct{ at int }
+
+func (*element) Needs() Needs    { return Needs{} }
+func (*element) Fit(*Data) error { return nil }
+func (m *element) Emit(p *Part) string {
+	flat := p.Op("Flatten", []string{p.removeRank1(p.Map(artifact.Layer3))})
+	return p.score(p.Op("Gather", []string{flat, p.Int64s(m.at)}, onnx.Int("axis", 1)))
 }
 
 func randomMatrix(rows, cols int) Matrix {

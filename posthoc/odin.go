@@ -12,8 +12,8 @@ func init() {
 	register("odin", func() Method { return &ODIN{published} }, sweepOf(perturbations(), func(p perturbation) Method { return &ODIN{p} }))
 }
 
-func (m *ODIN) Needs() Needs                      { return m.needs(artifact.ODIN) }
-func (m *ODIN) Score(b *Batch) ([]float64, error) { return scoreByGraph(b, artifact.ODIN) }
+func (m *ODIN) Needs() Needs        { return m.needs(artifact.ODIN) }
+func (m *ODIN) Emit(p *Part) string { return p.double(p.value(artifact.ODIN)) }
 
 // perturbation is the size of the step, which ODIN and i-ODIN share.
 type perturbation struct {
@@ -42,9 +42,4 @@ func (p perturbation) Fit(*Data) error { return nil }
 
 func (p perturbation) check(Sizes) error {
 	return artifact.Score{Name: artifact.ScoreODIN, Temperature: p.Temperature, Noise: p.Noise}.Validate()
-}
-
-// scoreByGraph takes the scores from a value of the graph.
-func scoreByGraph(b *Batch, value string) ([]float64, error) {
-	return doubles(b.Graph[value].Data), nil
 }

@@ -19,12 +19,3 @@ func parallel(n int, work func(i int)) {
 	}
 	running.Wait()
 }
-
-// scoreImages scores each image by its logits and feature alone.
-func scoreImages(b *Batch, score func(z, h []float32) float64) ([]float64, error) {
-	scores := make([]float64, b.Logits.Rows())
-	parallel(len(scores), func(i int) {
-		scores[i] = score(b.Logits.Row(i), b.Feature.Row(i))
-	})
-	return scores, nil
-}

@@ -1,6 +1,10 @@
 package posthoc
 
-import "math"
+import (
+	"math"
+
+	"github.com/ascood/ascood/onnx"
+)
 
 // precision says how a method computes its softmax: in double precision, or in
 // float32, as the published code does. There p is exactly 1 where the largest logit
@@ -28,30 +32,36 @@ func (p *precision) notes() []string {
 	return nil
 }
 
-// softmax returns softmax(z/t).
-func (p *precision) softmax(z []float32, t float64) []float64 {
+// probabilities returns softmax(z), for methods that learn from it.
+func (p *precision) probabilities(z []float32) []float64 {
 	if p.single {
-		return doubles(softmax32(z, float32(t)))
+		return doubles(softmax32(z))
 	}
-	return softmax(z, t)
+	return softmax(z, 1)
 }
 
-// score returns a score at the precision of the softmax that it is made from.
-func (p *precision) score(v float64) float64 {
-	if p.single {
-		return float64(float32(v))
+// softmax emits softmax(z/t).
+func (p *precision) softmax(part *Part, t float64) string {
+	if !p.single {
+		return part.softmax(part.Logits(), t)
 	}
-	return v
+	scaled := part.Op("Div", []string{part.logits(), part.Scalar(float32(t))})
+	return part.double(part.Op("Softmax", []string{scaled}, onnx.Int("axis", 1)))
+}
+
+// round brings a score to the precision of the softmax that it is made from.
+func (p *precision) round(part *Part, score string) string {
+	if p.single {
+		return part.double(part.single(score))
+	}
+	return score
 }
 
 // softmax32 is softmax with every intermediate result rounded to float32.
-func softmax32(z []float32, t float32) []float32 {
+func softmax32(z []float32) []float32 {
 	p := make([]float32, len(z))
+	largest, sum := z[argmax(z)], float32(0)
 	for i, v := range z {
-		p[i] = v / t
-	}
-	largest, sum := p[argmax(p)], float32(0)
-	for i, v := range p {
 		p[i] = float32(math.Exp(float64(v - largest)))
 		sum += p[i]
 	}

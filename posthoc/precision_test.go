@@ -45,9 +45,7 @@ func TestReferencePrecision(t *testing.T) {
 			scores := map[string][]float64{}
 			for _, set := range []string{"id", "ood"} {
 				z := logits.matrix(t, set)
-				if scores[set], err = m.Score(&Batch{Logits: z, Feature: z}); err != nil {
-					t.Fatal(err)
-				}
+				scores[set] = scoreOf(t, m, &Batch{Logits: z, Feature: z})
 				if single {
 					compareSingle(t, name+"."+set, scores[set], want.scores(t, name+"."+set))
 				}

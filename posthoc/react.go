@@ -23,10 +23,6 @@ func (m *ReAct) Fit(d *Data) error {
 	return nil
 }
 
-func (m *ReAct) Score(b *Batch) ([]float64, error) {
-	return m.linear.scoreChanged(b, func(h []float64) {
-		for i := range h {
-			h[i] = min(h[i], m.threshold)
-		}
-	})
+func (m *ReAct) Emit(p *Part) string {
+	return p.energy(p.classLogits(m.linear, p.atMost(p.Feature(), p.number(m.threshold))))
 }

@@ -33,10 +33,7 @@ func TestReferenceScores(t *testing.T) {
 			}
 			for _, set := range []string{"val_id", "val_ood", "test_id", "test_ood"} {
 				s := ref.set(t, set)
-				got, err := m.Score(&s.Batch)
-				if err != nil {
-					t.Fatal(err)
-				}
+				got := scoreOf(t, m, &s.Batch)
 				want := ref.scores(t, name+"."+set)
 				spread := slices.Max(want) - slices.Min(want)
 				worst := 0.0
@@ -94,6 +91,26 @@ func (r reference) matrix(t *testing.T, name string) Matrix {
 func (r reference) scores(t *testing.T, name string) []float64 {
 	t.Helper()
 	return doubles(r.matrix(t, name).Data)
+}
+
+// scoreOf runs a fitted method's part.
+func scoreOf(t *testing.T, m Method, b *Batch) []float64 {
+	t.Helper()
+	scores, errs := scoresOf(t, []Method{m}, b)
+	if errs[0] != nil {
+		t.Fatal(errs[0])
+	}
+	return scores[0]
+}
+
+func scoresOf(t *testing.T, methods []Method, b *Batch) ([][]float64, []error) {
+	t.Helper()
+	s, err := NewScorer(methods)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	return s.Score(b)
 }
 
 func newMethod(t *testing.T, name string) Method {

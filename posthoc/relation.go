@@ -1,9 +1,8 @@
 package posthoc
 
 import (
-	"math"
-
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/onnx"
 )
 
 // Relation sums r^Power over the training images, r = max(0, cos(h,h_i))·(p·p_i)
@@ -36,42 +35,13 @@ func (m *Relation) Fit(d *Data) error {
 	return nil
 }
 
-func probabilities(logits Matrix) Matrix {
-	p := Matrix{make([]float32, len(logits.Data)), logits.Cols}
-	parallel(logits.Rows(), func(i int) {
-		for c, v := range softmax(logits.Row(i), 1) {
-			p.Row(i)[c] = float32(v)
-		}
-	})
-	return p
-}
-
-func (m *Relation) Score(b *Batch) ([]float64, error) { return scoreCompared(m, b) }
-func (m *Relation) compared() Bank                    { return m.bank }
-
-func (m *Relation) begin(b *Batch) (func(*Set) func(comparison), func() []float64) {
-	scores := make([]float64, b.Feature.Rows())
-	p := probabilities(b.Logits)
-	prepare := func(block *Set) func(comparison) {
-		blockP := probabilities(block.Logits)
-		return func(c comparison) {
-			n, rows := c.cosines.Rows(), c.cosines.Cols
-			agreement := products(p.Slice(c.image, c.image+n), blockP.Slice(c.row, c.row+rows), c.scratch)
-			for i := range n {
-				for j, v := range c.cosines.Row(i) {
-					if r := v * agreement.Row(i)[j]; r > leastRelation {
-						scores[c.image+i] += m.raise(float64(r))
-					}
-				}
-			}
-		}
+func (m *Relation) Emit(p *Part) string {
+	relation := p.mul(p.cosines(), p.agreements())
+	relation = p.Op("ThresholdedRelu", []string{relation}, onnx.Float("alpha", leastRelation))
+	if m.Power != 1 {
+		relation = p.Op("Pow", []string{relation, p.Scalar(float32(m.Power))})
 	}
-	return prepare, func() []float64 { return scores }
+	return p.score(p.sumOverBank(relation))
 }
 
-func (m *Relation) raise(r float64) float64 {
-	if m.Power == 1 {
-		return r
-	}
-	return math.Pow(r, m.Power)
-}
+func (m *Relation) compared() Bank { return m.bank }

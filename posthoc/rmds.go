@@ -6,8 +6,7 @@ package posthoc
 // training images is no candidate.
 type RMDS struct {
 	classes *classGaussians
-	all     *whitening
-	mean    []float64 // of all features, whitened by all
+	all     *whitening // about the mean of all features
 }
 
 func init() { register("rmds", func() Method { return &RMDS{} }, nil) }
@@ -26,20 +25,12 @@ func (m *RMDS) Fit(d *Data) (err error) {
 	if err != nil {
 		return err
 	}
-	if m.all, err = whiten(covariance); err != nil {
-		return err
-	}
-	m.mean = m.all.point(mean)
-	return nil
+	m.all, err = whiten(covariance, mean)
+	return err
 }
 
 func (m *RMDS) notes() []string { return m.classes.notes() }
 
-func (m *RMDS) Score(b *Batch) ([]float64, error) {
-	return scoreBlocks(b, func(h Matrix, values []float64) {
-		byClass, byAll := m.classes.apply(h), m.all.apply(h)
-		for i := range values {
-			values[i] = squaredDistance(byAll.RawRowView(i), m.mean) - m.classes.nearest(byClass.RawRowView(i))
-		}
-	})
+func (m *RMDS) Emit(p *Part) string {
+	return p.sub(p.total(p.square(m.all.apply(p))), m.classes.nearest(p))
 }

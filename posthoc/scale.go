@@ -1,11 +1,5 @@
 package posthoc
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/floats"
-)
-
 // Scale is E(W·(h·exp(s₁/s₂))+b), with s₁ the sum of all activations and s₂ of
 // the largest, all but a percentile (Xu et al., "Scaling for Training Time and
 // Post-hoc Out-of-distribution Detection Enhancement", 2024). A feature of zeros
@@ -29,14 +23,10 @@ func (m *Scale) Fit(d *Data) error {
 	return nil
 }
 
-func (m *Scale) Score(b *Batch) ([]float64, error) {
-	return m.linear.scoreChanged(b, func(h []float64) {
-		top := 0.0
-		for _, i := range strongest(h, m.Percentile) {
-			top += h[i]
-		}
-		if top != 0 {
-			floats.Scale(math.Exp(floats.Sum(h)/top), h)
-		}
-	})
+func (m *Scale) Emit(p *Part) string {
+	h := p.Feature()
+	top, _ := p.top(h, kept(m.linear.weight.Cols, m.Percentile))
+	all, strongest := p.sum(h), p.sum(top)
+	factor := p.where(p.equal(strongest, p.number(0)), p.number(1), p.exp(p.div(all, strongest)))
+	return p.energy(p.classLogits(m.linear, p.mul(h, factor)))
 }

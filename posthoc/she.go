@@ -7,6 +7,7 @@ package posthoc
 // remembered: the score is 0, the lowest that features after a ReLU can have.
 type SHE struct {
 	patterns [][]float64 // nil where there is none
+	dim      int
 }
 
 func init() { register("she", func() Method { return &SHE{} }, nil) }
@@ -14,6 +15,7 @@ func init() { register("she", func() Method { return &SHE{} }, nil) }
 func (*SHE) Needs() Needs { return Needs{Train: true} }
 
 func (m *SHE) Fit(d *Data) (err error) {
+	m.dim = d.Weight.Cols
 	m.patterns, err = classMeans(d.Train, d.Classes(), func(s *Set, i int) bool {
 		return s.Prediction(i) == s.Labels[i]
 	})
@@ -24,12 +26,14 @@ func (m *SHE) notes() []string {
 	return noneOf("correctly classified training images of", missing(m.patterns), "images taken for it score 0")
 }
 
-func (m *SHE) Score(b *Batch) ([]float64, error) {
-	return scoreImages(b, func(z, h []float32) float64 {
-		pattern := m.patterns[argmax(z)]
+func (m *SHE) Emit(p *Part) string {
+	patterns, dim := make([]float64, 0, len(m.patterns)*m.dim), m.dim
+	for _, pattern := range m.patterns {
 		if pattern == nil {
-			return 0
+			pattern = make([]float64, dim)
 		}
-		return dot(h, pattern)
-	})
+		patterns = append(patterns, pattern...)
+	}
+	pattern := p.rows(p.doubles("patterns", patterns, len(m.patterns), dim), p.prediction())
+	return p.total(p.mul(p.Feature(), pattern))
 }

@@ -2,7 +2,6 @@ package posthoc
 
 import (
 	"math"
-	"slices"
 
 	"github.com/ascood/ascood"
 )
@@ -71,6 +70,6 @@ func slope(s *Set, t float64) float64 {
 	return sum
 }
 
-func (m *TempScaling) Score(b *Batch) ([]float64, error) {
-	return scoreImages(b, func(z, _ []float32) float64 { return slices.Max(m.softmax(z, m.Temperature)) })
+func (m *TempScaling) Emit(p *Part) string {
+	return m.round(p, p.largest(m.softmax(p, m.Temperature)))
 }

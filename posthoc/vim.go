@@ -112,12 +112,9 @@ func (m *VIM) lengths(h Matrix) []float64 {
 	return lengths
 }
 
-func (m *VIM) Score(b *Batch) ([]float64, error) {
-	scores, err := m.linear.scoreChanged(b, func([]float64) {})
-	for from, h := range b.Feature.blocks {
-		for i, length := range m.lengths(h) {
-			scores[from+i] -= m.alpha * length
-		}
-	}
-	return scores, err
+func (m *VIM) Emit(p *Part) string {
+	h := p.Feature()
+	residual := p.doubles("residual", m.residual.RawMatrix().Data, len(m.origin), len(m.origin)-m.Dim)
+	rest := p.product(p.sub(h, p.doubles("origin", m.origin, len(m.origin))), residual)
+	return p.sub(p.energy(p.classLogits(m.linear, h)), p.score(p.scaled(p.length(rest), m.alpha)))
 }

@@ -77,6 +77,8 @@ func (p piece) part(v Value) Value {
 	switch data := v.Data.(type) {
 	case []float32:
 		return Value{shape, rows(data, v.Shape[0], p)}
+	case []float64:
+		return Value{shape, rows(data, v.Shape[0], p)}
 	case []int64:
 		return Value{shape, rows(data, v.Shape[0], p)}
 	case []uint8:
@@ -107,6 +109,8 @@ func join(v, part Value, n int) Value {
 	switch data := part.Data.(type) {
 	case []float32:
 		return Value{shape, append(v.Floats(), data[:len(data)/part.Shape[0]*n]...)}
+	case []float64:
+		return Value{shape, append(v.Doubles(), data[:len(data)/part.Shape[0]*n]...)}
 	case []int64:
 		return Value{shape, append(v.Ints(), data[:len(data)/part.Shape[0]*n]...)}
 	case []uint8:

@@ -6,7 +6,7 @@ import (
 	runtime "github.com/yalue/onnxruntime_go"
 )
 
-// Value is a tensor. Data is a []float32, []int64 or []uint8 in row-major order;
+// Value is a tensor. Data is a []float32, []float64, []int64 or []uint8 in row-major order;
 // an empty Shape is that of a scalar.
 type Value struct {
 	Shape []int
@@ -22,6 +22,12 @@ func (v Value) Floats() []float32 {
 	return data
 }
 
+// Doubles returns the elements of a float64 tensor, nil of any other.
+func (v Value) Doubles() []float64 {
+	data, _ := v.Data.([]float64)
+	return data
+}
+
 // Ints returns the elements of an int64 tensor, nil of any other.
 func (v Value) Ints() []int64 {
 	data, _ := v.Data.([]int64)
@@ -32,6 +38,8 @@ func (v Value) Ints() []int64 {
 func (v Value) len() int {
 	switch data := v.Data.(type) {
 	case []float32:
+		return len(data)
+	case []float64:
 		return len(data)
 	case []int64:
 		return len(data)
@@ -54,6 +62,8 @@ func (v Value) upload() (runtime.Value, error) {
 	switch data := v.Data.(type) {
 	case []float32:
 		return newTensor(v.Shape, data)
+	case []float64:
+		return newTensor(v.Shape, data)
 	case []int64:
 		return newTensor(v.Shape, data)
 	case []uint8:
@@ -62,7 +72,7 @@ func (v Value) upload() (runtime.Value, error) {
 	return nil, fmt.Errorf("elements of %T are not handled", v.Data)
 }
 
-func newTensor[T float32 | int64 | uint8](shape []int, data []T) (runtime.Value, error) {
+func newTensor[T float32 | float64 | int64 | uint8](shape []int, data []T) (runtime.Value, error) {
 	if len(shape) == 0 && len(data) == 1 {
 		return some(runtime.NewScalar(data[0]))
 	}
@@ -86,6 +96,8 @@ func some[V runtime.Value](v V, err error) (runtime.Value, error) {
 func download(v runtime.Value) (Value, error) {
 	switch t := v.(type) {
 	case *runtime.Tensor[float32]:
+		return Value{shape(t.GetShape()), t.GetData()}, nil
+	case *runtime.Tensor[float64]:
 		return Value{shape(t.GetShape()), t.GetData()}, nil
 	case *runtime.Tensor[int64]:
 		return Value{shape(t.GetShape()), t.GetData()}, nil
