@@ -39,6 +39,25 @@ func (g *graph) single() (note string, err error) {
 	return note, nil
 }
 
+// runs reports whether runtimes have operators for all floating-point types of a graph:
+// on processors there are few of bfloat16 and float64.
+func (g *graph) runs() bool {
+	wide := func(t onnx.TensorProto_DataType) bool {
+		return t == onnx.TensorProto_DOUBLE || t == onnx.TensorProto_BFLOAT16
+	}
+	for _, t := range g.consts {
+		if wide(t.Type()) {
+			return false
+		}
+	}
+	for _, n := range g.nodes {
+		if n.OpType == "Cast" && wide(onnx.TensorProto_DataType(n.IntAttr("to", 0))) {
+			return false
+		}
+	}
+	return true
+}
+
 // singleNode returns a node that makes no floating-point numbers but float32.
 func singleNode(n *onnx.NodeProto) *onnx.NodeProto {
 	attributes := slices.Clone(n.Attribute)

@@ -5,6 +5,7 @@
 package importer
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,40 +47,75 @@ func Import(m *onnx.ModelProto, opt Options) (*Network, error) {
 	if err := opt.check(); err != nil {
 		return nil, err
 	}
-	file, err := newGraph(m)
+	s, err := newSource(m, opt)
 	if err != nil {
 		return nil, err
 	}
-	net := &Network{Names: classNames(m)}
-	in, err := file.findImage(opt)
-	if err != nil {
+	net, err := s.network(s.in.batch)
+	if s.in.open && (err == nil && net.Single || errors.As(err, new(rewriteError))) {
+		// Networks that drop all axes of one element drop that of a single image, too.
+		if two, errOfTwo := s.network(2); errOfTwo == nil && !two.Single {
+			return two, nil
+		}
+	}
+	return net, err
+}
+
+// source is what a file holds.
+type source struct {
+	file     *graph
+	original *graph // the file's network, of an image
+	in       image
+	out      output
+	names    []string // of the classes
+	opt      Options
+}
+
+func newSource(m *onnx.ModelProto, opt Options) (*source, error) {
+	s := &source{names: classNames(m), opt: opt}
+	var err error
+	if s.file, err = newGraph(m); err != nil {
 		return nil, err
 	}
-	out, err := file.findLogits(opt.Logits)
-	if err != nil {
+	if s.in, err = s.file.findImage(opt); err != nil {
 		return nil, err
 	}
+	if s.out, err = s.file.findLogits(opt.Logits); err != nil {
+		return nil, err
+	}
+	s.file.keep(opt)
+	if err := s.file.refuse(); err != nil {
+		return nil, err
+	}
+	s.original = s.file.adapted(s.in, true)
+	if s.original.runs() {
+		return s, nil
+	}
+	s.original = s.file.adapted(s.in, false)
+	_, err = s.original.single()
+	return s, err
+}
+
+// network rewrites the file's network, of which so many images are looked at.
+func (s *source) network(images int) (*Network, error) {
+	net, in, out := &Network{Names: s.names}, s.in, s.out
+	in.batch = images
 	net.note(out.notes...)
-	file.keep(opt)
-	original := file.adapted(in, true)
-	if err := file.refuse(); err != nil {
-		return nil, err
-	}
-	c, notes, err := file.canonical(in, opt)
+	c, notes, err := s.file.canonical(in, s.opt)
 	if err != nil {
-		return nil, err
+		return nil, rewriteError{err}
 	}
 	net.note(notes...)
 	if err := c.head(net, &out); err != nil {
 		return nil, err
 	}
-	if err := c.find(net, opt); err != nil {
+	if err := c.find(net, s.opt); err != nil {
 		return nil, err
 	}
 	if err := c.batch(net, in); err != nil {
 		return nil, err
 	}
-	if err := net.prove(original, in, out, opt); err != nil {
+	if err := net.prove(s.original, in, out, s.opt); err != nil {
 		return nil, err
 	}
 	if err := net.counted(); err != nil {
@@ -87,6 +123,11 @@ func Import(m *onnx.ModelProto, opt Options) (*Network, error) {
 	}
 	return net, onnx.Check(net.Model)
 }
+
+// rewriteError is of a graph that cannot be run or rewritten.
+type rewriteError struct{ error }
+
+func (e rewriteError) Unwrap() error { return e.error }
 
 // canonical rewrites the file's graph, which it changes.
 func (g *graph) canonical(in image, opt Options) (*canonical, []string, error) {

@@ -112,6 +112,14 @@ func legalMatMul(s *step) ([]string, error) {
 		return nil, err
 	}
 	weight := s.from.consts[s.Operand(1)]
+	if len(shape) == 1 && weight != nil && len(weight.Dims) == 2 { // a vector is a row
+		row := s.reshape(s.operand(0), 1, shape[0])
+		w, err := s.transposed(weight, 1, false)
+		if err != nil {
+			return nil, err
+		}
+		return []string{s.reshape(s.Op("Gemm", []string{row, w}, onnx.Int("transB", 1)), int(weight.Dims[1]))}, nil
+	}
 	if weight == nil || len(weight.Dims) != 2 || len(shape) < 2 || s.from.consts[s.Operand(0)] != nil {
 		return same(s)
 	}

@@ -9,11 +9,22 @@ import (
 // linear returns logits [N,C] as what a Gemm computes of a vector [N,D] with constant
 // weights, if they are that: by the Gemm itself, or by a convolution that sees the whole
 // map at once, or by one of single pixels of which the mean is taken, which is the same
-// convolution of the mean. It is "" if they are not.
+// convolution of the mean; also if constants are multiplied or added then. It is "" if
+// they are not.
 func (c *canonical) linear(logits string, images, classes int) string {
 	end, op := c.lastOf(logits)
 	n := c.Maker(end)
 	switch op {
+	case "Mul", "Div", "Add", "Sub":
+		constant := c.Constant(n.Operand(1))
+		before := n.Operand(0)
+		if constant == nil && (op == "Mul" || op == "Add") {
+			constant, before = c.Constant(before), n.Operand(1)
+		}
+		if constant == nil || !c.is(end, images, classes) || !c.is(before, images, classes) {
+			return ""
+		}
+		return c.then(op, constant, c.linear(before, images, classes))
 	case "Gemm":
 		if c.fixed(n) && c.is(end, images, classes) {
 			return end
@@ -93,4 +104,49 @@ func (c *canonical) product(conv *onnx.NodeProto, value string, images, classes 
 		operands = append(operands, bias)
 	}
 	return c.Op("Gemm", operands, onnx.Int("transB", 1))
+}
+
+// then emits what a Gemm computes with a constant added or multiplied, as another Gemm.
+func (c *canonical) then(op string, constant *onnx.TensorProto, gemm string) string {
+	if gemm == "" {
+		return ""
+	}
+	n := c.Maker(gemm)
+	values, err := constant.Floats()
+	weight, err2 := c.Constant(n.Operand(1)).Floats()
+	if err != nil || err2 != nil {
+		return ""
+	}
+	dims := c.Constant(n.Operand(1)).Dims
+	classes, dim := int(dims[0]), int(dims[1])
+	weight, bias := slices.Clone(weight), make([]float32, classes)
+	if b := c.Constant(n.Operand(2)); b != nil {
+		if bias, err = b.Floats(); err != nil || len(bias) != classes {
+			return ""
+		}
+		bias = slices.Clone(bias)
+	}
+	for k := range bias {
+		v := values[k%len(values)]
+		row := weight[k*dim : (k+1)*dim]
+		switch op {
+		case "Add":
+			bias[k] += v
+		case "Sub":
+			bias[k] -= v
+		default:
+			if op == "Div" {
+				v = 1 / v
+			}
+			bias[k] *= v
+			for i := range row {
+				row[i] *= v
+			}
+		}
+	}
+	return c.Op("Gemm", []string{
+		n.Operand(0),
+		c.Tensor(onnx.NewFloats(onnx.Prefix+"logits/weight", weight, dims...)),
+		c.Tensor(onnx.NewFloats(onnx.Prefix+"logits/bias", bias, int64(classes))),
+	}, onnx.Int("transB", 1))
 }

@@ -10,8 +10,7 @@ import (
 	"github.com/ascood/ascood/onnx"
 )
 
-// headless ends in the cosine of a vector and each class's, as heads that compare
-// directions do: there is no linear layer.
+// headless ends in two layers of which the mean is taken: there is no last one.
 func headless(t *testing.T) *onnx.ModelProto {
 	f := newForeign()
 	x := f.Op("Conv", []string{small(f, "N"), f.noise("conv2", 6, 4, 3, 3)}, onnx.Ints("pads", 1, 1, 1, 1), onnx.Ints("strides", 2, 2))
@@ -19,9 +18,9 @@ func headless(t *testing.T) *onnx.ModelProto {
 	x = f.Op("BatchNormalization", []string{"maps", f.spread("scale", 6), f.noise("shift", 6), f.noise("mean", 6), f.spread("variance", 6)})
 	x = f.Rename(f.Op("Relu", []string{x}), "end")
 	x = f.Rename(f.Op("Flatten", []string{f.Op("GlobalAveragePool", []string{x})}), "pooled")
-	x = f.Op("LpNormalization", []string{x}, onnx.Int("axis", 1), onnx.Int("p", 2))
-	x = f.Op("MatMul", []string{x, f.noise("directions", 6, 5)})
-	f.Output(f.Rename(f.Op("Mul", []string{x, f.Scalar(16)}), "y"), "", onnx.TensorProto_FLOAT, "N", 5)
+	other := f.Op("LpNormalization", []string{x}, onnx.Int("axis", 1), onnx.Int("p", 2))
+	x = f.Op("Add", []string{f.Op("MatMul", []string{x, f.noise("w1", 6, 5)}), f.Op("MatMul", []string{other, f.noise("w2", 6, 5)})})
+	f.Output(f.Rename(f.Op("Mul", []string{x, f.Scalar(.5)}), "y"), "", onnx.TensorProto_FLOAT, "N", 5)
 	return f.file(t, 17)
 }
 
@@ -69,7 +68,7 @@ func TestWrongValues(t *testing.T) {
 		want    string
 	}{
 		"no such feature": {headless(t), "nothing", nil, "feature: \"nothing\" is not a vector of each image, [N,D], on the image's way to the logits; such are, from the end:\n" +
-			"  MatMul [N,5]\n  LpNormalization [N,6]"},
+			"  Add [N,5]\n  LpNormalization [N,6]"},
 		"maps as feature":   {headless(t), "maps", nil, `feature: "maps" is not a vector`},
 		"logits as feature": {headless(t), "y", nil, `feature: "y" is not a vector`},
 		"weights as maps":   {headless(t), "", map[string]string{"layer4": "conv2"}, "tap: \"conv2\" is not maps, [N,C,H,W], on the image's way to the logits; such are, from the end:\n  end [N,6,4,4]\n  Relu [N,4,8,8]"},
@@ -131,6 +130,19 @@ func TestLinear(t *testing.T) {
 			x = f.Op("Reshape", []string{gap(f, x), f.Int64s(-1, 1, 4)})
 			return f.Op("Squeeze", []string{f.Op("MatMul", []string{x, f.noise("w", 4, 5)}), f.Int64s(1)})
 		}), 4},
+		"cosines, scaled": {head(func(f *foreign, x string) string {
+			x = f.Op("LpNormalization", []string{f.Op("Flatten", []string{gap(f, x)})}, onnx.Int("axis", 1), onnx.Int("p", 2))
+			return f.Op("Div", []string{f.Op("MatMul", []string{x, f.noise("w", 4, 5)}), f.Scalar(.1)})
+		}), 4},
+		"normalised afterwards": {head(func(f *foreign, x string) string {
+			x = f.Op("Flatten", []string{conv(f, gap(f, x))})
+			x = f.Op("BatchNormalization", []string{x, f.spread("scale", 5), f.noise("shift", 5), f.noise("mean", 5), f.spread("variance", 5)})
+			return f.Op("Sub", []string{x, f.noise("prior", 5)})
+		}), 4},
+		"one for each of others": {head(func(f *foreign, x string) string {
+			x = f.Op("Reshape", []string{f.Op("Gemm", []string{f.Op("Flatten", []string{gap(f, x)}), f.noise("w", 4, 1)}), f.Int64s(-1, 1)})
+			return f.Op("Mul", []string{x, f.noise("all", 1, 5)})
+		}), 0},
 		"Relu between": {head(func(f *foreign, x string) string { return gap(f, f.Op("Relu", []string{conv(f, x)})) }), 0},
 		"wide kernel": {head(func(f *foreign, x string) string {
 			return gap(f, f.Op("Conv", []string{x, f.noise("w", 5, 4, 3, 3)}))
