@@ -87,9 +87,10 @@ func (g *graph) branch(n *onnx.NodeProto, taken, prefix string) []*onnx.NodeProt
 	return nil
 }
 
-func first(names []string) string {
-	if len(names) == 0 {
-		return ""
+// first is the first of some, the zero value if there are none.
+func first[T any](some []T) (one T) {
+	if len(some) > 0 {
+		one = some[0]
 	}
-	return names[0]
+	return one
 }

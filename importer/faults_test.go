@@ -40,6 +40,7 @@ func TestWrongFiles(t *testing.T) {
 		"format":    {func(m *onnx.ModelProto, _ *Options) { m.IrVersion = 99 }, "format version 99; supported are 3 to"},
 		"two inputs": {func(m *onnx.ModelProto, _ *Options) {
 			m.Graph.Input = append(m.Graph.Input, onnx.Value("tokens", onnx.TensorProto_INT64, "N", 7))
+			m.Graph.Node = append(m.Graph.Node, &onnx.NodeProto{OpType: "Identity", Input: []string{"tokens"}, Output: []string{"words"}})
 		}, "2 inputs (x, tokens); supported are networks that take images alone"},
 		"text": {func(m *onnx.ModelProto, _ *Options) {
 			m.Graph.Input[0] = onnx.Value("x", onnx.TensorProto_INT64, "N", 128)
@@ -68,7 +69,7 @@ func TestWrongFiles(t *testing.T) {
 		"several outputs": {func(m *onnx.ModelProto, _ *Options) {
 			m.Graph.Output = append(m.Graph.Output, onnx.Value("Relu", onnx.TensorProto_FLOAT, "N", 4, 8, 8))
 		}, "logits must say which of the 2 outputs is the logits: y: FLOAT [N,5]; Relu: FLOAT [N,4,8,8]"},
-		"unknown output": {func(_ *onnx.ModelProto, opt *Options) { opt.Logits = "z" }, `logits: there is no output "z"; the network has y: FLOAT [N,5]`},
+		"unknown output": {func(_ *onnx.ModelProto, opt *Options) { opt.Logits = "z" }, `logits: there is no output or value "z"; the outputs are y: FLOAT [N,5]`},
 		"maps": {func(m *onnx.ModelProto, _ *Options) {
 			m.Graph.Output[0] = onnx.Value("Relu", onnx.TensorProto_FLOAT, "N", 4, 8, 8)
 		}, "want logits, [N,C]: supported are classifiers"},
@@ -93,7 +94,7 @@ func TestWrongFiles(t *testing.T) {
 			m.Graph.Initializer = append(m.Graph.Initializer, onnx.NewFloats("k", make([]float32, 4), 1, 4))
 		}, `the output "y" does not depend on the image`},
 		"wrong operand": {func(m *onnx.ModelProto, _ *Options) { find(m, "Gemm").Input[1] = "conv.weight" }, "[1,4] and [4,3,3,3] cannot be multiplied"},
-		"sigmoid":       {func(m *onnx.ModelProto, _ *Options) { after(m, "Sigmoid") }, "ends in Sigmoid, which gives each class a probability of its own"},
+		"sigmoid":       {func(m *onnx.ModelProto, _ *Options) { after(m, "Sigmoid") }, "ends in Sigmoid, which gives each class a probability of its own; supported are networks of which one class is right for an image: if that is so here, logits \"y\" names the values before it"},
 		"one logit": {func(m *onnx.ModelProto, _ *Options) {
 			*m.Graph.Initializer[1] = *onnx.NewFloats("fc.weight", make([]float32, 4), 1, 4)
 			*m.Graph.Initializer[2] = *onnx.NewFloats("fc.bias", make([]float32, 1), 1)

@@ -28,40 +28,67 @@ func inlineFunctions(m *onnx.ModelProto) ([]*onnx.NodeProto, error) {
 		}
 	}
 	in := &inliner{functions: functions}
-	err = in.add(m.Graph.Node, 0)
-	return in.nodes, err
+	return in.inlined(m.Graph.Node, 0)
 }
 
 func key(domain, name, overload string) string {
 	return fmt.Sprintf("%q %q %q", domain, name, overload)
 }
 
-// inliner gathers nodes.
+// inliner replaces calls.
 type inliner struct {
-	functions map[string]*onnx.FunctionProto
-	nodes     []*onnx.NodeProto
-	calls     int
+	functions    map[string]*onnx.FunctionProto
+	calls, nodes int // so far
 }
 
-func (in *inliner) add(nodes []*onnx.NodeProto, depth int) error {
+// inlined returns nodes with calls replaced, within subgraphs too.
+func (in *inliner) inlined(nodes []*onnx.NodeProto, depth int) ([]*onnx.NodeProto, error) {
+	var all []*onnx.NodeProto
 	for _, n := range nodes {
 		f := in.functions[key(n.Domain, n.OpType, n.Overload)]
 		if f == nil {
-			in.nodes = append(in.nodes, n)
-			if len(in.nodes) > maxNodes {
-				return ascood.Errorf(ascood.TooLarge, "the network has more than %d nodes", maxNodes)
+			if in.nodes++; in.nodes > maxNodes {
+				return nil, ascood.Errorf(ascood.TooLarge, "the network has more than %d nodes", maxNodes)
 			}
+			n, err := in.within(n, depth)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, n)
 			continue
 		}
 		if depth == maxCalls {
-			return ascood.Errorf(ascood.Invalid, "the function %s is called by functions that lie more than %d deep", f.Name, maxCalls)
+			return nil, ascood.Errorf(ascood.Invalid, "the function %s is called by functions that lie more than %d deep", f.Name, maxCalls)
 		}
 		in.calls++
-		if err := in.add(body(f, n, fmt.Sprintf("%s.%d/", f.Name, in.calls)), depth+1); err != nil {
-			return err
+		made, err := in.inlined(body(f, n, fmt.Sprintf("%s.%d/", f.Name, in.calls)), depth+1)
+		if err != nil {
+			return nil, err
 		}
+		all = append(all, made...)
 	}
-	return nil
+	return all, nil
+}
+
+// within returns a node with the calls in its subgraphs replaced.
+func (in *inliner) within(n *onnx.NodeProto, depth int) (*onnx.NodeProto, error) {
+	if !slices.ContainsFunc(n.Attribute, func(a onnx.Attr) bool { return a.G != nil }) {
+		return n, nil
+	}
+	made := &onnx.NodeProto{Name: n.Name, OpType: n.OpType, Domain: n.Domain, Input: n.Input, Output: n.Output}
+	for _, a := range n.Attribute {
+		if a.G != nil {
+			nodes, err := in.inlined(a.G.Node, depth)
+			if err != nil {
+				return nil, err
+			}
+			a = &onnx.AttributeProto{Name: a.Name, Type: a.Type, G: &onnx.GraphProto{
+				Name: a.G.Name, Node: nodes, Initializer: a.G.Initializer, Input: a.G.Input, Output: a.G.Output,
+			}}
+		}
+		made.Attribute = append(made.Attribute, a)
+	}
+	return made, nil
 }
 
 // body returns the nodes of a function for one call: values have a prefix, but for

@@ -61,7 +61,10 @@ func newGraph(m *onnx.ModelProto) (*graph, error) {
 			g.names[out] = true
 		}
 	}
-	return g, g.settle()
+	if err := g.settle(); err != nil {
+		return nil, err
+	}
+	return g, g.unpackSequences()
 }
 
 // opsetOf returns the version of ai.onnx's operators.
@@ -69,7 +72,7 @@ func opsetOf(imports []*onnx.OperatorSetIdProto) (int, error) {
 	for _, o := range imports {
 		if standard(o.Domain) {
 			if o.Version < minOpset || o.Version > maxOpset {
-				return 0, ascood.Errorf(ascood.Unsupported, "the file is of opset %d; supported are opset %d to %d of ai.onnx: export it again with one of these", o.Version, minOpset, maxOpset)
+				return 0, ascood.Errorf(ascood.Unsupported, "the file is of opset %d; supported are opset %d to %d of ai.onnx: export it again with one of these, or convert it by onnx.version_converter", o.Version, minOpset, maxOpset)
 			}
 			return int(o.Version), nil
 		}

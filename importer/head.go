@@ -1,10 +1,8 @@
 package importer
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ascood/ascood"
@@ -18,7 +16,8 @@ type output struct {
 	notes []string
 }
 
-// findLogits chooses the output that is the logits, and drops the others.
+// findLogits chooses the output that is the logits, and drops the others. A value inside
+// the network may be named as well.
 func (g *graph) findLogits(name string) (output, error) {
 	var list []string
 	for _, v := range g.outputs {
@@ -28,12 +27,16 @@ func (g *graph) findLogits(name string) (output, error) {
 	switch at := slices.IndexFunc(g.outputs, func(v *onnx.ValueInfoProto) bool { return v.Name == name }); {
 	case len(g.outputs) == 0:
 		return output{}, ascood.Errorf(ascood.Invalid, "the network has no outputs")
-	case name != "" && at < 0:
-		return output{}, ascood.Errorf(ascood.Invalid, "%s: there is no output %q; the network has %s", field, name, strings.Join(list, "; "))
-	case name != "":
+	case name != "" && at >= 0:
 		g.outputs = g.outputs[at : at+1]
+	case name != "" && g.names[name] && slices.ContainsFunc(g.nodes, func(n *onnx.NodeProto) bool { return slices.Contains(n.Output, name) }):
+		g.outputs = []*onnx.ValueInfoProto{onnx.Shapeless(name, onnx.TensorProto_FLOAT)}
+	case name != "":
+		return output{}, ascood.Errorf(ascood.Invalid, "%s: there is no output or value %q; the outputs are %s", field, name, strings.Join(list, "; "))
 	case len(g.outputs) > 1:
 		return output{}, ascood.Errorf(ascood.Invalid, "%s must say which of the %d outputs is the logits: %s", field, len(g.outputs), strings.Join(list, "; "))
+	case g.outputs[0].GetType() != nil && g.outputs[0].Type.GetTensorType() == nil:
+		return output{}, ascood.Errorf(ascood.Invalid, "the output %q is no tensor: %s must name the value inside the network that is the logits, [N,C]", g.outputs[0].Name, field)
 	}
 	return output{name: g.outputs[0].Name}, nil
 }
@@ -50,8 +53,9 @@ func (c *canonical) head(net *Network, out *output) error {
 		value = c.Maker(end).Operand(0)
 		net.note(fmt.Sprintf("the %s at the end is left out: scores are computed from the logits before it", op))
 	}
-	if _, op := c.lastOf(value); op == "Sigmoid" || op == "HardSigmoid" {
-		return ascood.Errorf(ascood.Unsupported, "the network ends in %s, which gives each class a probability of its own; supported are networks of which one class is right: export the values before it if that is so, by a softmax or none", op)
+	if end, op := c.lastOf(value); op == "Sigmoid" || op == "HardSigmoid" {
+		return ascood.Errorf(ascood.Unsupported, "the network ends in %s, which gives each class a probability of its own; supported are networks of which one class is right for an image: if that is so here, %s %q names the values before it",
+			op, ascood.Field("logits"), c.nameInFile(c.Maker(end).Operand(0)))
 	}
 	shape, err := c.Shape(value)
 	if err != nil {
@@ -70,7 +74,7 @@ func (c *canonical) head(net *Network, out *output) error {
 		return ascood.Errorf(ascood.Unsupported, "the output %q is %v; want logits, [N,C]: supported are classifiers", out.name, shape)
 	}
 	if sizes[1] < 2 {
-		return ascood.Errorf(ascood.Unsupported, "the output %q is of one value; want a logit for each of two or more classes: export a network of two outputs and a softmax", out.name)
+		return ascood.Errorf(ascood.Unsupported, "the output %q is of one value; want a logit for each of two or more classes: for two classes from one logit z let the network end in the two 0 and z, as in torch.cat([0 * z, z], 1)", out.name)
 	}
 	c.Scope(onnx.Prefix + "logits/")
 	linear := c.linear(value, sizes[0], sizes[1])
@@ -83,6 +87,16 @@ func (c *canonical) head(net *Network, out *output) error {
 	}
 	net.Logits, net.Classes = value, sizes[1]
 	return nil
+}
+
+// nameInFile is the name that a canonical value has in the file.
+func (c *canonical) nameInFile(value string) string {
+	for _, n := range slices.Backward(c.from.nodes) {
+		if c.values[first(n.Output)] == value {
+			return first(n.Output)
+		}
+	}
+	return value
 }
 
 // lastOf goes back over what only changes a value's shape, and returns the value with
@@ -120,40 +134,4 @@ func (c *canonical) onlyMovesOnes(n *onnx.NodeProto) bool {
 		last = axis
 	}
 	return true
-}
-
-// classNames returns the names of the classes that the file's metadata has, as the
-// exporters of Hugging Face (id2label) and others (names, classes, labels) write them.
-func classNames(m *onnx.ModelProto) []string {
-	for _, p := range m.MetadataProps {
-		switch p.Key {
-		case "id2label", "names", "classes", "class_names", "labels", "label_names":
-			if names := parseNames(p.Value); names != nil {
-				return names
-			}
-		}
-	}
-	return nil
-}
-
-// parseNames reads names from a list in JSON, or from an object whose keys are the
-// indices.
-func parseNames(text string) []string {
-	var list []string
-	if json.Unmarshal([]byte(text), &list) == nil {
-		return list
-	}
-	var byIndex map[string]string
-	if json.Unmarshal([]byte(text), &byIndex) != nil {
-		return nil
-	}
-	names := make([]string, len(byIndex))
-	for key, name := range byIndex {
-		i, err := strconv.Atoi(key)
-		if err != nil || i < 0 || i >= len(names) {
-			return nil
-		}
-		names[i] = name
-	}
-	return names
 }

@@ -84,6 +84,7 @@ func newSource(m *onnx.ModelProto, opt Options) (*source, error) {
 		return nil, err
 	}
 	s.file.keep(opt)
+	s.file.prune()
 	if err := s.file.refuse(); err != nil {
 		return nil, err
 	}

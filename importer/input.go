@@ -3,6 +3,7 @@ package importer
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 
 	"github.com/ascood/ascood"
@@ -39,6 +40,7 @@ type image struct {
 
 // findImage finds out what image a network takes.
 func (g *graph) findImage(opt Options) (image, error) {
+	g.dropUnused()
 	if len(g.inputs) != 1 {
 		var names []string
 		for _, v := range g.inputs {
@@ -54,7 +56,7 @@ func (g *graph) findImage(opt Options) (image, error) {
 		return image{}, ascood.Errorf(ascood.Unsupported, "the input %q is %s; supported are images, as in FLOAT [N,3,224,224]", v.Name, describeValue(v))
 	}
 	size := func(i int) int { return int(max(dims[i].GetDimValue(), 0)) } // 0 is any
-	layout, err := findLayout(v, size(1), size(3), opt)
+	layout, err := findLayout(v, channelsOf(dims[1], opt), channelsOf(dims[3], opt), opt)
 	if err != nil {
 		return image{}, err
 	}
@@ -71,19 +73,53 @@ func (g *graph) findImage(opt Options) (image, error) {
 	}
 	for _, fixed := range []int{height, width} {
 		if fixed > 0 && fixed != opt.Size {
-			return image{}, ascood.Errorf(ascood.Invalid, "%s %d: the network takes images of %dx%d pixels", ascood.Field("image_size"), opt.Size, fixed, fixed)
+			return image{}, ascood.Errorf(ascood.Invalid, "%s %d: the network takes images of %dx%d pixels, so %s must be %d, and %s as much or more, as in the training",
+				ascood.Field("image_size"), opt.Size, fixed, fixed, ascood.Field("image_size"), fixed, ascood.Field("pre_size"))
 		}
 	}
 	in.adapt(g, layout, opt.Channels)
 	return in, nil
 }
 
+// dropUnused drops inputs that nothing takes, but for the last.
+func (g *graph) dropUnused() {
+	used := map[string]bool{}
+	for _, n := range g.nodes {
+		for _, in := range slices.Concat(n.Input, captured(n)) {
+			used[in] = true
+		}
+	}
+	var inputs []*onnx.ValueInfoProto
+	for _, v := range g.inputs {
+		if used[v.Name] {
+			inputs = append(inputs, v)
+		}
+	}
+	if len(inputs) > 0 {
+		g.inputs = inputs
+	}
+}
+
+// channelsOf is the size of an axis, 0 if it is open: the one that the file calls that
+// of the channels has as many as images have.
+func channelsOf(d *onnx.TensorShapeProto_Dimension, opt Options) int {
+	if strings.Contains(strings.ToLower(d.GetDimParam()), "channel") {
+		return opt.imageChannels()
+	}
+	return int(max(d.GetDimValue(), 0))
+}
+
+// imageChannels is how many channels images have.
+func (opt Options) imageChannels() int {
+	if opt.Channels == Gray {
+		return 1
+	}
+	return 3
+}
+
 // findLayout tells NCHW from NHWC by where the channels are.
 func findLayout(v *onnx.ValueInfoProto, second, last int, opt Options) (string, error) {
-	channels := 3
-	if opt.Channels == Gray {
-		channels = 1
-	}
+	channels := opt.imageChannels()
 	field := ascood.Field("input_layout")
 	fits := map[string]bool{NCHW: second == channels || second == 0, NHWC: last == channels || last == 0}
 	sure := map[string]bool{NCHW: second == channels && last != channels, NHWC: last == channels && second != channels}

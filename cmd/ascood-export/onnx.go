@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/export"
@@ -26,7 +27,7 @@ func (r *request) addForeign() {
 	fs.StringVar(&r.foreign.file, "onnx", "", "`file` of a classifier that another program has written as ONNX, in place of --checkpoint")
 	fs.StringVar(&r.foreign.layout, "input-layout", "", "where the network's input has its channels, nchw or nhwc, if its shape does not tell")
 	fs.StringVar(&r.foreign.channels, "channels", importer.RGB, "what channels the network takes: rgb, bgr or gray")
-	fs.StringVar(&r.foreign.logits, "logits", "", "`output` that is the logits, if the network has several")
+	fs.StringVar(&r.foreign.logits, "logits", "", "`output`, or value inside the network, that is the logits, if there are several or the last is none")
 	fs.StringVar(&r.foreign.feature, "feature", "", "`value` in the network, [N,D], that is its feature, if it does not end in a linear layer")
 	fs.StringToStringVar(&r.foreign.taps, "tap", nil, "`name=value`: maps in the network, [N,C,H,W], that methods know as layer3 or layer4")
 }
@@ -58,6 +59,9 @@ func (r *request) fromONNX(opt export.Options) (*onnx.ModelProto, *artifact.Meta
 	m, err := importer.Read(r.foreign.file)
 	if err != nil {
 		return nil, nil, nil, err
+	}
+	if _, err := artifact.Read(m); err == nil {
+		return nil, nil, nil, ascood.Errorf(ascood.Invalid, "%s: a model that ascood-export has made already: the other programs take it as it is", r.foreign.file)
 	}
 	net, err := importer.Import(m, importer.Options{
 		Run: ort.Evaluate, Size: opt.Preprocess.ImageSize, Mean: opt.Preprocess.Mean, Std: opt.Preprocess.Std,

@@ -165,7 +165,7 @@ func TestONNXWrong(t *testing.T) {
 		"tap":              {append(good[:4:4], "--tap", "layer5=x"), "--tap layer5: the names are layer3 and layer4"},
 		"layout":           {append(good[:4:4], "--input-layout", "nhwc"), "--input-layout is nhwc, but the input"},
 		"channels":         {append(good[:4:4], "--channels", "gray"), "--channels gray: --mean and --std must be the same"},
-		"logits":           {append(good[:4:4], "--logits", "y"), `--logits: there is no output "y"; the network has logits: FLOAT [batch,10]`},
+		"logits":           {append(good[:4:4], "--logits", "y"), `--logits: there is no output or value "y"; the outputs are logits: FLOAT [batch,10]`},
 		"size":             {[]string{"--onnx", file, "--preprocess", "imagenet"}, "--image-size 224: the network takes images of 32x32 pixels"},
 		"missing":          {append(good[:4:4], "--onnx", file+"x"), "no such file"},
 		"no ONNX file":     {append(good[:4:4], "--onnx", lenet), "not an ONNX file"},
