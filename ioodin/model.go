@@ -110,6 +110,10 @@ func (m *Model) Calibration() (*artifact.Calibration, error) { return m.info.Cal
 // Device returns what the model runs on.
 func (m *Model) Device() ascood.Device { return m.session.Device() }
 
+// BatchSizes returns the sizes that batches are padded to, ascending; none if they are
+// run as they are.
+func (m *Model) BatchSizes() []int { return m.session.Sizes() }
+
 // Close frees the model; it must not be used by then.
 func (m *Model) Close() error { return m.session.Close() }
 

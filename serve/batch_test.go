@@ -1,16 +1,12 @@
 package serve
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
-	"time"
-
-	"github.com/ascood/ascood"
 )
 
 // Images that wait while a batch runs make up the next ones.
@@ -24,7 +20,7 @@ func TestWaitingImagesShareBatches(t *testing.T) {
 	for range 6 {
 		go send()
 	}
-	eventually(t, "six images to wait", func() bool { return metric(t, s, "ascood_images_queued") == "6" })
+	eventually(t, "six images to wait", func() bool { return metric(t, s, `ascood_images_queued{model="fake"}`) == "6" })
 	close(release)
 	for range 7 {
 		wantScore(t, <-answers, 128./255)
@@ -61,7 +57,7 @@ func TestFailureStaysWithItsImage(t *testing.T) {
 	for _, level := range []uint8{100, bad, 200} {
 		go send(level)
 	}
-	eventually(t, "three images to wait", func() bool { return metric(t, s, "ascood_images_queued") == "3" })
+	eventually(t, "three images to wait", func() bool { return metric(t, s, `ascood_images_queued{model="fake"}`) == "3" })
 	close(gate)
 	for range 4 {
 		a := <-answers
@@ -99,39 +95,4 @@ func TestPanicOfTheModel(t *testing.T) {
 	}
 	explode = false
 	wantScore(t, do(s, raw(grayPNG(t, 128))), 128./255)
-}
-
-// Once the batcher is closed nobody waits for it, whether they came before or
-// after.
-func TestClosedBatcherAnswers(t *testing.T) {
-	m, begun, release := blocking()
-	b := newBatcher(m, 1, 1, newMetrics())
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-	defer cancel()
-	answers := make(chan error)
-	send := func() {
-		_, err := b.score(ctx, make([]uint8, 1), &timing{})
-		answers <- err
-	}
-	go send()
-	<-begun
-	go send() // waits for the worker that the first one keeps busy
-	closed := make(chan struct{})
-	go func() {
-		b.close()
-		close(closed)
-	}()
-	unavailable := func(when string) {
-		if err := <-answers; ascood.CodeOf(err) != ascood.Unavailable {
-			t.Errorf("%s: got %v", when, err)
-		}
-	}
-	unavailable("waiting when it closed")
-	close(release)
-	if err := <-answers; err != nil {
-		t.Errorf("in work when it closed: got %v", err)
-	}
-	<-closed
-	go send()
-	unavailable("after it closed")
 }

@@ -5,22 +5,23 @@ import (
 	"time"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/serve/scoring"
 )
 
 // Config holds the server's limits. DefaultConfig has values for all of them.
 //
 // Memory is bounded by them: twice MaxUploadMemory for uploads, whose pieces are
 // joined at the end, and at worst 30 bytes for each of MaxPixels for the images
-// being decoded (bytesPerPixel, which a test holds), 750 MB by default. What has been
+// being decoded (scoring.BytesPerPixel, which a test holds), 750 MB by default. What has been
 // used may lie about until the garbage collector comes, so that a process may have
 // twice as much; GOMEMLIMIT lowers that.
 type Config struct {
+	scoring.Limits
+
 	MaxBody         int64         // bytes of one request
 	MaxUploadMemory int64         // bytes of all requests at once, being received or in work
-	MaxPixels       int           // of one image, and of all images being decoded at once
 	MaxImages       int           // of one request
 	MaxRequests     int           // in work at once, after their upload; further ones are refused as busy
-	MaxBatch        int           // images that share one run of the network
 	Timeout         time.Duration // for one request, from its header to its answer
 
 	DrainDelay   time.Duration // between failing /readyz and closing the door, for load balancers to notice
@@ -32,12 +33,11 @@ type Config struct {
 // DefaultConfig returns limits that suit a camera's photographs and a small machine.
 func DefaultConfig() Config {
 	return Config{
+		Limits:          scoring.Limits{MaxPixels: 25_000_000, MaxBatch: 8},
 		MaxBody:         16 << 20,
 		MaxUploadMemory: 1 << 30,
-		MaxPixels:       25_000_000,
 		MaxImages:       16,
 		MaxRequests:     64,
-		MaxBatch:        8,
 		Timeout:         60 * time.Second,
 		DrainTimeout:    30 * time.Second,
 	}
@@ -84,12 +84,3 @@ const (
 	stepBytes   = 32 << 10
 	stepTimeout = 20 * time.Second
 )
-
-// workers is how many batches to run at once. On the CPU one batch uses every
-// core already; on a GPU the next batch is gathered and copied while one is computed.
-func workers(d ascood.Device) int {
-	if d.IsCUDA() {
-		return 2
-	}
-	return 1
-}

@@ -3,20 +3,18 @@ package serve
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"runtime/debug"
 
 	"github.com/labstack/echo/v4"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/serve/scoring"
 )
 
 // Codes that only HTTP has.
 const (
-	notFound         ascood.Code = "not_found"
 	methodNotAllowed ascood.Code = "method_not_allowed"
 	timedOut         ascood.Code = "timeout"  // the upload took too long
 	canceled         ascood.Code = "canceled" // the client left; for the log, nobody reads the answer
@@ -31,7 +29,7 @@ var statuses = map[ascood.Code]int{
 	ascood.Busy:        http.StatusServiceUnavailable,
 	ascood.Unavailable: http.StatusServiceUnavailable,
 	ascood.Internal:    http.StatusInternalServerError,
-	notFound:           http.StatusNotFound,
+	scoring.NotFound:   http.StatusNotFound,
 	methodNotAllowed:   http.StatusMethodNotAllowed,
 	timedOut:           http.StatusRequestTimeout,
 	canceled:           499, // nginx's "client closed request"
@@ -67,16 +65,6 @@ func public(err error) Error {
 	return Error{code, err.Error()}
 }
 
-// isImageError reports whether it is the image that is wrong, and not the request
-// or the server.
-func isImageError(err error) bool {
-	switch ascood.CodeOf(err) {
-	case ascood.Invalid, ascood.TooLarge, ascood.Unsupported:
-		return true
-	}
-	return false
-}
-
 // writeError is echo's error handler.
 func writeError(err error, c echo.Context) {
 	response := c.Response()
@@ -99,7 +87,7 @@ func classify(err error, r *http.Request) error {
 	case errors.As(err, new(*ascood.Error)):
 		return err
 	case errors.Is(err, echo.ErrNotFound):
-		return ascood.Errorf(notFound, "no such page: %.100q", r.URL.Path)
+		return ascood.Errorf(scoring.NotFound, "no such page: %.100q", r.URL.Path)
 	case errors.Is(err, echo.ErrMethodNotAllowed):
 		return ascood.Errorf(methodNotAllowed, "method %.20q is not allowed here", r.Method)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -129,14 +117,4 @@ func uploadError(err error, r *http.Request) error {
 
 func bodyTooLarge(limit int64) error {
 	return ascood.Errorf(ascood.TooLarge, "the request is larger than the limit of %d bytes", limit)
-}
-
-// guard turns a panic of f into an internal error that carries the stack.
-func guard(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return f()
 }

@@ -13,6 +13,8 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"sync"
 	"testing"
 
@@ -20,6 +22,7 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/serve/scoring"
 )
 
 // fakeModel scores an image by its brightness, 0 to 1. It keeps dark images,
@@ -27,7 +30,8 @@ import (
 type fakeModel struct {
 	uncalibrated bool
 	device       ascood.Device
-	before       func(crops [][]uint8) error // called ahead of each batch, if set
+	before       func(crops [][]uint8) error // called ahead of each batch for clients, if set
+	served       bool                        // it has been tried
 	mu           sync.Mutex
 	batches      []int // sizes of the batches so far
 }
@@ -57,12 +61,16 @@ func (m *fakeModel) Info() artifact.Metadata {
 
 func (m *fakeModel) Settings() artifact.Score { return fakeInfo.Score }
 func (m *fakeModel) Device() ascood.Device    { return m.device }
+func (m *fakeModel) BatchSizes() []int        { return nil }
+func (m *fakeModel) Close() error             { return nil }
 
 func (m *fakeModel) Score(_ context.Context, crops [][]uint8) ([]ioodin.Result, error) {
 	m.mu.Lock()
-	m.batches = append(m.batches, len(crops))
+	if m.served {
+		m.batches = append(m.batches, len(crops))
+	}
 	m.mu.Unlock()
-	if m.before != nil {
+	if m.served && m.before != nil {
 		if err := m.before(crops); err != nil {
 			return nil, err
 		}
@@ -92,18 +100,43 @@ func blocking() (m *fakeModel, begun chan int, release chan struct{}) {
 }
 
 // newServer returns a server with the default limits, changed by each tweak.
-func newServer(t testing.TB, m Model, tweaks ...func(*Config)) *Server {
+func newServer(t testing.TB, m tested, tweaks ...func(*Config)) *Server {
 	t.Helper()
 	config := DefaultConfig()
 	for _, tweak := range tweaks {
 		tweak(&config)
 	}
-	s, err := New(m, config)
+	models := open(t, m, config)
+	s, err := New(models, config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	t.Cleanup(func() { models.Close() })
 	return s
+}
+
+// tested is a fake that is told when it has been tried.
+type tested interface {
+	scoring.Model
+	serve()
+}
+
+func (m *fakeModel) serve() { m.served = true }
+
+// open makes a fake the default model, in the place of a file.
+func open(t testing.TB, m tested, config Config) *scoring.Models {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "fake.onnx")
+	if err := os.WriteFile(path, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	source := scoring.Source{Model: path, Open: func(string) (scoring.Model, error) { return m, nil }}
+	models, err := scoring.Open(t.Context(), source, config.Limits, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.serve()
+	return models
 }
 
 // logTo makes the server log JSON lines to w.

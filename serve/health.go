@@ -23,7 +23,7 @@ func (s *Server) ready(c echo.Context) error {
 	if s.draining.Load() {
 		return ascood.Errorf(ascood.Unavailable, "shutting down")
 	}
-	if s.batcher.lost.Err() != nil {
+	if s.models.Lost().Err() != nil {
 		return ascood.Errorf(ascood.Unavailable, "shutting down: %w", ascood.ErrDeviceLost)
 	}
 	return c.JSON(http.StatusOK, health{"ready"})

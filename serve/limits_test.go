@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"image"
 	"io"
 	"net"
 	"net/http"
@@ -116,14 +115,14 @@ func TestCanceledClientFreesItsSlot(t *testing.T) {
 	go send()
 	<-begun
 	go send()
-	eventually(t, "one image to wait", func() bool { return metric(t, s, "ascood_images_queued") == "1" })
+	eventually(t, "one image to wait", func() bool { return metric(t, s, `ascood_images_queued{model="fake"}`) == "1" })
 	leave()
 	<-done
 	<-done
 	if n := len(s.slots); n != 0 {
 		t.Errorf("%d slots still taken", n)
 	}
-	if got := metric(t, s, "ascood_images_queued"); got != "0" {
+	if got := metric(t, s, `ascood_images_queued{model="fake"}`); got != "0" {
 		t.Errorf("%s images still wait", got)
 	}
 }
@@ -167,38 +166,5 @@ func TestSlowUpload(t *testing.T) {
 	body, err := io.ReadAll(response.Body)
 	if response.StatusCode != http.StatusRequestTimeout || !strings.Contains(string(body), `"code":"timeout","message":"the upload took too long: all of it must arrive within 50ms"`) {
 		t.Errorf("status %d: %s %v", response.StatusCode, body, err)
-	}
-}
-
-// The pixels being decoded at once are limited, not only those of one image.
-func TestDecodersShareThePixels(t *testing.T) {
-	d := newDecoder(fakeInfo.Preprocess, 1000)
-	d.share = 100
-	for _, tt := range []struct {
-		name string
-		file []byte
-		want int64
-	}{
-		{"small image: one core's share", encodePNG(t, image.NewGray(image.Rect(0, 0, 5, 5))), 100},
-		{"no image", []byte("text"), 100},
-		{"refused anyway", hugePNG(), 100},
-		{"large image: its pixels", encodePNG(t, image.NewGray(image.Rect(0, 0, 30, 30))), 900},
-	} {
-		if got := d.cost(tt.file); got != tt.want {
-			t.Errorf("%s: cost %d, want %d", tt.name, got, tt.want)
-		}
-	}
-	// While all pixels are taken, a client waits, and may give up.
-	if err := d.pixels.Acquire(t.Context(), 1000); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
-	defer cancel()
-	if _, err := d.crop(ctx, grayPNG(t, 1), &timing{}); err != context.DeadlineExceeded {
-		t.Errorf("got %v, want the deadline", err)
-	}
-	d.pixels.Release(1000)
-	if _, err := d.crop(t.Context(), grayPNG(t, 1), &timing{}); err != nil {
-		t.Error(err)
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"golang.org/x/image/tiff"
+
+	"github.com/ascood/ascood/serve/scoring"
 )
 
 // TestMemoryPerPixel: what Config promises of the memory for images being decoded, for
@@ -23,7 +25,12 @@ func TestMemoryPerPixel(t *testing.T) {
 	if err := tiff.Encode(&packed, deep, &tiff.Options{Compression: tiff.Deflate}); err != nil {
 		t.Fatal(err)
 	}
-	d := newDecoder(fakeInfo.Preprocess, size*size)
+	s := newServer(t, &fakeModel{}, func(c *Config) { c.MaxPixels = size * size })
+	v, err := s.models.Acquire("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Release()
 	for name, file := range map[string][]byte{
 		"progressive CMYK JPEG":           progressiveJPEG(4, 4, size),
 		"progressive JPEG":                progressiveJPEG(3, 3, size),
@@ -33,17 +40,17 @@ func TestMemoryPerPixel(t *testing.T) {
 		"lossless WebP":                   plainWebP(size),
 		"deflated TIFF of 16 bits, alpha": packed.Bytes(),
 	} {
-		if _, err := d.crop(t.Context(), progressiveJPEG(1, 1, 8), new(timing)); err != nil {
+		if _, err := v.ScoreFile(t.Context(), progressiveJPEG(1, 1, 8)); err != nil {
 			t.Fatal(err) // libjpeg is there
 		}
 		used := allocated(func() {
-			if _, err := d.crop(t.Context(), file, new(timing)); err != nil {
+			if _, err := v.ScoreFile(t.Context(), file); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		})
 		t.Logf("%-35s %.1f bytes a pixel", name, float64(used)/(size*size))
-		if used > bytesPerPixel*size*size {
-			t.Errorf("%s: %.1f bytes a pixel, more than %d", name, float64(used)/(size*size), bytesPerPixel)
+		if used > scoring.BytesPerPixel*size*size {
+			t.Errorf("%s: %.1f bytes a pixel, more than %d", name, float64(used)/(size*size), scoring.BytesPerPixel)
 		}
 	}
 }

@@ -3,7 +3,7 @@
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const endpoint = location.origin + "/v1/score";
-const model = call("/v1/models").then(answer => answer.models[0]);
+const model = call("/v1/models").then(({ models }) => models.find(m => m.default) ?? models[0]);
 
 $("#curl").textContent =
   `curl -F image=@photo.jpg ${endpoint}\n` +

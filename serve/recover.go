@@ -1,10 +1,14 @@
 package serve
 
-import "github.com/labstack/echo/v4"
+import (
+	"github.com/labstack/echo/v4"
+
+	"github.com/ascood/ascood/serve/scoring"
+)
 
 // withRecover makes a panic of a handler the failure of its request alone.
 func withRecover(next echo.HandlerFunc) echo.HandlerFunc {
 	return func(c echo.Context) error {
-		return guard(func() error { return next(c) })
+		return scoring.Guard(func() error { return next(c) })
 	}
 }

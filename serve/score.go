@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/serve/scoring"
 )
 
 // ScoreResponse answers POST /v1/score, whether for one image or several.
@@ -48,9 +49,6 @@ type Stages struct {
 	Inference float64 `json:"inference"`
 }
 
-// timing is Stages while they pass.
-type timing struct{ waiting, decoding, inference time.Duration }
-
 // score reads the images, scores them and answers. An image that is wrong does
 // not hold up the others: its error stands in its place. The request fails if
 // none of its images could be scored, so for a single image the status tells.
@@ -58,24 +56,26 @@ func (s *Server) score(c echo.Context) error {
 	start := time.Now()
 	s.metrics.inFlight.Add(1)
 	defer s.metrics.inFlight.Add(-1)
-	results, err := s.results(c)
+	model, err := modelName(c)
 	if err != nil {
 		return err
 	}
-	return c.JSON(http.StatusOK, ScoreResponse{
-		RequestID: requestID(c),
-		Model:     s.model.Info().Name,
-		Settings:  s.model.Settings(),
-		Results:   results,
-		TimeMS:    milliseconds(time.Since(start)),
-	})
+	answer, err := s.answer(c, model)
+	if err != nil {
+		return err
+	}
+	answer.RequestID, answer.TimeMS = requestID(c), milliseconds(time.Since(start))
+	return c.JSON(http.StatusOK, answer)
 }
 
-// results reads the images and scores them. Only those that are there in full
+// answer reads the images and scores them. Only those that are there in full
 // take one of the slots, and nothing is held any more when the answer is written:
 // a client that is slow to send or to read keeps no other one out.
-func (s *Server) results(c echo.Context) ([]Result, error) {
+func (s *Server) answer(c echo.Context, model string) (*ScoreResponse, error) {
 	// Refuse before the upload what would be refused after it.
+	if err := s.models.Check(model); err != nil {
+		return nil, err
+	}
 	if s.slots.full() {
 		return nil, s.slots.busy()
 	}
@@ -91,27 +91,35 @@ func (s *Server) results(c echo.Context) ([]Result, error) {
 		return nil, err
 	}
 	defer s.slots.free()
-	return s.scoreAll(r.Context(), uploads)
+	v, err := s.models.Acquire(model)
+	if err != nil {
+		return nil, err
+	}
+	defer v.Release()
+	results, err := scoreAll(r.Context(), v, uploads)
+	if err != nil {
+		return nil, err
+	}
+	return &ScoreResponse{Model: v.Name(), Settings: v.Settings(), Results: results}, nil
 }
 
 // scoreAll scores the images side by side. An error that is not an image's own
 // ends them all.
-func (s *Server) scoreAll(ctx context.Context, uploads []upload) ([]Result, error) {
+func scoreAll(ctx context.Context, v *scoring.Version, uploads []upload) ([]Result, error) {
 	results := make([]Result, len(uploads))
 	imageErrors := make([]error, len(uploads))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, u := range uploads {
 		group.Go(func() error {
-			return guard(func() error {
-				d, err := s.scoreOne(ctx, u.data)
+			return scoring.Guard(func() error {
+				d, err := scoreOne(ctx, v, u.data)
 				results[i] = Result{File: u.name, Decision: d}
-				if err == nil || !isImageError(err) {
+				if err == nil || !scoring.IsImageError(err) {
 					return err
 				}
 				imageErrors[i] = err
 				e := public(err)
 				results[i].Error = &e
-				s.metrics.images.WithLabelValues(string(e.Code)).Inc()
 				return nil
 			})
 		})
@@ -134,31 +142,16 @@ func allFailed(imageErrors []error) error {
 	return fmt.Errorf("none of the %d images can be scored; the first: %w", len(imageErrors), first)
 }
 
-// scoreOne decodes, scores and judges one image.
-func (s *Server) scoreOne(ctx context.Context, file []byte) (*Decision, error) {
-	var t timing
-	crop, err := s.decoder.crop(ctx, file, &t)
+// scoreOne scores one image file.
+func scoreOne(ctx context.Context, v *scoring.Version, file []byte) (*Decision, error) {
+	r, err := v.ScoreFile(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	r, err := s.batcher.score(ctx, crop, &t)
-	if err != nil {
-		return nil, err
-	}
-	verdict := s.calibration.Decide(r.Score)
-	s.metrics.images.WithLabelValues(string(verdict.Verdict)).Inc()
-	s.metrics.stage(t)
+	t := r.Times
 	return &Decision{
-		Verdict: verdict.Verdict, Score: r.Score, Threshold: verdict.Threshold, PValue: verdict.PValue,
-		Prediction: r.Prediction, Class: s.className(r.Prediction), Probability: r.Probability,
-		StagesMS: Stages{milliseconds(t.waiting), milliseconds(t.decoding), milliseconds(t.inference)},
+		Verdict: r.Verdict, Score: r.Score, Threshold: r.Threshold, PValue: r.PValue,
+		Prediction: r.Prediction, Class: r.Class, Probability: r.Probability,
+		StagesMS: Stages{milliseconds(t.Waiting), milliseconds(t.Decoding), milliseconds(t.Inference)},
 	}, nil
-}
-
-// className is "" for a class that the model does not name.
-func (s *Server) className(i int) string {
-	if classes := s.model.Info().Classes; i >= 0 && i < len(classes) {
-		return classes[i]
-	}
-	return ""
 }

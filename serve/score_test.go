@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
-	"strings"
 	"sync"
 	"testing"
 
@@ -95,9 +94,8 @@ func scored(t *testing.T, s http.Handler, level uint8) string {
 }
 
 func TestNewRefuses(t *testing.T) {
-	if _, err := New(&fakeModel{uncalibrated: true}, DefaultConfig()); ascood.CodeOf(err) != ascood.Unavailable || !strings.Contains(err.Error(), "without a calibration") {
-		t.Errorf("uncalibrated model: got %v", err)
-	}
+	models := open(t, &fakeModel{}, DefaultConfig())
+	defer models.Close()
 	for _, tt := range []struct {
 		change func(*Config)
 		want   string
@@ -110,7 +108,7 @@ func TestNewRefuses(t *testing.T) {
 	} {
 		config := DefaultConfig()
 		tt.change(&config)
-		if _, err := New(&fakeModel{}, config); err == nil || err.Error() != tt.want || ascood.CodeOf(err) != ascood.Invalid {
+		if _, err := New(models, config); err == nil || err.Error() != tt.want || ascood.CodeOf(err) != ascood.Invalid {
 			t.Errorf("got %v, want %s", err, tt.want)
 		}
 	}

@@ -1,6 +1,7 @@
 // Package serve answers over HTTP whether uploaded images are in or out of
-// distribution. POST /v1/score is the service itself; GET / is a page for
-// people, and /livez, /readyz, /v1/models and /metrics are for operators.
+// distribution. POST /v1/score and /v1/models/NAME/score are the service itself; GET /
+// is a page for people, and /livez, /readyz, /v1/models and /metrics are for operators.
+// The scoring is that of package scoring, below.
 package serve
 
 import (
@@ -10,69 +11,46 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/serve/scoring"
 )
 
-// Model is what the server asks of an *ioodin.Model.
-type Model interface {
-	Info() artifact.Metadata
-	Settings() artifact.Score
-	Device() ascood.Device
-	Score(ctx context.Context, crops [][]uint8) ([]ioodin.Result, error)
-}
-
-// Server is an http.Handler that scores images with one model.
+// Server is an http.Handler that scores images with the models that are served.
 type Server struct {
-	config      Config
-	model       Model
-	calibration *artifact.Calibration
-	log         *slog.Logger
-	echo        *echo.Echo
-	metrics     *metrics
-	decoder     *decoder
-	batcher     *batcher
-	slots       slots
-	memory      *semaphore.Weighted // for uploads, bytes
-	draining    atomic.Bool
+	config   Config
+	models   *scoring.Models
+	log      *slog.Logger
+	echo     *echo.Echo
+	metrics  *metrics
+	slots    slots
+	memory   *semaphore.Weighted // for uploads, bytes
+	draining atomic.Bool
 
 	stepTimeout time.Duration // the constant, except in tests
 }
 
-// New returns a server for a model, which must be calibrated: without that there
-// are no verdicts. Close it before the model.
-func New(model Model, config Config) (*Server, error) {
+// New returns a server for models that were opened with the limits of the same
+// config, and are to be closed after it has served.
+func New(models *scoring.Models, config Config) (*Server, error) {
 	if err := config.Validate(); err != nil {
-		return nil, err
-	}
-	info := model.Info()
-	calibration, err := info.CalibrationOf(model.Settings())
-	if err != nil {
 		return nil, err
 	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
 	}
-	m := newMetrics()
 	s := &Server{
-		config:      config,
-		model:       model,
-		calibration: calibration,
-		log:         config.Logger,
-		echo:        echo.New(),
-		metrics:     m,
-		decoder:     newDecoder(info.Preprocess, config.MaxPixels),
-		batcher:     newBatcher(model, config.MaxBatch, workers(model.Device()), m),
-		slots:       make(slots, config.MaxRequests),
-		memory:      semaphore.NewWeighted(config.MaxUploadMemory),
+		config:  config,
+		models:  models,
+		log:     config.Logger,
+		echo:    echo.New(),
+		metrics: newMetrics(models),
+		slots:   make(slots, config.MaxRequests),
+		memory:  semaphore.NewWeighted(config.MaxUploadMemory),
 
 		stepTimeout: stepTimeout,
 	}
@@ -85,30 +63,24 @@ func (s *Server) routes() {
 	e.HTTPErrorHandler = writeError
 	e.Use(withRequestID, s.withLog, withRecover, withHeaders)
 	e.POST("/v1/score", s.score, s.withDeadline)
+	e.POST("/v1/models/:"+modelParam+"/score", s.score, s.withDeadline)
 	get := func(path string, handler echo.HandlerFunc) {
 		e.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
 	}
 	get("/", page())
 	get("/livez", s.live)
 	get("/readyz", s.ready)
-	get("/v1/models", s.models)
+	get("/v1/models", s.listModels)
 	get("/metrics", s.metrics.handler())
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
-// Close stops the workers once the batches in work are done.
-func (s *Server) Close() { s.batcher.close() }
-
 // Serve answers requests on l until ctx is done, then lets the requests in
 // flight finish. The error says what kept it from doing either; it wraps
 // ascood.ErrDeviceLost if the device failed for good. It closes l.
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	err := s.warm(ctx)
-	if err != nil {
-		return errors.Join(fmt.Errorf("try the model: %w", err), l.Close())
-	}
 	server := &http.Server{
 		Handler:           s,
 		ReadHeaderTimeout: headerTimeout,
@@ -118,42 +90,21 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
-	s.log.Info("listening", "addr", l.Addr().String(), "model", s.model.Info().Name,
-		"settings", s.model.Settings().String(), "device", s.model.Device().String())
+	s.log.Info("listening", "addr", l.Addr().String())
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(l) }()
+	lost := s.models.Lost()
+	var err error
 	select {
 	case err := <-failed:
 		return errors.Join(fmt.Errorf("serve: %w", err), server.Close())
-	case <-s.batcher.lost.Done():
+	case <-lost.Done():
 		// No use in waiting until load balancers notice: all requests fail.
 		err = s.drain(server, 0)
 	case <-ctx.Done():
 		err = s.drain(server, s.config.DrainDelay)
 	}
-	return errors.Join(context.Cause(s.batcher.lost), err)
-}
-
-// warm scores black images, so that a model that cannot run fails the start and
-// not the first client. On a GPU small and large batches are computed by different
-// programs, each loaded and planned when it is first needed.
-func (s *Server) warm(ctx context.Context) error {
-	largest := 1
-	if s.model.Device().IsCUDA() {
-		largest = s.config.MaxBatch
-	}
-	var sizes []int
-	for n := 1; n < largest; n *= 2 {
-		sizes = append(sizes, n)
-	}
-	sizes = append(sizes, largest)
-	black := make([]uint8, s.model.Info().Preprocess.CropLen())
-	for _, n := range sizes {
-		if _, err := s.model.Score(ctx, slices.Repeat([][]uint8{black}, n)); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(context.Cause(lost), err)
 }
 
 // drain announces the end, closes the door after a delay and waits for those inside.

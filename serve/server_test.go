@@ -82,8 +82,6 @@ func startRunning(t *testing.T, tweak func(*Config)) *running {
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{"http://" + l.Addr().String(), stop, make(chan error, 1), make(chan int, 1), release}
 	go func() { r.served <- s.Serve(ctx, l) }()
-	<-begun // the trial run
-	release <- struct{}{}
 	go func() {
 		response, err := http.Post(r.url+"/v1/score", "image/png", strings.NewReader(string(grayPNG(t, 128))))
 		if err != nil {
@@ -146,26 +144,6 @@ func get(t *testing.T, url string) int {
 	return response.StatusCode
 }
 
-// A model that cannot run ends the start, not the first request.
-func TestServeTriesTheModel(t *testing.T) {
-	s := newServer(t, &fakeModel{before: func([][]uint8) error { return errors.New("no kernel") }})
-	if err := s.Serve(t.Context(), listen(t)); err == nil || err.Error() != "try the model: no kernel" {
-		t.Errorf("got %v", err)
-	}
-}
-
-// TestServeTriesLargeBatches: on a GPU each size of batch is made ready before the
-// first client.
-func TestServeTriesLargeBatches(t *testing.T) {
-	for most, want := range map[int][]int{1: {1}, 8: {1, 2, 4, 8}, 40: {1, 2, 4, 8, 16, 32, 40}} {
-		m := &fakeModel{device: ascood.CUDA(0)}
-		s := newServer(t, m, func(c *Config) { c.MaxBatch = most })
-		if err := s.warm(t.Context()); err != nil || !slices.Equal(m.batches, want) {
-			t.Errorf("up to %d images: tried %v, %v; want %v", most, m.batches, err, want)
-		}
-	}
-}
-
 // TestDeviceLost: a device that fails for good is not asked again; the server says that
 // it is not ready, refuses what is in flight and ends with the error.
 func TestDeviceLost(t *testing.T) {
@@ -181,8 +159,6 @@ func TestDeviceLost(t *testing.T) {
 	l := listen(t)
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(t.Context(), l) }()
-	<-begun // the trial run
-	release <- struct{}{}
 	url := "http://" + l.Addr().String()
 	answers := make(chan int, 5)
 	post := func() {
@@ -199,7 +175,7 @@ func TestDeviceLost(t *testing.T) {
 	for range 4 { // that share the next batch
 		go post()
 	}
-	eventually(t, "the others to wait", func() bool { return metric(t, s, "ascood_images_queued") == "4" })
+	eventually(t, "the others to wait", func() bool { return metric(t, s, `ascood_images_queued{model="fake"}`) == "4" })
 	lost = true
 	close(release)
 	for range 5 {
@@ -213,7 +189,7 @@ func TestDeviceLost(t *testing.T) {
 	if w := do(s, httptest.NewRequest("GET", "/readyz", nil)); w.Code != http.StatusServiceUnavailable {
 		t.Errorf("/readyz: status %d", w.Code)
 	}
-	if !slices.Equal(m.batches, []int{1, 1, 4}) {
+	if !slices.Equal(m.batches, []int{1, 4}) {
 		t.Errorf("the batches were %v; a lost device was asked for images one by one", m.batches)
 	}
 }
@@ -228,10 +204,16 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/livez", 200, `{"status":"alive"}`},
 		{"GET", "/readyz", 200, `{"status":"ready"}`},
 		{"HEAD", "/readyz", 200, ``},
-		{"GET", "/v1/models", 200, `{"models":[{"name":"fake","arch":"lenet","width":6,"head":"linear","classes":["dark","bright"],` +
+		{"GET", "/v1/models", 200, `{"models":[{"name":"fake","default":true,"arch":"lenet","width":6,"head":"linear","classes":["dark","bright"],` +
 			`"preprocess":{"pre_size":8,"image_size":8,"mean":[0,0,0],"std":[1,1,1],"resize":"shorter","interpolation":"bilinear","gray16":"clip","exif_orientation":"ignore","truncated":"refuse"},"settings":{"method":"iodin","temperature":1000,"noise":0.0014},` +
 			`"calibration":{"samples":9,"tpr":0.8,"threshold":0.25},"device":"cpu","weights_sha256":"abc123",` +
 			`"limits":{"body_bytes":16777216,"image_pixels":25000000,"images":16}}]}`},
+		{"POST", "/v1/models/fake/score", 400, `{"error":{"code":"invalid","message":"no image: the body is empty`},
+		{"POST", "/v1/models/fak%65/score", 400, `{"error":{"code":"invalid","message":"no image: the body is empty`},
+		{"POST", "/v1/models/other/score", 404, `{"error":{"code":"not_found","message":"no such model: \"other\""},`},
+		{"POST", "/v1/models/two%20words/score", 404, `{"error":{"code":"not_found","message":"no such model: \"two words\""},`},
+		{"POST", "/v1/models//score", 404, `{"error":{"code":"not_found","message":"no such `},
+		{"GET", "/v1/models/fake/score", 405, `{"error":{"code":"method_not_allowed"`},
 		{"GET", "/v1/nothing", 404, `{"error":{"code":"not_found","message":"no such page: \"/v1/nothing\""},`},
 		{"GET", "/../../etc/passwd", 404, `{"error":{"code":"not_found"`},
 		{"GET", "/v1/score", 405, `{"error":{"code":"method_not_allowed","message":"method \"GET\" is not allowed here"},`},
@@ -330,16 +312,16 @@ func TestMetrics(t *testing.T) {
 	do(s, raw([]byte("text")))
 	do(s, httptest.NewRequest("GET", "/made/up", nil))
 	for sample, want := range map[string]string{
-		`ascood_images_total{outcome="in_distribution"}`:                    "1",
-		`ascood_images_total{outcome="out_of_distribution"}`:                "1",
-		`ascood_images_total{outcome="invalid"}`:                            "1",
-		`ascood_images_total{outcome="unsupported"}`:                        "1",
+		`ascood_images_total{model="fake",outcome="in_distribution"}`:       "1",
+		`ascood_images_total{model="fake",outcome="out_of_distribution"}`:   "1",
+		`ascood_images_total{model="fake",outcome="invalid"}`:               "1",
+		`ascood_images_total{model="fake",outcome="unsupported"}`:           "1",
 		`ascood_http_request_seconds_count{route="/v1/score",status="200"}`: "1",
 		`ascood_http_request_seconds_count{route="/v1/score",status="415"}`: "1",
 		`ascood_http_request_seconds_count{route="none",status="404"}`:      "1",
-		`ascood_image_seconds_count{stage="inference"}`:                     "2",
+		`ascood_image_seconds_count{model="fake",stage="inference"}`:        "2",
 		`ascood_requests_in_flight`:                                         "0",
-		`ascood_images_queued`:                                              "0",
+		`ascood_images_queued{model="fake"}`:                                "0",
 	} {
 		if got := metric(t, s, sample); got != want {
 			t.Errorf("%s is %s, want %s", sample, got, want)

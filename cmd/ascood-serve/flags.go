@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -10,18 +11,22 @@ import (
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/serve"
+	"github.com/ascood/ascood/serve/scoring"
 )
 
 const usage = `ascood-serve --model model.onnx [flags]
+ascood-serve --models folder [flags]
 
 Answers over HTTP whether images are in or out of the distribution that a model
-was trained on. The model is a file that ascood-export wrote with --calibrate.
+was trained on. Models are files that ascood-export wrote with --calibrate.
 
   curl -F image=@photo.jpg http://127.0.0.1:8080/v1/score
   curl --data-binary @photo.jpg http://127.0.0.1:8080/v1/score
 
-GET / is a page for trying it out; /livez, /readyz, /v1/models and /metrics are
-for operators. SIGINT or SIGTERM lets the requests in flight finish.
+Further models are asked at /v1/models/NAME/score. GET / is a page for trying it
+out; /livez, /readyz, /v1/models and /metrics are for operators. SIGHUP loads
+models that are new or have changed; SIGINT or SIGTERM lets the requests in flight
+finish.
 `
 
 // Ends of the flags' ranges, beyond what any client sends or waits for.
@@ -38,12 +43,14 @@ const (
 )
 
 type options struct {
-	fs          *pflag.FlagSet
-	model, addr string
-	compute     *modelflags.Compute
-	score       *modelflags.Score
-	limits      serve.Config
-	logFormat   string
+	fs        *pflag.FlagSet
+	source    scoring.Source
+	interval  time.Duration // between looks at the files of models
+	addr      string
+	compute   *modelflags.Compute
+	score     *modelflags.Score
+	limits    serve.Config
+	logFormat string
 
 	// Limits in the units of their flags.
 	bodyMiB, memoryMiB int
@@ -56,7 +63,12 @@ var flagNames = cli.FlagNames{"max_pixels": "max-megapixels"}
 func newFlags(stdout io.Writer) *options {
 	o := &options{limits: serve.DefaultConfig(), fs: cli.NewFlags("ascood-serve", usage, stdout)}
 	fs := o.fs
-	fs.StringVar(&o.model, "model", "", "artifact `file` that ascood-export wrote with --calibrate")
+	src := &o.source
+	fs.StringVar(&src.Model, "model", "", "artifact `file` that ascood-export wrote with --calibrate")
+	fs.StringVar(&src.Name, "name", "the artifact's", "`name` to serve --model by")
+	fs.StringVar(&src.Folder, "models", "", "`folder` of further artifacts: NAME.onnx and NAME/model.onnx are served as NAME")
+	fs.StringVar(&src.Default, "default", "", "`name` of the model of --models that /v1/score asks (the only one, where there is no --model)")
+	fs.Var(cli.Duration(&o.interval, 0, mostTime), "watch", "look for new and changed models this often; 0 is at SIGHUP alone")
 	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 picks a free one")
 	o.compute = modelflags.AddCompute(fs, "auto")
 	o.score = modelflags.AddScore(fs, "the artifact's")
@@ -82,7 +94,7 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	if err := cli.Parse(o.fs, args, false); err != nil {
 		return nil, err
 	}
-	if err := cli.Require(o.fs, "model"); err != nil {
+	if err := o.checkSource(); err != nil {
 		return nil, err
 	}
 	c := &o.limits
@@ -93,6 +105,30 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 		return nil, err
 	}
 	return o, flagNames.In(o.fs, c.Validate())
+}
+
+// checkSource makes sure that there is something to serve, and one default at most.
+func (o *options) checkSource() error {
+	src := &o.source
+	if src.Model == "" && src.Folder == "" {
+		return cli.Usagef("--model is missing, or --models: what to serve")
+	}
+	if err := cli.OnlyWith(o.fs, "model", "name"); err != nil {
+		return err
+	}
+	if err := cli.OnlyWith(o.fs, "models", "default"); err != nil {
+		return err
+	}
+	if src.Model != "" && src.Default != "" {
+		return cli.Usagef("--default %s: --model is the default already", src.Default)
+	}
+	if !o.fs.Changed("name") {
+		src.Name = ""
+	}
+	if strings.Contains(src.Name, "/") {
+		return cli.Usagef("--name %s: it is part of a path, so without \"/\"", src.Name)
+	}
+	return nil
 }
 
 func logger(format string, w io.Writer) (*slog.Logger, error) {

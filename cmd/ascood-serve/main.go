@@ -4,17 +4,24 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
+	"os"
+	"os/signal"
+	"sync"
+	"syscall"
+	"time"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/serve"
+	"github.com/ascood/ascood/serve/scoring"
 )
 
 func main() { cli.Main(run) }
 
-// run serves until ctx is done. It takes the address before it loads the model,
+// run serves until ctx is done. It takes the address before it loads models,
 // so that a port in use is known at once.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o, err := parse(args, stdout, stderr)
@@ -27,15 +34,34 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer l.Close()
 
-	model, err := o.compute.Open(o.model, o.score, o.limits.Logger)
-	if err != nil {
-		return err
+	o.source.Open = func(path string) (scoring.Model, error) {
+		return o.compute.Open(path, o.score, o.limits.Logger)
 	}
-	defer model.Close()
-	server, err := serve.New(model, o.limits)
+	models, err := scoring.Open(ctx, o.source, o.limits.Limits, o.limits.Logger)
 	if err != nil {
-		return err
+		return flagNames.In(o.fs, err)
 	}
-	defer server.Close()
-	return server.Serve(ctx, l)
+	server, err := serve.New(models, o.limits)
+	if err != nil {
+		return errors.Join(err, models.Close())
+	}
+	watching := watch(ctx, models, o.interval)
+	err = server.Serve(ctx, l)
+	watching()
+	return errors.Join(err, models.Close())
+}
+
+// watch reloads models at SIGHUP and at intervals, until the function that it returns
+// is called.
+func watch(ctx context.Context, models *scoring.Models, interval time.Duration) (end func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	var watcher sync.WaitGroup
+	watcher.Go(func() { models.Watch(ctx, interval, signals) })
+	return func() {
+		signal.Stop(signals)
+		cancel()
+		watcher.Wait()
+	}
 }

@@ -261,7 +261,13 @@ func TestFlags(t *testing.T) {
 		args []string
 		want string
 	}{
-		{nil, "--model is missing"},
+		{nil, "--model is missing, or --models: what to serve"},
+		{[]string{"--models", "m", "--name", "clothes"}, "--name has no meaning without --model"},
+		{[]string{"--model", "m", "--default", "clothes"}, "--default has no meaning without --models"},
+		{[]string{"--model", "m", "--models", "n", "--default", "clothes"}, "--default clothes: --model is the default already"},
+		{[]string{"--model", "m", "--name", "a/b"}, `--name a/b: it is part of a path, so without "/"`},
+		{[]string{"--models", "missing"}, "folder of models: open missing: no such file or directory"},
+		{[]string{"--model", "m", "--watch", "soon"}, "--watch soon: must be"},
 		{[]string{"--model", "m", "model.onnx"}, `unexpected argument "model.onnx"`},
 		{[]string{"--model", "m", "--log-format", "xml"}, `unknown format "xml"; known are text and json`},
 		{[]string{"--model", "m", "--max-body", "0"}, `--max-body 0: must be from 1 to 16384`},

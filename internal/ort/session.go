@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/malloc"
 	"github.com/ascood/ascood/internal/sigstack"
 	"github.com/ascood/ascood/onnx"
 )
@@ -155,6 +156,10 @@ func try(p *program, m *onnx.ModelProto, device ascood.Device) error {
 // Device returns what the session runs on.
 func (s *Session) Device() ascood.Device { return s.device }
 
+// Sizes returns the sizes that batches are padded to, ascending; none if they are run as
+// they are.
+func (s *Session) Sizes() []int { return slices.Clone(s.sizes) }
+
 // Takes reports whether the graph has an input of that name.
 func (s *Session) Takes(input string) bool { return slices.Contains(s.takes, input) }
 
@@ -165,6 +170,7 @@ func (s *Session) Close() error {
 	for _, p := range s.programs {
 		errs = append(errs, p.close())
 	}
+	malloc.Trim() // weights are large
 	return errors.Join(errs...)
 }
 

@@ -1,4 +1,4 @@
-package serve
+package scoring
 
 import (
 	"context"
@@ -14,27 +14,25 @@ import (
 // holds at once have no more than maxPixels pixels together, and are no more
 // than there are cores.
 type decoder struct {
-	preprocess preprocess.Config
-	maxPixels  int
-	share      int // of maxPixels for one core
-	pixels     *semaphore.Weighted
+	maxPixels int
+	share     int // of maxPixels for one core
+	pixels    *semaphore.Weighted
 }
 
-// bytesPerPixel is the most memory that decoding an image takes (TestMemoryPerPixel),
+// BytesPerPixel is the most memory that decoding an image takes (TestMemoryPerPixel),
 // but for a few MiB that do not depend on its size.
-const bytesPerPixel = 30
+const BytesPerPixel = 30
 
-func newDecoder(c preprocess.Config, maxPixels int) *decoder {
+func newDecoder(maxPixels int) *decoder {
 	return &decoder{
-		preprocess: c,
-		maxPixels:  maxPixels,
-		share:      max(1, maxPixels/runtime.GOMAXPROCS(0)),
-		pixels:     semaphore.NewWeighted(int64(maxPixels)),
+		maxPixels: maxPixels,
+		share:     max(1, maxPixels/runtime.GOMAXPROCS(0)),
+		pixels:    semaphore.NewWeighted(int64(maxPixels)),
 	}
 }
 
-// crop decodes a file and cuts the network's input out of it.
-func (d *decoder) crop(ctx context.Context, file []byte, t *timing) ([]uint8, error) {
+// crop decodes a file and cuts a network's input out of it.
+func (d *decoder) crop(ctx context.Context, c preprocess.Config, file []byte, t *Times) ([]uint8, error) {
 	start := time.Now()
 	cost := d.cost(file)
 	if err := d.pixels.Acquire(ctx, cost); err != nil {
@@ -42,14 +40,14 @@ func (d *decoder) crop(ctx context.Context, file []byte, t *timing) ([]uint8, er
 	}
 	defer d.pixels.Release(cost)
 	begun := time.Now()
-	t.waiting += begun.Sub(start)
-	defer func() { t.decoding = time.Since(begun) }()
+	t.Waiting += begun.Sub(start)
+	defer func() { t.Decoding = time.Since(begun) }()
 
-	img, err := d.preprocess.Decode(ctx, file, d.maxPixels)
+	img, err := c.Decode(ctx, file, d.maxPixels)
 	if err != nil {
 		return nil, err
 	}
-	return d.preprocess.Crop(img), nil
+	return c.Crop(img), nil
 }
 
 // cost is a file's number of pixels by its header, and at least one core's share.

@@ -1,4 +1,4 @@
-package serve
+package scoring
 
 import (
 	"context"
@@ -16,10 +16,8 @@ import (
 type batcher struct {
 	model   Model
 	size    int // most images of a batch
-	metrics *metrics
-	// lost is done once the model's device is lost; its cause is the error.
-	lost context.Context
-	lose context.CancelCauseFunc
+	metrics *modelMetrics
+	lose    context.CancelCauseFunc // is told if the device is lost
 	// waiting is unbuffered: senders stand in line, first come first served, and
 	// leave the line by giving up.
 	waiting chan *job
@@ -42,10 +40,9 @@ type outcome struct {
 	err    error
 }
 
-func newBatcher(model Model, size, workers int, m *metrics) *batcher {
+func newBatcher(model Model, size, workers int, m *modelMetrics, lose context.CancelCauseFunc) *batcher {
 	ctx, stop := context.WithCancel(context.Background())
-	b := &batcher{model: model, size: size, metrics: m, waiting: make(chan *job), stop: stop, stopped: ctx.Done()}
-	b.lost, b.lose = context.WithCancelCause(context.Background())
+	b := &batcher{model: model, size: size, metrics: m, lose: lose, waiting: make(chan *job), stop: stop, stopped: ctx.Done()}
 	for range workers {
 		b.workers.Go(b.work)
 	}
@@ -60,7 +57,7 @@ func (b *batcher) close() {
 }
 
 // score waits for the result of one crop.
-func (b *batcher) score(ctx context.Context, crop []uint8, t *timing) (ioodin.Result, error) {
+func (b *batcher) score(ctx context.Context, crop []uint8, t *Times) (ioodin.Result, error) {
 	start := time.Now()
 	j := &job{ctx: ctx, crop: crop, done: make(chan outcome, 1)}
 	if err := b.send(j); err != nil {
@@ -68,8 +65,8 @@ func (b *batcher) score(ctx context.Context, crop []uint8, t *timing) (ioodin.Re
 	}
 	select {
 	case o := <-j.done:
-		t.waiting += o.begun.Sub(start)
-		t.inference = time.Since(o.begun)
+		t.Waiting += o.begun.Sub(start)
+		t.Inference = time.Since(o.begun)
 		return o.result, o.err
 	case <-ctx.Done():
 		return ioodin.Result{}, ctx.Err()
@@ -152,7 +149,8 @@ func (b *batcher) infer(batch []*job) (results []ioodin.Result, err error) {
 	for i, j := range batch {
 		crops[i] = j.crop
 	}
-	err = guard(func() error {
+	defer func(begun time.Time) { b.metrics.seconds.Add(time.Since(begun).Seconds()) }(time.Now())
+	err = Guard(func() error {
 		results, err = b.model.Score(context.Background(), crops)
 		if err == nil && len(results) != len(crops) {
 			err = fmt.Errorf("the model gave %d results for %d images", len(results), len(crops))

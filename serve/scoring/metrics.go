@@ -1,0 +1,109 @@
+package scoring
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/ascood/ascood/artifact"
+)
+
+// metrics are those of the models, each labelled with the name that its model is
+// served by. Names are those that the operator chose, so they are few.
+type metrics struct {
+	images  *prometheus.CounterVec   // outcome: a verdict, or the code of an image's error
+	stages  *prometheus.HistogramVec // stage: waiting, decoding, inference
+	batches *prometheus.HistogramVec // images a run
+	seconds *prometheus.CounterVec   // in which the network ran
+	queued  *prometheus.GaugeVec
+	loads   *prometheus.CounterVec // outcome: loaded, refused
+}
+
+func newMetrics() *metrics {
+	return &metrics{
+		images: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ascood_images_total", Help: "Images by outcome: a verdict, or the code of the image's error.",
+		}, []string{"model", "outcome"}),
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ascood_image_seconds", Help: "Time an image spends in each stage.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}, []string{"model", "stage"}),
+		batches: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ascood_batch_images", Help: "Images that shared one run of the network.",
+			Buckets: []float64{1, 2, 4, 8, 16, 32, 64},
+		}, []string{"model"}),
+		seconds: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ascood_inference_seconds_total", Help: "Time in which the network ran; its rate is the share of time that it is busy.",
+		}, []string{"model"}),
+		queued: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "ascood_images_queued", Help: "Images that wait for the network.",
+		}, []string{"model"}),
+		loads: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ascood_model_loads_total", Help: "Model files by what came of them: loaded or refused.",
+		}, []string{"model", "outcome"}),
+	}
+}
+
+// vectors are all of them.
+func (m *metrics) vectors() []interface {
+	prometheus.Collector
+	DeletePartialMatch(prometheus.Labels) int
+} {
+	return []interface {
+		prometheus.Collector
+		DeletePartialMatch(prometheus.Labels) int
+	}{m.images, m.stages, m.batches, m.seconds, m.queued, m.loads}
+}
+
+// of returns those of one model. All of its series are there from now on, so that a
+// rate of zero is seen as one.
+func (m *metrics) of(model string) *modelMetrics {
+	for _, v := range []artifact.Verdict{artifact.InDistribution, artifact.OutOfDistribution} {
+		m.images.WithLabelValues(model, string(v))
+	}
+	return &modelMetrics{
+		images:    m.images.MustCurryWith(prometheus.Labels{"model": model}),
+		waiting:   m.stages.WithLabelValues(model, "waiting"),
+		decoding:  m.stages.WithLabelValues(model, "decoding"),
+		inference: m.stages.WithLabelValues(model, "inference"),
+		batches:   m.batches.WithLabelValues(model),
+		seconds:   m.seconds.WithLabelValues(model),
+		queued:    m.queued.WithLabelValues(model),
+	}
+}
+
+// forget drops the series of a model that is gone.
+func (m *metrics) forget(model string) {
+	for _, v := range m.vectors() {
+		v.DeletePartialMatch(prometheus.Labels{"model": model})
+	}
+}
+
+// modelMetrics are those of one model.
+type modelMetrics struct {
+	images                       *prometheus.CounterVec
+	waiting, decoding, inference prometheus.Observer
+	batches                      prometheus.Observer
+	seconds                      prometheus.Counter
+	queued                       prometheus.Gauge
+}
+
+// answered counts an image that got a verdict.
+func (m *modelMetrics) answered(r *Result) {
+	m.images.WithLabelValues(string(r.Verdict)).Inc()
+	m.waiting.Observe(r.Times.Waiting.Seconds())
+	m.decoding.Observe(r.Times.Decoding.Seconds())
+	m.inference.Observe(r.Times.Inference.Seconds())
+}
+
+// Describe implements prometheus.Collector.
+func (m *Models) Describe(descriptions chan<- *prometheus.Desc) {
+	for _, v := range m.metrics.vectors() {
+		v.Describe(descriptions)
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (m *Models) Collect(samples chan<- prometheus.Metric) {
+	for _, v := range m.metrics.vectors() {
+		v.Collect(samples)
+	}
+}
