@@ -35,7 +35,7 @@ func TestProfile(t *testing.T) {
 	}
 }
 
-// TestReadProfile: a node counts once, with its last run.
+// TestReadProfile: a node counts once, with its fastest run.
 func TestReadProfile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "profile.json")
 	const profile = `[{"cat":"Session","name":"model_run","dur":900,"args":{}},
