@@ -50,6 +50,12 @@ func (o operand) positive() operand {
 	return o
 }
 
+// negative draws from -2 to -0.5.
+func (o operand) negative() operand {
+	o.values = func(rng *rand.Rand) float64 { return -0.5 - 1.5*rng.Float64() }
+	return o
+}
+
 // few draws from so few numbers that many are equal.
 func (o operand) few() operand {
 	o.values = func(rng *rand.Rand) float64 { return float64(rng.IntN(3)) }

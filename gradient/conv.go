@@ -128,11 +128,7 @@ func (w *walk) phases(dy string, c convolution) (dx string, ok bool) {
 	}
 	dx = w.Op("Conv", []string{dy, kernel}, onnx.Int("group", group), onnx.Ints("kernel_shape", size[:]...),
 		onnx.Ints("strides", 1, 1), onnx.Ints("pads", before[0], before[1], after[0], after[1]))
-	dx = w.depthToSpace(dx, s)
-	if h, wide := c.wide[2].Size, c.wide[3].Size; grid[0]*s != h || grid[1]*s != wide {
-		dx = w.op("Slice", dx, w.Int64s(0, 0), w.Int64s(h, wide), w.Int64s(2, 3))
-	}
-	return dx, true
+	return w.crop(w.depthToSpace(dx, s), c.wide), true
 }
 
 // phaseTaps tells, for each of the stride's phases along one axis, which kernel

@@ -84,24 +84,3 @@ func (n *node) counts(w onnx.Window, x, y onnx.Shape) string {
 	}
 	return n.Const(shape, counts...)
 }
-
-func takesMaxPool(n *node) {
-	if n.IntAttr("storage_order", 0) != 0 {
-		n.refuse("has a storage_order other than 0")
-	}
-	_, err := onnx.WindowOf(n.NodeProto, nil)
-	n.note(err)
-}
-
-// maxPoolGradient scatters the gradient to the elements that the pool chose. Both ONNX
-// Runtime and libtorch take the first of equal elements.
-func maxPoolGradient(n *node) string {
-	indices := n.Ops("MaxPool", 2, []string{n.x()}, n.Attribute...)[1]
-	flat := n.Int64s(-1)
-	size := n.op("Shape", n.op("Reshape", n.x(), flat))
-	zeros := n.op("ConstantOfShape", size)
-	sum := n.Op("ScatterElements", []string{
-		zeros, n.op("Reshape", indices, flat), n.op("Reshape", n.dy, flat),
-	}, onnx.String("reduction", "add"))
-	return n.reshape(sum, n.shape(n.x()))
-}

@@ -254,6 +254,20 @@ var poolCases = []ruleCase{
 	// Of equal elements the first.
 	withTies(maxPool(images(3, 8, 8).few(), two(2, 2), two(2, 2), two(1, 1), two(0, 0, 0, 0), false)),
 	withTies(maxPool(images(3, 9, 9).few(), two(3, 3), two(2, 2), two(1, 1), two(1, 1, 1, 1), false)),
+	// With channels for the blocked layout.
+	maxPool(images(16, 6, 5), two(2, 2), two(2, 2), two(1, 1), two(0, 0, 0, 0), false),
+	maxPool(images(16, 7, 8), two(3, 3), two(2, 2), two(1, 1), two(1, 1, 1, 1), false),
+	maxPool(images(16, 6, 5), two(3, 3), two(1, 1), two(1, 1), two(1, 1, 1, 1), false),
+	maxPool(images(16, 8, 7), two(3, 3), two(2, 2), two(1, 1), two(0, 0, 0, 0), true),
+	maxPool(images(16, 7, 6), two(4, 5), two(3, 3), two(1, 1), two(2, 1, 1, 2), false),
+	maxPool(images(16, 5, 6), two(3, 2), two(2, 2), two(1, 1), two(0, 0, 0, 0), false),
+	// Less than the zeros that stand for the padding.
+	maxPool(images(16, 7, 7).negative(), two(3, 3), two(3, 3), two(1, 1), two(0, 0, 0, 0), true),
+	maxPool(images(16, 6, 5).negative(), two(3, 3), two(1, 1), two(1, 1), two(1, 1, 1, 1), false),
+	withTies(maxPool(images(16, 6, 5).few(), two(2, 2), two(2, 2), two(1, 1), two(0, 0, 0, 0), false)),
+	withTies(maxPool(images(16, 7, 8).few(), two(3, 3), two(2, 2), two(1, 1), two(1, 1, 1, 1), false)),
+	withTies(maxPool(images(16, 6, 5).few(), two(3, 3), two(1, 1), two(1, 1), two(1, 1, 1, 1), false)),
+	withTies(maxPool(images(16, 8, 7).few(), two(3, 3), two(2, 2), two(1, 1), two(0, 0, 0, 0), true)),
 }
 
 func withTies(c ruleCase) ruleCase {
