@@ -28,9 +28,12 @@ func (s *storage) bytes() ([]byte, error) {
 	if s.data != nil || s.read == nil {
 		return s.data, nil
 	}
-	var err error
-	s.data, err = s.read()
-	return s.data, err
+	data, err := s.read()
+	if err != nil {
+		return nil, err
+	}
+	s.data = data
+	return data, nil
 }
 
 // strided is a tensor as PyTorch has it: a view of a storage.

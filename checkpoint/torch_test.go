@@ -180,6 +180,19 @@ func float32Bytes(v float32) []byte { return FromFloat32s([]float32{v}).Data }
 
 // TestStridedBounds: a tensor that reaches outside its storage, or whose size
 // overflows, is refused before anything is read.
+// TestWrongRecord: one that cannot be read, or has another size than its storage, is an
+// error whenever it is asked for: tensors share storages.
+func TestWrongRecord(t *testing.T) {
+	wrong := errors.New("of another size")
+	s := &storage{element: elementOf(F32), elements: 2, read: func() ([]byte, error) { return []byte{1}, wrong }}
+	tensor := &strided{storage: s, element: s.element, shape: []int{2}, strides: []int{1}}
+	for range 2 {
+		if got, err := tensor.tensor(); !errors.Is(err, wrong) {
+			t.Errorf("got %v, %v", got, err)
+		}
+	}
+}
+
 func TestStridedBounds(t *testing.T) {
 	s := &storage{element: elementOf(F32), elements: 6}
 	for _, test := range []struct {

@@ -183,10 +183,13 @@ func TestHostile(t *testing.T) {
 	find(bomb, "f11").Domain = "own"
 	huge := sound(t)
 	huge.Graph.Node[0].Attribute = append(huge.Graph.Node[0].Attribute, onnx.Ints("dilations", 1<<40, 1<<40))
+	wide := newForeign()
+	end(wide, wide.Op("Pad", []string{small(wide, "N"), wide.Int64s(0, 0, 0, 0, 0, 0, 0, 1<<24)}, onnx.String("mode", "edge")), "N")
 	for name, c := range map[string]struct {
 		file *onnx.ModelProto
 		want string
 	}{
+		"wide borders":   {wide.file(t, 17), "pads of 0 and 16777216 are out of proportion"},
 		"many nodes":     {chain(maxNodes + 1), "more than 100000 nodes"},
 		"many calls":     {bomb, "more than 100000 nodes"},
 		"huge dilations": {huge, ""},

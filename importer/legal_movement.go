@@ -357,7 +357,8 @@ func legalPad(s *step) ([]string, error) {
 		if pads[at] == 0 && pads[rank+at] == 0 {
 			continue
 		}
-		if most := maxElements / max(size, 1); max(pads[at], pads[rank+at]) > most || min(pads[at], pads[rank+at]) < -most {
+		const most = 1 << 14 // on a side; each is an index
+		if max(pads[at], pads[rank+at]) > most || min(pads[at], pads[rank+at]) < -most {
 			return nil, fmt.Errorf("pads of %d and %d are out of proportion", pads[at], pads[rank+at])
 		}
 		var picks []int
