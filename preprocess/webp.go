@@ -53,7 +53,7 @@ func decodeWebP(s *source) (image.Image, error) {
 func opaqueWebP(img image.Image) (image.Image, error) {
 	switch img := img.(type) {
 	case *image.YCbCr:
-		return vp8.convert(img), nil
+		return fromWebP(img), nil
 	case *image.NRGBA:
 		setOpaque(img.Pix)
 		return img, nil
