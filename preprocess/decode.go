@@ -20,9 +20,9 @@ const DefaultMaxPixels = 1 << 26
 const maxFile = 16 * DefaultMaxPixels
 
 // Decode decodes a file of one of the formats. The result is an *image.NRGBA that is
-// opaque, or the *image.Gray or *image.YCbCr that the file holds; its bounds begin at
-// 0. It has the pixels that PIL's conversion to RGB has: alpha is dropped, not
-// composited, and of an animation the first frame is taken. Reading says more.
+// opaque, or the *image.Gray that the file holds; its bounds begin at 0. It has the
+// pixels that PIL's conversion to RGB has: alpha is dropped, not composited, and of an
+// animation the first frame is taken. Reading says more.
 //
 // The header is read first: an image of more than maxPixels pixels is
 // ascood.TooLarge before memory is taken for it. A file that is no image, or one of a

@@ -19,7 +19,7 @@ func (how Reading) opaque(img image.Image) (image.Image, error) {
 		if img.Opaque() { // the same bytes in either model
 			return (*image.NRGBA)(img), nil
 		}
-	case *image.YCbCr, *image.Gray:
+	case *image.Gray:
 		return img, nil
 	case *image.Gray16:
 		return how.Gray16.convert(img), nil

@@ -95,7 +95,7 @@ func upright(img image.Image, file []byte) image.Image {
 	return turn(pixelsOf(img))
 }
 
-// pixelsOf returns an image with the chroma of its pixels interpolated.
+// pixelsOf returns all of an image.
 func pixelsOf(img image.Image) *image.NRGBA {
 	bounds := img.Bounds()
 	dst := image.NewNRGBA(bounds)

@@ -5,8 +5,8 @@ import (
 	"image/draw"
 )
 
-// rows reads a part of an image a row at a time, so that of a photograph only
-// what a crop shows is converted to RGB.
+// rows reads a part of an image a row at a time, so that only what a crop shows is
+// converted to RGB.
 type rows interface {
 	// row returns row y of the part as RGBA, valid until the next call. What
 	// alpha says does not matter.
@@ -15,9 +15,8 @@ type rows interface {
 
 // rowReader is the scratch memory of the different rows.
 type rowReader struct {
-	rgba  rgbaRows
-	gray  grayRows
-	ycbcr ycbcrRows
+	rgba rgbaRows
+	gray grayRows
 }
 
 // open returns the rows of a part of an image.
@@ -29,11 +28,6 @@ func (r *rowReader) open(img image.Image, part image.Rectangle) rows {
 	case *image.Gray:
 		r.gray.reset(img, part)
 		return &r.gray
-	case *image.YCbCr:
-		if img.Rect.Min == (image.Point{}) {
-			r.ycbcr.reset(&jfif, img, part)
-			return &r.ycbcr
-		}
 	}
 	// No decoder's image.
 	flat := image.NewNRGBA(img.Bounds())
