@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/preprocess"
 )
 
 //go:embed data/*.json
@@ -21,16 +22,19 @@ var files embed.FS
 
 // Preset is a published experiment.
 type Preset struct {
-	Name          string   `json:"-"`
-	Title         string   `json:"title"`         // what the classes are
-	Note          string   `json:"note"`          // what else is to be known
-	Classes       int      `json:"classes"`       // number of ID classes
-	Arch          string   `json:"arch"`          // the network, one of models.Archs
-	Pretrained    string   `json:"pretrained"`    // the weights that training starts from; "" are random ones
-	Preprocess    string   `json:"preprocess"`    // one of preprocess.Presets
-	Augment       string   `json:"augment"`       // one of preprocess.Augmentations
-	Postprocessor string   `json:"postprocessor"` // the post-hoc method it is published with; "" if none is
-	Methods       []string `json:"methods"`       // of training it is published with, the first by default
+	Name       string `json:"-"`
+	Title      string `json:"title"`      // what the classes are
+	Note       string `json:"note"`       // what else is to be known
+	Classes    int    `json:"classes"`    // number of ID classes
+	Arch       string `json:"arch"`       // the network, one of models.Archs
+	Pretrained string `json:"pretrained"` // the weights that training starts from; "" are random ones
+	Preprocess string `json:"preprocess"` // one of preprocess.Presets; Images says all of it
+	Augment    string `json:"augment"`    // one of preprocess.Augmentations
+	// What becomes of images that end early. The published code sets LOAD_TRUNCATED_IMAGES
+	// where it loads them (datasets/imglist_dataset.py), in training and in evaluation.
+	Truncated     preprocess.Truncated `json:"truncated"`
+	Postprocessor string               `json:"postprocessor"` // the post-hoc method it is published with; "" if none is
+	Methods       []string             `json:"methods"`       // of training it is published with, the first by default
 
 	// Hyperparameters, under the JSON names of train.Config. What is missing is
 	// not published.
@@ -72,6 +76,16 @@ func Load(name string) (*Preset, error) {
 		return nil, fmt.Errorf("preset %s: %w", name, err)
 	}
 	return p, nil
+}
+
+// Images returns how image files become the network's input.
+func (p *Preset) Images() (preprocess.Config, error) {
+	c, err := preprocess.Preset(p.Preprocess)
+	if err != nil {
+		return c, fmt.Errorf("preset %s: %w", p.Name, err)
+	}
+	c.Truncated = p.Truncated
+	return c, nil
 }
 
 // decode reads JSON that may name no other fields than those of v.

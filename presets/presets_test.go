@@ -17,6 +17,7 @@ import (
 // published is testdata/published.json.
 type published struct {
 	Common  map[string]any            `json:"common_training"`
+	Images  map[string]any            `json:"images"` // how all are read
 	Presets map[string]map[string]any `json:"presets"`
 	Lists   map[string]map[string]any `json:"lists"`
 }
@@ -70,6 +71,9 @@ func TestPublished(t *testing.T) {
 			pre := got["preprocess"].(map[string]any)
 			if pre["pre_size"] != want["pre_size"] || pre["image_size"] != want["image_size"] {
 				t.Errorf("preprocessing %v, want %v of %v", pre, want["image_size"], want["pre_size"])
+			}
+			if pre["truncated"] != all.Images["truncated"] {
+				t.Errorf("truncated images %v, want %v", pre["truncated"], all.Images["truncated"])
 			}
 			if weights, _ := want["pretrained"].(string); !strings.HasPrefix(p.Pretrained, weights) || weights == "" && p.Pretrained != "" {
 				t.Errorf("pretrained weights %q, want %q", p.Pretrained, weights)

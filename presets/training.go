@@ -7,7 +7,6 @@ import (
 	"slices"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/preprocess"
 )
 
 // Methods of training.
@@ -34,8 +33,8 @@ func (p *Preset) Configure(config any, c Choice) ([]string, error) {
 		settings["method"] = c.Method
 	}
 	var err error
-	if settings["preprocess"], err = preprocess.Preset(p.Preprocess); err != nil {
-		return nil, fmt.Errorf("preset %s: %w", p.Name, err)
+	if settings["preprocess"], err = p.Images(); err != nil {
+		return nil, err
 	}
 	maps.Copy(settings, p.Training)
 	if settings["method"] == MethodASCOOD {

@@ -14,6 +14,7 @@ import (
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/posthoc"
+	"github.com/ascood/ascood/preprocess"
 	"github.com/ascood/ascood/presets"
 )
 
@@ -33,6 +34,7 @@ type flags struct {
 	search, save, keep       bool
 	single, skipBroken       bool
 	compare                  bool
+	truncated                preprocess.Truncated
 	output, report, plots    string
 	recalibrate              string
 	tpr                      float64
@@ -55,10 +57,13 @@ func newFlags(stdout io.Writer) *flags {
 		"flags that name images: "+strings.Join(presets.Names(), ", "))
 	fs.BoolVar(&f.farExtra, "far-extra", true, "evaluate the preset's far sets that are in an average of their own, too: iSUN of cifar10 and cifar100")
 	fs.BoolVar(&f.fullSpectrum, "fsood", false, "count the preset's covariate-shifted images as in-distribution")
-	fs.StringSliceVar(&f.csid, "csid", nil, "covariate-shifted `sets` for --fsood, separated by commas, such as v2,c,r (default: all)")
+	fs.Var(cli.Names(&f.csid), "csid", "covariate-shifted `sets` for --fsood, separated by commas, such as v2,c,r (default: all)")
 	fs.BoolVar(&f.compare, "compare", false, "show the preset's published numbers under each row, where they are at hand")
 	fs.BoolVar(&f.skipBroken, "skip-broken", false, "leave out images that are missing or cannot be loaded, and count them")
-	fs.StringSliceVar(&f.methods, "postprocessor", nil, "`methods` to evaluate, separated by commas (default: the one the preset is published with;\n"+
+	fs.TextVar(&f.truncated, "truncated", preprocess.Refuse, "`refuse|fill` JPEG, PNG and GIF files that end early, in place of what the model says and of what the preset\n"+
+		"is published with, which is fill: PIL's LOAD_TRUNCATED_IMAGES")
+	fs.Lookup("truncated").DefValue = "" // there is none
+	fs.Var(cli.Names(&f.methods), "postprocessor", "`methods` to evaluate, separated by commas (default: the one the preset is published with;\n"+
 		"without one the artifact's own score)")
 	fs.BoolVar(&f.single, "reference-precision", false, "compute the softmax of msp, temp_scaling, gen and klm in float32, as the published code does:\n"+
 		"sure images then tie, and FPR@95 may be 100")

@@ -9,9 +9,12 @@ import (
 	"io"
 	"runtime"
 
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/cli/modelflags"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/onnx"
 )
 
 var usage = `ascood-eval scores in-distribution images and sets of others, and prints how well
@@ -60,7 +63,11 @@ func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if f.results != "" {
 		return f.evaluateRuns(ctx, opt, stdout, stderr)
 	}
-	n, err := eval.OpenNetwork(f.model, opt)
+	model, meta, err := artifact.Load(f.model)
+	if err != nil {
+		return err
+	}
+	n, err := f.network(model, meta, opt)
 	if err != nil {
 		return err
 	}
@@ -72,6 +79,17 @@ func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	_, err = f.evaluate(ctx, e, to, stdout, stderr)
 	return err
+}
+
+// network takes an artifact, with its own way to read truncated images or another.
+func (f *flags) network(model *onnx.ModelProto, meta *artifact.Metadata, opt ioodin.Options) (*eval.Network, error) {
+	switch {
+	case f.fs.Changed("truncated"):
+		meta.Preprocess.Truncated = f.truncated
+	case f.experiment != nil:
+		meta.Preprocess.Truncated = f.experiment.Truncated
+	}
+	return eval.NewNetwork(model, meta, opt)
 }
 
 // begin opens what an evaluation needs, and finds out whether it can be made and

@@ -135,7 +135,9 @@ func (f *flags) notePreprocessing(own preprocess.Config, stderr io.Writer) {
 	if f.experiment == nil {
 		return
 	}
-	if published, err := preprocess.Preset(f.experiment.Preprocess); err == nil && published != own {
+	published, err := preprocess.Preset(f.experiment.Preprocess)
+	own.Truncated = published.Truncated // that is the evaluation's matter
+	if err == nil && published != own {
 		fmt.Fprintf(stderr, "Note: the preset %s has images as %s; this model takes them as %s.\n", f.preset, published, own)
 	}
 }

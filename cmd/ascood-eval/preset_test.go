@@ -191,3 +191,35 @@ func TestSkipBroken(t *testing.T) {
 		}
 	}
 }
+
+// TestTruncatedImages: a preset fills them as the published code does; otherwise it is
+// as the model has it, or as the flag says.
+func TestTruncatedImages(t *testing.T) {
+	root := cifar10(t)
+	whole := filepath.Join(root, "images_classic", "near", "tin", "1.png")
+	content, err := os.ReadFile(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(whole, content[:len(content)*2/3], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	preset := []string{"--model", model(t), "--preset", "cifar10", "--data-root", root, "--postprocessor", "msp"}
+	list := filepath.Join(root, "benchmark_imglist", "cifar10", "test_tin.txt")
+	own := []string{"--model", preset[1], "--id", images("test_id[:9]"), "--far", "tin=" + list, "--data-root", filepath.Join(root, "images_classic"), "--postprocessor", "msp"}
+	for _, test := range []struct {
+		args    []string
+		refused bool
+	}{
+		{preset, false}, {append(preset, "--truncated", "refuse"), true},
+		{own, true}, {append(own, "--truncated", "fill"), false},
+	} {
+		_, stderr, err := evaluate(t, test.args...)
+		if refused := err != nil && strings.Contains(err.Error(), "1.png: truncated image"); refused != test.refused || !refused && err != nil {
+			t.Errorf("%v: error %v", test.args, err)
+		}
+		if strings.Contains(stderr, "truncated images: fill") {
+			t.Errorf("%v: said\n%s", test.args, stderr)
+		}
+	}
+}

@@ -14,7 +14,6 @@ import (
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/metrics"
 	"github.com/ascood/ascood/onnx"
-	"github.com/ascood/ascood/preprocess"
 	"github.com/ascood/ascood/runs"
 )
 
@@ -86,7 +85,7 @@ func (f *flags) withRun(path string, opt ioodin.Options, notes, progress io.Writ
 				fmt.Fprintf(notes, "%s: %s\n", path, note)
 			}
 		}
-		n, err := eval.NewNetwork(model, meta, opt)
+		n, err := f.network(model, meta, opt)
 		if err != nil {
 			return err
 		}
@@ -122,7 +121,7 @@ func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, erro
 		if f.experiment == nil {
 			return nil, nil, cli.Usagef("%s does not say how images become its input: give --preset, or export each run with ascood-export --preprocess", path)
 		}
-		pre, err := preprocess.Preset(f.experiment.Preprocess)
+		pre, err := f.experiment.Images()
 		if err != nil {
 			return nil, nil, err
 		}

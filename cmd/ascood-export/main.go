@@ -94,7 +94,7 @@ func newFlags(stdout io.Writer) *request {
 	fs.StringVar(&r.arch, "arch", "", "architecture (default: the one that the weights fit): "+strings.Join(models.Archs(), ", "))
 	fs.StringVar(&r.stateDict, "state-dict", "", "`key` of the weights in the checkpoint, such as model_ema, where several networks lie in it")
 	r.preprocess = imageflags.Add(fs)
-	fs.StringSliceVar(&r.outputs, "outputs", nil, "`outputs` to keep, separated by commas, for programs that compute all of a file whatever\n"+
+	fs.Var(cli.Names(&r.outputs), "outputs", "`outputs` to keep, separated by commas, for programs that compute all of a file whatever\n"+
 		"they ask it for (default: all, "+strings.Join(artifact.Outputs(), ",")+")")
 	fs.StringVar(&r.classes, "classes", "", "`file` with one class name a line, in the order of the logits (default: those in\n"+
 		"the checkpoint, or the names of --calibrate's class folders)")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,15 +95,18 @@ func TestValues(t *testing.T) {
 		"--threads -1": "--threads -1: must be from 0 to 1024",
 		"--device gpu": `--device gpu: unknown device "gpu"`,
 		"--plain x":    "--plain x: must be an integer",
-		"--count 9 --share 0.5 --wait 2s --threads 0 --device cuda:1 --plain 3": "",
+		"--names a,,b": "--names a,,b: want names separated by commas",
+		"--count 9 --share 0.5 --wait 2s --threads 0 --device cuda:1 --plain 3 --names a\"b,c --names= --names d": "",
 	} {
 		fs := NewFlags("prog", "", io.Discard)
 		count, share, wait, threads := 1, 0., time.Second, 0
 		var device ascood.Device
+		var names []string
 		fs.Var(Int(&count, 1, 9), "count", "")
 		fs.Var(Float(&share, 0, 1), "share", "")
 		fs.Var(Duration(&wait, 0, time.Minute), "wait", "")
 		fs.Int("plain", 0, "")
+		fs.Var(Names(&names), "names", "")
 		AddThreads(fs, &threads, "threads", "")
 		AddDevice(fs, &device, "cpu")
 		err := Parse(fs, strings.Fields(line), false)
@@ -111,8 +115,8 @@ func TestValues(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), says) || Report(io.Discard, "prog", err) != StatusUsage {
 				t.Errorf("%s: %v, want %q and the status of a wrong command line", line, err, says)
 			}
-		case err != nil || count != 9 || share != 0.5 || wait != 2*time.Second || device != ascood.CUDA(1):
-			t.Errorf("%s: %v, %v %v %v %v", line, err, count, share, wait, device)
+		case err != nil || count != 9 || share != 0.5 || wait != 2*time.Second || device != ascood.CUDA(1), !slices.Equal(names, []string{`a"b`, "c", "d"}):
+			t.Errorf("%s: %v, %v %v %v %v %q", line, err, count, share, wait, device, names)
 		}
 	}
 }

@@ -2,8 +2,10 @@ package cli
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -53,6 +55,29 @@ func (w *within[T]) Type() string {
 	}
 	return "number"
 }
+
+// Names is a flag's value: names separated by commas, or none. A flag that is repeated
+// has them all.
+func Names(names *[]string) pflag.Value { return &namesValue{names} }
+
+type namesValue struct{ names *[]string }
+
+func (v *namesValue) Set(text string) error {
+	if *v.names = append([]string{}, *v.names...); text == "" {
+		return nil
+	}
+	for name := range strings.SplitSeq(text, ",") {
+		name = strings.TrimSpace(name)
+		if name == "" {
+			return errors.New("want names separated by commas")
+		}
+		*v.names = append(*v.names, name)
+	}
+	return nil
+}
+
+func (v *namesValue) String() string { return strings.Join(*v.names, ",") }
+func (v *namesValue) Type() string   { return "names" }
 
 // mostThreads is more than any machine can use, and few enough to start.
 const mostThreads = 1024
