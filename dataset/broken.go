@@ -32,18 +32,21 @@ func (l *loader) allBroken(ctx context.Context, s *slot) error {
 	return ascood.Errorf(ascood.CodeOf(broken[0]), "%d of %d images cannot be loaded:\n%w", len(broken), len(l.order), Named(broken))
 }
 
-// mostNamed is how many images an error names.
-const mostNamed = 10
-
 // Named is the error that names images that cannot be loaded, a line each: the first
 // few, and how many there are besides.
 func Named(broken []error) error {
+	return ascood.Errorf(ascood.CodeOf(broken[0]), "%s", someLines(len(broken), func(i int) string { return broken[i].Error() }))
+}
+
+// someLines has an indented line for each of n things, the first few of many.
+func someLines(n int, line func(i int) string) string {
+	const most = 10
 	var lines []string
-	for _, err := range broken[:min(len(broken), mostNamed)] {
-		lines = append(lines, fmt.Sprintf("  %v", err))
+	for i := range min(n, most) {
+		lines = append(lines, "  "+line(i))
 	}
-	if more := len(broken) - len(lines); more > 0 {
-		lines = append(lines, fmt.Sprintf("  and %d more", more))
+	if n > most {
+		lines = append(lines, fmt.Sprintf("  and %d more", n-most))
 	}
-	return ascood.Errorf(ascood.CodeOf(broken[0]), "%s", strings.Join(lines, "\n"))
+	return strings.Join(lines, "\n")
 }

@@ -32,7 +32,7 @@ func CheckImglist(list, root string, classes int) (ListCheck, error) {
 	}
 	defer f.Close()
 	present := folders{}
-	for line, err := range imglistLines(f) {
+	for line, err := range imglistLines(f, nil) {
 		if err == nil {
 			err = check.line(line, root, classes, present)
 		}
@@ -69,12 +69,11 @@ func (c *ListCheck) line(line imglistLine, root string, classes int, present fol
 	return err
 }
 
-// CheckFiles looks for the file of every image of a dataset, without opening it,
-// and reports how many are missing, and the first of them. Images that are in no
-// files of their own pass.
+// CheckFiles looks for the file of every image of a dataset, without opening it, and
+// names those that are missing. Images that are in no files of their own pass.
 func CheckFiles(d Dataset) error {
 	present := folders{}
-	first, count := 0, 0
+	var missing []int
 	for i := range d.Len() {
 		file := fileOf(d, i)
 		if file == "" {
@@ -85,18 +84,18 @@ func CheckFiles(d Dataset) error {
 			return ascood.Errorf(ascood.Invalid, "%w", err)
 		}
 		if !there {
-			if count++; count == 1 {
-				first = i
-			}
+			missing = append(missing, i)
 		}
 	}
-	switch count {
-	case 0:
+	if len(missing) == 0 {
 		return nil
-	case 1:
+	}
+	first := missing[0]
+	if len(missing) == 1 {
 		return ascood.Errorf(ascood.Invalid, "%s is missing, image %d of %d%s", fileOf(d, first), first+1, d.Len(), slashes(d.Name(first)))
 	}
-	return ascood.Errorf(ascood.Invalid, "%d of %d images are missing, the first %s, image %d%s", count, d.Len(), fileOf(d, first), first+1, slashes(d.Name(first)))
+	return ascood.Errorf(ascood.Invalid, "%d of %d images are missing%s\n%s", len(missing), d.Len(), slashes(d.Name(first)),
+		someLines(len(missing), func(i int) string { return fmt.Sprintf("%s, image %d", fileOf(d, missing[i]), missing[i]+1) }))
 }
 
 // slashes is what there is to say of a path that is written as on Windows.

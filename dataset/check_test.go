@@ -53,7 +53,7 @@ func TestCheckFiles(t *testing.T) {
 	if err := CheckFiles(Subset(d, []int{2, 0})); err != nil {
 		t.Errorf("error %v where no file is missing", err)
 	}
-	wantInvalid(t, CheckFiles(Subset(d, []int{0, 1, 1})), "2 of 3 images are missing, the first "+filepath.Join(dir, "cat", "2.png")+", image 2")
+	wantInvalid(t, CheckFiles(Subset(d, []int{0, 1, 1})), "2 of 3 images are missing\n  "+filepath.Join(dir, "cat", "2.png")+", image 2\n  "+filepath.Join(dir, "cat", "2.png")+", image 3")
 	wantInvalid(t, CheckFiles(Concat(Subset(d, []int{0}), d)), "image 3 of 4")
 	wantInvalid(t, CheckFiles(relabelled{Dataset: d, labels: []int{1, 0}}), "image 2 of 3")
 	if err := CheckFiles(&idx{pixels: make([]uint8, 4), width: 1, height: 1}); err != nil {

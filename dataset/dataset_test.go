@@ -119,12 +119,35 @@ func TestImglistWrongInput(t *testing.T) {
 	wantInvalid(t, err, "missing.txt")
 }
 
+// TestClassNamesInLists: where the classes are known, lists may name them, with spaces.
+func TestClassNamesInLists(t *testing.T) {
+	dir, classes := t.TempDir(), []string{"emu", "polar bear", "bear", "7"}
+	d, err := OpenFor(classes, write(t, dir, "list.txt", []byte("a.png emu\na b.png polar bear\nc.png bear\nd.png 2\ne.png -1\nf.png 7\n")), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEntries(t, d, entry{"a.png", 0}, entry{"a b.png", 1}, entry{"c.png", 2}, entry{"d.png", 2}, entry{"e.png", Unlabelled}, entry{"f.png", 7})
+	for content, want := range map[string]string{
+		"a.png emu\nb.png cat\n": `:2: label "cat": must be a class number, -1 for none, or the name of one of the model's classes, which are 7, bear, emu, polar bear`,
+		" polar bear":            `:1: label "bear"`,
+		"polar bear\tpolar bear": "",
+	} {
+		_, err := OpenFor(classes[:2], write(t, dir, "list.txt", []byte(content)), "")
+		if want == "" && err != nil || want != "" && err == nil {
+			t.Errorf("%q: %v", content, err)
+		} else if want != "" {
+			wantInvalid(t, err, strings.Replace(want, "7, bear, ", "", 1))
+		}
+	}
+}
+
 func FuzzImglist(f *testing.F) {
 	f.Add("a b.png 3\r\nx/../y.png -1\n")
 	f.Add("../a 1")
 	f.Add("/a 1\n\xff\x00 9")
+	f.Add("a polar bear\n emu\nb emu")
 	f.Fuzz(func(t *testing.T, content string) {
-		d, err := readImglist(strings.NewReader(content), "list", "root")
+		d, err := readImglist(strings.NewReader(content), "list", "root", []string{"emu", "polar bear"})
 		if err != nil {
 			wantInvalid(t, err, "list")
 			return
@@ -337,6 +360,8 @@ func TestOpen(t *testing.T) {
 	}
 	_, err := Open(filepath.Join(dir, "data", "cat", "a.png"), "")
 	wantInvalid(t, err, "a.png", "neither a folder, an IDX file")
+	_, err = Open(write(t, dir, "list16.txt", []byte("\xff\xfea\x00.\x00p\x00")), "")
+	wantInvalid(t, err, "list16.txt: a text in UTF-16: save it as UTF-8")
 	_, err = Open(filepath.Join(dir, "nothing"), "")
 	wantInvalid(t, err, "nothing")
 	_, err = Open(write(t, dir, "empty", nil), "")

@@ -23,13 +23,17 @@ import (
 //
 // As in Python, a suffix of [FROM:TO] picks a run of the images, counted from 0,
 // TO not included.
-func Open(path, root string) (Dataset, error) {
+func Open(path, root string) (Dataset, error) { return OpenFor(nil, path, root) }
+
+// OpenFor is Open for a model with the given classes: a list may have their names in
+// place of their numbers.
+func OpenFor(classes []string, path, root string) (Dataset, error) {
 	match := rangeSuffix.FindStringSubmatch(path)
 	if match == nil {
-		return open(path, root)
+		return open(path, root, classes)
 	}
 	whole := WithoutRange(path)
-	d, err := open(whole, root)
+	d, err := open(whole, root, classes)
 	if err != nil {
 		return nil, err
 	}
@@ -76,7 +80,7 @@ func bound(digits string, otherwise int) (int, error) {
 }
 
 // open opens a whole dataset.
-func open(path, root string) (Dataset, error) {
+func open(path, root string, classes []string) (Dataset, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
@@ -96,13 +100,15 @@ func open(path, root string) (Dataset, error) {
 		return nil, err
 	case bytes.HasPrefix(head, []byte{0, 0, idxType}):
 		return OpenIDX(path, labelsBeside(path))
+	case bytes.HasPrefix(head, []byte("\xff\xfe")), bytes.HasPrefix(head, []byte("\xfe\xff")):
+		return nil, ascood.Errorf(ascood.Invalid, "%s: a text in UTF-16: save it as UTF-8", path)
 	case bytes.IndexByte(head, 0) >= 0:
 		return nil, ascood.Errorf(ascood.Invalid, "%s: neither a folder, an IDX file, CIFAR's .bin file nor a list of images", path)
 	}
 	if root == "" {
 		root = filepath.Dir(path)
 	}
-	return OpenImglist(path, root)
+	return openImglist(path, root, classes)
 }
 
 // peek returns the first bytes of a file, decompressed if it is gzipped.

@@ -24,7 +24,7 @@ type source struct {
 func (f *flags) open(from source) (eval.Set, error) {
 	s := eval.Set{Name: from.name}
 	var err error
-	if s.Images, err = dataset.Open(from.path, from.root); err != nil {
+	if s.Images, err = dataset.OpenFor(from.classes, from.path, from.root); err != nil {
 		return s, err
 	}
 	if from.asIs {

@@ -80,7 +80,7 @@ func (r *request) check(ctx context.Context, m *onnx.ModelProto, meta *artifact.
 // labelled opens the images, a part of them spread evenly if they are many, and
 // finds the orders of classes that may be meant, the one given first.
 func (r *request) labelled(meta *artifact.Metadata, own []string) (dataset.Dataset, []order, error) {
-	data, err := dataset.Open(r.checked, r.dataDir)
+	data, err := dataset.OpenFor(meta.Classes, r.checked, r.dataDir)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strconv"
 
@@ -11,9 +12,13 @@ import (
 )
 
 // folders returns the names of the class folders that a flag names; nil if there are
-// none, or they are mere numbers.
+// none, or they are mere numbers. What is wrong with a list shows later: it may have the
+// names of classes that are not known yet.
 func (r *request) folders(flag, images string) ([]string, error) {
 	data, err := dataset.Open(images, r.dataDir)
+	if info, fault := os.Stat(dataset.WithoutRange(images)); err != nil && fault == nil && !info.IsDir() {
+		return nil, nil
+	}
 	if err != nil {
 		return nil, fmt.Errorf("--%s: %w", flag, err)
 	}

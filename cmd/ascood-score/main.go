@@ -77,15 +77,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if f.Changed(checkDevice) {
 		return f.reportDevice(ctx, stdout, stderr)
 	}
-	data, err := openImages(f.FlagSet, f.imglist, f.dataDir)
-	if err != nil {
-		return err
-	}
 	m, err := f.compute.Open(f.model, f.score, cli.Logger(stderr))
 	if err != nil {
 		return err
 	}
 	defer m.Close()
+	data, err := f.images(m.Info().Classes)
+	if err != nil {
+		return err
+	}
 	if _, err := m.Calibration(); err != nil {
 		fmt.Fprintf(stderr, "no p-values and verdicts: %v\n", err)
 	}
@@ -118,7 +118,12 @@ func (f *flags) check() error {
 	if err := cli.OnlyWith(f.FlagSet, checkDevice, "json"); err != nil {
 		return err
 	}
-	if f.batch < 0 {
+	switch {
+	case f.imglist != "" && f.NArg() > 0:
+		return cli.Usagef("give image files or --imglist, not both")
+	case f.imglist == "" && f.NArg() == 0 && !f.Changed(checkDevice):
+		return cli.Usagef("no images: give image files or --imglist")
+	case f.batch < 0:
 		return cli.Usagef("--batch-size %d: must be at least 1, or 0 for what suits", f.batch)
 	}
 	if f.output != "" {
@@ -136,7 +141,7 @@ func (f *flags) reportDevice(ctx context.Context, stdout, stderr io.Writer) erro
 	var images dataset.Dataset
 	if f.imglist != "" || f.NArg() > 0 {
 		var err error
-		if images, err = openImages(f.FlagSet, f.imglist, f.dataDir); err != nil {
+		if images, err = f.images(nil); err != nil {
 			return err
 		}
 	}
@@ -147,17 +152,12 @@ func (f *flags) reportDevice(ctx context.Context, stdout, stderr io.Writer) erro
 	return report.Print(stdout, f.json)
 }
 
-// openImages returns the images that the words or --imglist name.
-func openImages(fs *pflag.FlagSet, imglist, dataDir string) (dataset.Dataset, error) {
-	switch {
-	case imglist != "" && fs.NArg() > 0:
-		return nil, cli.Usagef("give image files or --imglist, not both")
-	case imglist != "":
-		return dataset.Open(imglist, dataDir)
-	case fs.NArg() == 0:
-		return nil, cli.Usagef("no images: give image files or --imglist")
+// images returns those that the words or --imglist name, for a model with the classes.
+func (f *flags) images(classes []string) (dataset.Dataset, error) {
+	if f.imglist != "" {
+		return dataset.OpenFor(classes, f.imglist, f.dataDir)
 	}
-	return dataset.OpenFiles(fs.Args()), nil
+	return dataset.OpenFiles(f.Args()), nil
 }
 
 // output is where the CSV goes: a file that appears when it is complete, or a

@@ -24,7 +24,7 @@ type Calibration struct {
 // open opens the images, which must be of the model's classes, and all there unless
 // some may be left out.
 func (c Calibration) open(d *artifact.Metadata) (dataset.Dataset, error) {
-	data, err := dataset.Open(c.Images, c.Root)
+	data, err := dataset.OpenFor(d.Classes, c.Images, c.Root)
 	if err == nil {
 		data, err = dataset.Relabel(data, d.Classes)
 	}
