@@ -15,7 +15,6 @@ const module = "github.com/ascood/ascood"
 var mayImport = map[string]string{
 	// Formats and formulas, each useful alone.
 	"onnx":                    "",
-	"models":                  "",
 	"metrics":                 "",
 	"internal/bmp":            "",
 	"internal/tiff":           "",
@@ -35,12 +34,14 @@ var mayImport = map[string]string{
 	"runs":                    "",
 	"presets":                 "dataset preprocess",
 	"checkpoint":              "internal/atomicfile internal/pickle preprocess",
+	"models":                  "onnx",
 	"weights":                 "checkpoint models",
 	"artifact":                "internal/atomicfile metrics onnx preprocess",
 	"importer":                "onnx",
 	"posthoc":                 "artifact internal/ort onnx",
 	"internal/ort":            "internal/gpu internal/malloc internal/sigstack onnx",
-	"train":                   "checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile internal/check models preprocess runs weights",
+	"interpreter":             "gotorch gotorch/nn/functional onnx",
+	"train":                   "checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile internal/check interpreter models preprocess runs weights",
 	"gradient":                "onnx",
 	"export":                  "artifact checkpoint gradient models onnx preprocess weights",
 	"ioodin":                  "artifact dataset internal/check internal/gpu internal/ort onnx preprocess",

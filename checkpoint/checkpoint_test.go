@@ -156,7 +156,7 @@ func TestLoadBareStateDict(t *testing.T) {
 	if !reflect.DeepEqual(c.Meta, Meta{}) || len(c.Training) != 0 {
 		t.Errorf("metadata %+v and %d training tensors of a bare state dict", c.Meta, len(c.Training))
 	}
-	graph, err := models.New(models.Spec{Arch: "lenet", Width: 6, Classes: 10, Head: models.HeadLinear})
+	graph, err := models.New(models.Spec{Arch: "lenet", Width: 6, Classes: 10, Head: models.HeadLinear}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

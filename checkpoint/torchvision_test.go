@@ -28,7 +28,7 @@ func TestLoadTorchvision(t *testing.T) {
 		if got := slices.Sorted(maps.Keys(c.Model)); !slices.Equal(got, names) {
 			t.Errorf("%s: names %v, want %v", file, got, names)
 		}
-		g, err := models.New(models.Spec{Arch: arch, Width: 1, Classes: 3, Head: models.HeadLinear})
+		g, err := models.New(models.Spec{Arch: arch, Width: 1, Classes: 3, Head: models.HeadLinear}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -54,15 +54,15 @@ func FromFile(f *checkpoint.File, opt Options) (*onnx.ModelProto, *artifact.Meta
 	if err != nil {
 		return nil, nil, err
 	}
-	graph, err := models.New(net.Spec)
+	graph, err := models.New(net.Spec, pre.ImageSize)
 	if err != nil {
 		return nil, nil, err
 	}
-	values, err := valuesOf(graph, net.State)
+	canonical, err := withWeights(graph, net.State)
 	if err != nil {
 		return nil, nil, err
 	}
-	model, err := Build(graph, values, pre, opt.Score)
+	model, err := Build(Named(canonical), pre, opt.Score)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -155,11 +155,11 @@ func chooseClasses(own []string, beside checkpoint.ClassList, opt Options, count
 	return classes, append(notes, "class names: numbers, as nothing names them"), nil
 }
 
-// valuesOf returns the numbers of a network's state dict.
-func valuesOf(g *models.Graph, state checkpoint.StateDict) (Weights, error) {
-	values := Weights{}
-	for _, p := range g.Params() {
-		if p.Integer {
+// withWeights fills a network with the numbers of a state dict.
+func withWeights(n *models.Network, state checkpoint.StateDict) (*onnx.ModelProto, error) {
+	values := map[string][]float32{}
+	for _, p := range n.Params {
+		if p.Integer || state[p.Name] == nil {
 			continue
 		}
 		v, err := state[p.Name].Float32s()
@@ -168,5 +168,5 @@ func valuesOf(g *models.Graph, state checkpoint.StateDict) (Weights, error) {
 		}
 		values[p.Name] = v
 	}
-	return values, nil
+	return n.Model(values)
 }

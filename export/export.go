@@ -4,11 +4,9 @@
 package export
 
 import (
-	"strings"
-
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
 )
@@ -19,53 +17,49 @@ const (
 	Version  = "1"
 )
 
-// Build returns the ONNX model of a network with the input and outputs that
-// package artifact names, without metadata. Images are pre.ImageSize pixels wide
-// and high; temperature and noise of score become constants of the graph. A size
-// that the network cannot take, a missing weight and an operation without an
-// ONNX form or a gradient rule are errors that name it.
-func Build(g *models.Graph, weights Weights, pre preprocess.Config, score artifact.Score) (*onnx.ModelProto, error) {
-	net, weights, err := fold(g, weights)
+// Build returns the ONNX model of a network with the input and outputs that package
+// artifact names, without metadata. Temperature and noise of score become constants of
+// the graph. Images of another size than the network's, and what cannot be
+// differentiated, are errors that name it all.
+func Build(net Network, pre preprocess.Config, score artifact.Score) (*onnx.ModelProto, error) {
+	g := net.Model.Graph
+	if err := gradient.Refusal(gradient.Unsupported(g)); err != nil {
+		return nil, err
+	}
+	image, err := g.Input[0].Shape()
 	if err != nil {
 		return nil, err
 	}
-	shapes, err := net.Shapes(pre.ImageSize, pre.ImageSize)
+	if size := image[2].Size; size != pre.ImageSize || image[3].Size != size {
+		return nil, ascood.Errorf(ascood.Invalid, "%s %d: the network takes images of %v", ascood.Field("image_size"), pre.ImageSize, image)
+	}
+	logits, err := g.Output[0].Shape()
 	if err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
-	}
-	l := &lowering{
-		Builder: onnx.NewBuilder(g.Spec.Arch),
-		net:     net, weights: weights, shapes: shapes, inits: map[string]string{},
-	}
-	if err := newComposer(l.Builder, onnx.Batch, pre, l.evaluate).compose(score); err != nil {
 		return nil, err
 	}
-	return l.Model(Producer, Version)
-}
-
-// evaluate emits the network on an image.
-func (l *lowering) evaluate(scope, image string) (values, error) {
-	p, err := l.forward(scope, image)
-	if err != nil {
-		return values{}, err
+	kept := []string{net.Feature}
+	for _, v := range net.Inner {
+		kept = append(kept, v[0])
 	}
-	v := values{logits: p[l.net.Logits], classes: l.shapes[l.net.Logits][0], feature: p[l.net.Feature]}
-	for _, stage := range []string{artifact.Layer3, artifact.Layer4} {
-		if last := lastOf(l.net, stage); last != models.Image {
-			v.inner = append(v.inner, [2]string{p[last], stage})
+	if g, err = fold(g, kept...); err != nil {
+		return nil, err
+	}
+	b := onnx.NewBuilder(g.Name)
+	pass := func(scope, image string) (values, error) {
+		b.Scope(scope + "/")
+		names := b.Inline(g, map[string]string{g.Input[0].Name: image})
+		v := values{logits: names[g.Output[0].Name], classes: logits[1].Size, feature: names[net.Feature]}
+		for _, inner := range net.Inner {
+			v.inner = append(v.inner, [2]string{names[inner[0]], inner[1]})
 		}
+		return v, nil
 	}
-	return v, nil
-}
-
-// lastOf returns the output of a stage, given by the name of its module in the
-// backbone; models.Image if the network has none such.
-func lastOf(g *models.Graph, stage string) models.Value {
-	last := models.Image
-	for i, n := range g.Nodes {
-		if strings.HasPrefix(strings.TrimPrefix(n.Name, "backbone."), stage+".") {
-			last = models.Value(i + 1)
-		}
+	batch := any(onnx.Batch)
+	if !image[0].Batch {
+		batch = image[0].Size
 	}
-	return last
+	if err := newComposer(b, batch, pre, pass).compose(score); err != nil {
+		return nil, err
+	}
+	return b.Model(Producer, Version)
 }

@@ -3,90 +3,104 @@ package export
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/onnx"
 )
 
-// Weights holds the values of a state dict by name, row-major.
-type Weights map[string][]float32
-
-// fold returns the graph and weights of g in evaluation mode, each BatchNorm2d
-// computed into the convolution before it. One that follows anything else, or a
-// convolution whose output has another use, is an error: other networks have such
-// (DenseNet, MaxViT), those of package models do not.
-func fold(g *models.Graph, weights Weights) (*models.Graph, Weights, error) {
-	folded := &models.Graph{Spec: g.Spec}
-	values := Weights{}
-	moved := []models.Value{models.Image} // value of g → value of folded
-	uses := countUses(g)
-	for _, n := range g.Nodes {
-		for _, p := range n.Op.Params() {
-			name := n.Param(p.Name)
-			if !p.Integer && weights[name] == nil {
-				return nil, nil, ascood.Errorf(ascood.Invalid, "the weights lack %s", name)
-			}
-			values[name] = weights[name]
+// fold returns a canonical graph in which each BatchNormalization that follows a
+// convolution, whose output has no other use and is none of the values to keep, is
+// computed into that. One that follows anything else stays: DenseNet and MaxViT have such.
+func fold(g *onnx.GraphProto, keep ...string) (*onnx.GraphProto, error) {
+	f := &folding{constants: onnx.Constants(g), uses: map[string]int{}, convs: map[string]*onnx.NodeProto{}}
+	for _, name := range append(keep, g.Output[0].Name) {
+		f.uses[name]++
+	}
+	for _, n := range g.Node {
+		for _, in := range n.Input {
+			f.uses[in]++
 		}
-		if bn, ok := n.Op.(models.BatchNorm2d); ok {
-			conv := moved[n.Inputs[0]]
-			if conv == models.Image || uses[n.Inputs[0]] != 1 {
-				return nil, nil, fmt.Errorf("batch normalisation %s does not follow a convolution of its own", n.Name)
+	}
+	folded := onnx.WithOutputs(g, g.Output)
+	folded.Node = nil
+	for _, n := range g.Node {
+		conv := f.convs[n.Operand(0)]
+		if n.OpType != "BatchNormalization" || conv == nil || f.uses[n.Operand(0)] != 1 {
+			if n.OpType == "Conv" { // which a normalisation may change
+				n = &onnx.NodeProto{Name: n.Name, OpType: n.OpType, Input: n.Input, Output: slices.Clone(n.Output), Attribute: n.Attribute}
+				f.convs[n.Output[0]] = n
 			}
-			if err := foldInto(&folded.Nodes[conv-1], n, bn, values); err != nil {
-				return nil, nil, err
-			}
-			moved = append(moved, conv)
+			folded.Node = append(folded.Node, n)
 			continue
 		}
-		inputs := make([]models.Value, len(n.Inputs))
-		for i, v := range n.Inputs {
-			inputs[i] = moved[v]
-		}
-		folded.Nodes = append(folded.Nodes, models.Node{Name: n.Name, Op: n.Op, Inputs: inputs})
-		moved = append(moved, models.Value(len(folded.Nodes)))
-	}
-	folded.Feature, folded.Logits = moved[g.Feature], moved[g.Logits]
-	return folded, values, nil
-}
-
-func countUses(g *models.Graph) map[models.Value]int {
-	uses := map[models.Value]int{g.Feature: 1, g.Logits: 1}
-	for _, n := range g.Nodes {
-		for _, v := range n.Inputs {
-			uses[v]++
+		if err := f.into(conv, n); err != nil {
+			return nil, ascood.Errorf(ascood.Invalid, "%s: %w", n.Name, err)
 		}
 	}
-	return uses
+	used, made := map[string]bool{}, onnx.Makers(folded)
+	for _, n := range folded.Node {
+		for _, in := range n.Input {
+			used[in] = true
+		}
+	}
+	folded.Initializer = slices.DeleteFunc(slices.Concat(g.Initializer, f.added), func(t *onnx.TensorProto) bool { return !used[t.Name] })
+	folded.ValueInfo = slices.DeleteFunc(slices.Clone(g.ValueInfo), func(v *onnx.ValueInfoProto) bool { return made[v.Name] == nil })
+	return folded, nil
 }
 
-// foldInto scales the convolution in node by what the normalisation n does to
-// its output: y = (conv + b - mean)·weight/sqrt(var + eps) + bias. In double
-// precision, so that the fold costs no accuracy beyond the final rounding.
-func foldInto(node *models.Node, n models.Node, bn models.BatchNorm2d, values Weights) error {
-	conv, ok := node.Op.(models.Conv2d)
-	if !ok {
-		return fmt.Errorf("batch normalisation %s follows %s, not a convolution", n.Name, opName(node.Op))
-	}
-	param := func(name string) []float32 { return values[n.Param(name)] }
-	gamma, beta, mean, variance := param("weight"), param("bias"), param("running_mean"), param("running_var")
+type folding struct {
+	constants map[string]*onnx.TensorProto
+	uses      map[string]int
+	convs     map[string]*onnx.NodeProto // by what they compute
+	added     []*onnx.TensorProto
+}
 
-	old := values[node.Param("weight")]
-	kernel, bias := make([]float32, len(old)), make([]float32, conv.Out)
-	per := len(old) / conv.Out
-	for c := range conv.Out {
-		scale := float64(gamma[c]) / math.Sqrt(float64(variance[c])+bn.Eps)
+// into scales a convolution by what the normalisation bn does to its output:
+// y = (conv + b - mean)·scale/√(var + ε) + bias. In double precision, so that the fold
+// costs no accuracy beyond the final rounding.
+func (f *folding) into(conv, bn *onnx.NodeProto) error {
+	var of [4][]float32 // scale, bias, mean, variance
+	for i := range of {
+		var err error
+		if of[i], err = f.values(bn.Operand(i + 1)); err != nil {
+			return err
+		}
+	}
+	old, err := f.values(conv.Operand(1))
+	if err != nil {
+		return err
+	}
+	channels := len(of[0])
+	before := make([]float32, channels)
+	if name := conv.Operand(2); name != "" {
+		if before, err = f.values(name); err != nil {
+			return err
+		}
+	}
+	epsilon := bn.DecimalAttr("epsilon", 1e-5)
+	kernel, bias := make([]float32, len(old)), make([]float32, channels)
+	per := len(old) / channels
+	for c := range channels {
+		scale := float64(of[0][c]) / math.Sqrt(float64(of[3][c])+epsilon)
 		for k := c * per; k < (c+1)*per; k++ {
 			kernel[k] = float32(float64(old[k]) * scale)
 		}
-		shift := -float64(mean[c])
-		if conv.Bias {
-			shift += float64(values[node.Param("bias")][c])
-		}
-		bias[c] = float32(shift*scale + float64(beta[c]))
+		bias[c] = float32((float64(before[c])-float64(of[2][c]))*scale + float64(of[1][c]))
 	}
-	conv.Bias = true
-	node.Op = conv
-	values[node.Param("weight")], values[node.Param("bias")] = kernel, bias
+	weight := onnx.NewFloats(conv.Name+".weight", kernel, f.constants[conv.Operand(1)].Dims...)
+	shift := onnx.NewFloats(conv.Name+".bias", bias, int64(channels))
+	f.added = append(f.added, weight, shift)
+	conv.Input = []string{conv.Input[0], weight.Name, shift.Name}
+	conv.Output[0] = bn.Output[0]
 	return nil
+}
+
+// values are those of an initializer.
+func (f *folding) values(name string) ([]float32, error) {
+	t := f.constants[name]
+	if t == nil {
+		return nil, fmt.Errorf("%q is no initializer", name)
+	}
+	return t.Float32s()
 }

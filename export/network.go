@@ -4,7 +4,6 @@ import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
-	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
 )
@@ -12,13 +11,26 @@ import (
 // ArchONNX is the architecture of a network that came as a graph.
 const ArchONNX = "onnx"
 
-// Network is a network that came as a graph.
+// Network is a network as a graph.
 type Network struct {
 	Model   *onnx.ModelProto     // in the canonical form (onnx.Check)
 	Feature string               // the value that becomes artifact.Feature, "" if there is none
 	Linear  bool                 // the last layer is a linear one, which takes the feature
 	Inner   [][2]string          // further values, maps, each with the name that it is to have, as artifact.Layer4
 	Names   checkpoint.ClassList // of the classes, that lie beside it
+}
+
+// Named is a network whose graph names its feature and maps (onnx.Tap), as those of package
+// models do; its last layer is a linear one.
+func Named(m *onnx.ModelProto) Network {
+	n := Network{Model: m, Feature: onnx.Tap(artifact.Feature), Linear: true}
+	makers := onnx.Makers(m.Graph)
+	for _, stage := range []string{artifact.Layer3, artifact.Layer4} {
+		if makers[onnx.Tap(stage)] != nil {
+			n.Inner = append(n.Inner, [2]string{onnx.Tap(stage), stage})
+		}
+	}
+	return n
 }
 
 // FromNetwork returns the artifact of a network, uncalibrated. All operators that cannot
@@ -30,9 +42,6 @@ func FromNetwork(net Network, opt Options) (*onnx.ModelProto, *artifact.Metadata
 	if err := opt.Preprocess.Validate(); err != nil {
 		return nil, nil, err
 	}
-	if err := gradient.Refusal(gradient.Unsupported(net.Model.Graph)); err != nil {
-		return nil, nil, err
-	}
 	logits, err := net.Model.Graph.Output[0].Shape()
 	if err != nil {
 		return nil, nil, err
@@ -42,7 +51,7 @@ func FromNetwork(net Network, opt Options) (*onnx.ModelProto, *artifact.Metadata
 		return nil, nil, err
 	}
 	opt.Source.Taken = append(opt.Source.Taken, notes...)
-	model, err := composeNetwork(net, len(classes), opt)
+	model, err := Build(net, *opt.Preprocess, opt.Score)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -60,25 +69,4 @@ func headOf(net Network) string {
 		return "linear"
 	}
 	return "none"
-}
-
-func composeNetwork(net Network, classes int, opt Options) (*onnx.ModelProto, error) {
-	b, g := onnx.NewBuilder(ArchONNX), net.Model.Graph
-	pass := func(scope, image string) (values, error) {
-		b.Scope(scope + "/")
-		names := b.Inline(g, map[string]string{g.Input[0].Name: image})
-		made := values{logits: names[g.Output[0].Name], classes: classes, feature: names[net.Feature]}
-		for _, v := range net.Inner {
-			made.inner = append(made.inner, [2]string{names[v[0]], v[1]})
-		}
-		return made, nil
-	}
-	batch := any(onnx.Batch)
-	if shape, err := g.Input[0].Shape(); err == nil && !shape[0].Batch {
-		batch = shape[0].Size
-	}
-	if err := newComposer(b, batch, *opt.Preprocess, pass).compose(opt.Score); err != nil {
-		return nil, err
-	}
-	return b.Model(Producer, Version)
 }

@@ -143,17 +143,21 @@ func openReference(t *testing.T, file, arch string, pre preprocess.Config) *ort.
 	if err != nil {
 		t.Fatal(err)
 	}
-	graph, err := models.New(found.Spec)
+	network, err := models.New(found.Spec, pre.ImageSize)
 	if err != nil {
 		t.Fatal(err)
 	}
-	values := export.Weights{}
-	for _, p := range graph.Params() {
+	values := map[string][]float32{}
+	for _, p := range network.Params {
 		if !p.Integer {
 			values[p.Name] = floats(t, state, p.Name)
 		}
 	}
-	m, err := export.Build(graph, values, pre, artifact.Score{Temperature: 1000, Noise: 0.0014})
+	m, err := network.Model(values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err = export.Build(export.Named(m), pre, artifact.Score{Temperature: 1000, Noise: 0.0014})
 	if err != nil {
 		t.Fatal(err)
 	}

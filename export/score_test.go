@@ -7,17 +7,15 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/ort"
-	"github.com/ascood/ascood/internal/testmodel"
-	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
 )
 
 // TestNormalisation compares the graph's image with (v/255 - mean)/std.
 func TestNormalisation(t *testing.T) {
-	graph := loweringCase{name: "Flatten", size: 2}.graph(t)
+	network, _ := tiny{name: "Flatten", size: 2}.model(t)
 	pre := preprocess.Config{PreSize: 2, ImageSize: 2, Mean: [3]float64{0.1, 0.2, 0.4}, Std: [3]float64{0.5, 0.25, 2}}
-	model, err := export.Build(graph, testmodel.RandomWeights(graph), pre, artifact.Score{Temperature: 1})
+	model, err := export.Build(export.Named(network), pre, artifact.Score{Temperature: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -46,16 +44,19 @@ func TestNormalisation(t *testing.T) {
 // gradient: where there is none ODIN and i-ODIN move down, so that the logits stay
 // the biases. i-ODIN takes the first element.
 func TestStepWithoutGradient(t *testing.T) {
-	c := loweringCase{name: "ReLU", size: 2, nodes: []models.Node{{Name: "op", Op: models.ReLU{}, Inputs: []models.Value{0}}}}
-	graph := c.graph(t)
-	weights := testmodel.RandomWeights(graph)
+	c := tiny{name: "ReLU", size: 2, write: func(w *writing, x string) string { return w.Op("Relu", []string{x}) }}
+	s, _, weights := c.open(t)
 	x := make([]float32, 3*2*2)
 	for i := range x {
 		x[i] = -0.001
 	}
-	out := runImages(t, openGraph(t, graph, weights, c.size), x, 1, []int{1, 3, 2, 2}, setting{temperature: 1, noise: 0.01})
+	out := runImages(t, s, x, 1, []int{1, 3, 2, 2}, setting{temperature: 1, noise: 0.01})
 	largest, sum := 0.0, 0.0
-	for _, b := range weights["fc.bias"] {
+	biases, err := weights["fc.bias"].Float32s()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range biases {
 		largest = math.Max(largest, math.Exp(float64(b)))
 		sum += math.Exp(float64(b))
 	}

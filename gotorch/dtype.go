@@ -32,6 +32,11 @@ func (d DType) String() string {
 	return fmt.Sprintf("dtype(%d)", int8(d))
 }
 
+// IsFloat reports whether the elements are floating-point numbers.
+func (d DType) IsFloat() bool {
+	return d == Float16 || d == BFloat16 || d == Float32 || d == Float64
+}
+
 // Element is a Go type whose slices can be copied to and from tensors.
 type Element interface {
 	bool | uint8 | int8 | int16 | int32 | int64 | float32 | float64

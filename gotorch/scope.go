@@ -76,6 +76,9 @@ func (s *Scope) Keep(t Tensor) Tensor {
 	return s.one("keep", []any{t}, func(in []cTensor) (cTensor, error) { return cAlias(in[0]) })
 }
 
+// Beside makes t a tensor of other's scope as well, as Keep does.
+func (t Tensor) Beside(other Tensor) Tensor { return other.s.Keep(t) }
+
 // acquire holds the scope's memory until release, and reports false if the
 // scope is closed.
 func (s *Scope) acquire() bool {

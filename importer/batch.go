@@ -68,7 +68,7 @@ func rewrite(g *onnx.GraphProto, shapes map[string]onnx.Shape) {
 	for _, n := range g.Node {
 		for _, out := range n.Output {
 			if out != "" {
-				g.ValueInfo = append(g.ValueInfo, onnx.Described(out, kindOf(maker, out), shapes[out]))
+				g.ValueInfo = append(g.ValueInfo, onnx.Described(out, onnx.TypeOf(maker, out), shapes[out]))
 			}
 		}
 		if n.OpType != "Reshape" {

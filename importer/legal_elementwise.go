@@ -35,28 +35,10 @@ func legalCast(s *step) ([]string, error) {
 			to = like.Type()
 		}
 	}
-	if kindOf(s.Maker, s.operand(0)) == to {
+	if onnx.TypeOf(s.Maker, s.operand(0)) == to {
 		return handOn(s)
 	}
 	return []string{s.Op("Cast", s.in[:1], onnx.Int("to", int(to)))}, nil
-}
-
-// kindOf returns the type of the elements of a canonical value that depends on the
-// image, given what computes each.
-func kindOf(maker func(value string) *onnx.NodeProto, value string) onnx.TensorProto_DataType {
-	for n := maker(value); n != nil; n = maker(n.Operand(0)) {
-		switch n.OpType {
-		case "Cast":
-			return onnx.TensorProto_DataType(n.IntAttr("to", 0))
-		case "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Not", "Xor", "IsNaN", "IsInf":
-			return onnx.TensorProto_BOOL
-		case "ArgMax", "ArgMin":
-			return onnx.TensorProto_INT64
-		case "Where":
-			return onnx.TensorProto_FLOAT
-		}
-	}
-	return onnx.TensorProto_FLOAT
 }
 
 // legalPow: exponents may be integers.

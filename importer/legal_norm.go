@@ -3,108 +3,21 @@ package importer
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/ascood/ascood/onnx"
 )
 
-// affine is what a normalisation with constant statistics does to each channel:
-// x·scale + shift.
-type affine struct{ scale, shift []float64 }
-
-// legalBatchNorm computes the normalisation into the convolution before it if nothing
-// else takes what that computes, and leaves it as it is otherwise.
+// legalBatchNorm leaves a normalisation with constant statistics as it is.
 func legalBatchNorm(s *step) ([]string, error) {
 	if s.IntAttr("training_mode", 0) != 0 {
 		return nil, errors.New("it is in training mode, in which the images of a batch change each other's; export the network in evaluation mode: model.eval()")
 	}
-	shape, err := s.shape(0)
-	if err != nil {
-		return nil, err
-	}
-	a, err := s.affine()
-	if err != nil {
-		return nil, err
-	}
-	if len(shape) < 2 || shape[1] != len(a.scale) {
-		return nil, fmt.Errorf("it normalises %d channels of %v", len(a.scale), shape)
-	}
-	conv := s.Maker(s.operand(0))
-	if conv != nil && conv.OpType == "Conv" && s.uses[s.root(s.Operand(0))] == 1 {
-		return []string{s.operand(0)}, s.fold(conv, a)
-	}
-	if len(shape) == 4 {
-		return s.again(s.in, onnx.Float("epsilon", s.FloatAttr("epsilon", 1e-5)))
-	}
-	perChannel := make([]int64, len(shape)-1)
-	for i := range perChannel {
-		perChannel[i] = 1
-	}
-	perChannel[0] = int64(shape[1])
-	scale := s.Tensor(onnx.NewFloats(onnx.Prefix+s.Operand(1)+".scale", singles(a.scale), perChannel...))
-	shift := s.Tensor(onnx.NewFloats(onnx.Prefix+s.Operand(2)+".shift", singles(a.shift), perChannel...))
-	return []string{s.Op("Add", []string{s.Op("Mul", []string{s.operand(0), scale}), shift})}, nil
-}
-
-// affine reads the statistics of a batch normalisation.
-func (s *step) affine() (a affine, err error) {
-	var values [4][]float32 // scale, bias, mean, variance
-	for i := range values {
-		t := s.from.consts[s.Operand(i+1)]
-		if t == nil {
-			return a, errors.New("its statistics depend on the image; export the network in evaluation mode: model.eval()")
-		}
-		if values[i], err = t.Floats(); err != nil {
-			return a, err
-		}
-		if len(values[i]) != len(values[0]) {
-			return a, fmt.Errorf("%q has %d values, its scale %d", t.Name, len(values[i]), len(values[0]))
+	for _, name := range s.Input[1:] {
+		if s.from.consts[name] == nil {
+			return nil, errors.New("its statistics depend on the image; export the network in evaluation mode: model.eval()")
 		}
 	}
-	epsilon := float64(s.FloatAttr("epsilon", 1e-5))
-	for c := range values[0] {
-		scale := float64(values[0][c]) / math.Sqrt(float64(values[3][c])+epsilon)
-		a.scale = append(a.scale, scale)
-		a.shift = append(a.shift, float64(values[1][c])-float64(values[2][c])*scale)
-	}
-	return a, nil
-}
-
-// fold computes an affine map of the channels into the convolution that makes them, in
-// double precision, so that it costs no accuracy beyond the final rounding.
-func (s *step) fold(conv *onnx.NodeProto, a affine) error {
-	weight := s.Constant(conv.Operand(1))
-	old, err := weight.Floats()
-	if err != nil {
-		return err
-	}
-	kernel, bias := make([]float32, len(old)), a.shift
-	per := len(old) / len(a.scale)
-	for i, v := range old {
-		kernel[i] = float32(float64(v) * a.scale[i/per])
-	}
-	if before := conv.Operand(2); before != "" {
-		values, err := s.Constant(before).Floats()
-		if err != nil {
-			return err
-		}
-		for c, v := range values {
-			bias[c] += float64(v) * a.scale[c]
-		}
-	}
-	conv.Input = []string{conv.Input[0],
-		s.Tensor(onnx.NewFloats(onnx.Prefix+weight.Name+".folded", kernel, weight.Dims...)),
-		s.Tensor(onnx.NewFloats(onnx.Prefix+weight.Name+".bias", singles(bias), int64(len(bias)))),
-	}
-	return nil
-}
-
-func singles(v []float64) []float32 {
-	out := make([]float32, len(v))
-	for i, f := range v {
-		out[i] = float32(f)
-	}
-	return out
+	return s.again(s.in, onnx.Float("epsilon", s.FloatAttr("epsilon", 1e-5)), onnx.Float("momentum", s.FloatAttr("momentum", 0.9)))
 }
 
 // legalLayerNorm writes one over several axes as one over a single axis.

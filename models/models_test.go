@@ -10,6 +10,7 @@ import (
 
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/weights"
 )
 
@@ -30,7 +31,7 @@ func TestParams(t *testing.T) {
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			state := stateOf(t, c.file)
-			g, err := models.New(c.want)
+			g, err := models.New(c.want, c.size)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -38,17 +39,14 @@ func TestParams(t *testing.T) {
 				t.Error(err)
 			}
 			names := map[string]bool{}
-			for _, p := range g.Params() {
+			for _, p := range g.Params {
 				names[p.Name] = true
 			}
 			if got, want := slices.Sorted(maps.Keys(names)), slices.Sorted(maps.Keys(state)); !slices.Equal(got, want) {
 				t.Errorf("parameters %v, want %v", got, want)
 			}
-			shapes, err := g.Shapes(c.size, c.size)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := fmt.Sprint(shapes[g.Feature], shapes[g.Logits]); got != fmt.Sprintf("[%d] [%d]", c.dim, c.want.Classes) {
+			shapes := onnx.Shapes(g.Graph)
+			if got := fmt.Sprint(shapes[onnx.Tap("feature")], shapes[onnx.Tap("logits")]); got != fmt.Sprintf("[N,%d] [N,%d]", c.dim, c.want.Classes) {
 				t.Errorf("feature and logits have shapes %s", got)
 			}
 		})
@@ -61,7 +59,7 @@ func TestCheckNamesFaults(t *testing.T) {
 	delete(state, "bn1.num_batches_tracked") // may be missing
 	state["layer2.0.conv1.weight"] = []int{16, 8, 1, 1}
 	state["extra"] = []int{3}
-	g, err := models.New(models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadLinear})
+	g, err := models.New(models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadLinear}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,35 +80,30 @@ func TestNewWrongSpec(t *testing.T) {
 		{models.Spec{Arch: "lenet", Classes: 10, Width: -1, Head: models.HeadLinear}, "at least 1"},
 		{models.Spec{Arch: "lenet", Classes: 10, Head: "cosine"}, "known are [linear ascood]"},
 	} {
-		_, err := models.New(c.spec)
+		_, err := models.New(c.spec, 0)
 		wantError(t, err, c.want)
 	}
 }
 
 func TestShapesOfUnsuitableImage(t *testing.T) {
-	g, err := models.New(models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for size, want := range map[int]string{32: "classifier1", 4: "smaller than the 5x5 window"} {
-		_, err := g.Shapes(size, size)
-		wantError(t, err, "lenet cannot take", want)
+	for size, want := range map[int]string{32: "classifier1", 4: "block2.0/Conv (Conv): a window [5 5] cannot slide over", -1: "at least 1"} {
+		_, err := models.New(models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear}, size)
+		if size > 0 {
+			wantError(t, err, fmt.Sprintf("lenet cannot take %dx%d images", size, size))
+		}
+		wantError(t, err, want)
 	}
 }
 
 func TestWidthScalesChannels(t *testing.T) {
 	for _, arch := range models.Archs() {
-		g, err := models.New(models.Spec{Arch: arch, Classes: 7, Head: models.HeadASCOOD, Width: 12})
+		g, err := models.New(models.Spec{Arch: arch, Classes: 7, Head: models.HeadASCOOD, Width: 12}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		state := checkpoint.StateDict{}
-		for _, p := range g.Params() {
-			n := 1
-			for _, d := range p.Shape {
-				n *= d
-			}
-			state[p.Name] = checkpoint.FromFloat32s(make([]float32, n), p.Shape...)
+		for _, p := range g.Params {
+			state[p.Name] = checkpoint.FromFloat32s(make([]float32, p.Elements()), p.Shape...)
 		}
 		again, err := weights.Find((&checkpoint.Checkpoint{Model: state}).File(), weights.Options{Arch: arch})
 		if err != nil {
@@ -140,6 +133,43 @@ func wantError(t *testing.T, err error, parts ...string) {
 	for _, p := range parts {
 		if !strings.Contains(err.Error(), p) {
 			t.Errorf("the error %q does not say %q", err, p)
+		}
+	}
+}
+
+// TestCanonical: all networks are in the canonical form, on the images that they were
+// made for and on others.
+func TestCanonical(t *testing.T) {
+	for _, arch := range models.Archs() {
+		for _, head := range models.Heads() {
+			for _, size := range []int{0, 64} {
+				if arch == "lenet" && size != 0 {
+					continue // its classifier takes maps of one size
+				}
+				n, err := models.New(models.Spec{Arch: arch, Width: 4, Classes: 3, Head: head}, size)
+				if err != nil {
+					t.Fatal(err)
+				}
+				weights := map[string][]float32{}
+				for _, p := range n.Params {
+					if !p.Integer {
+						weights[p.Name] = make([]float32, p.Elements())
+					}
+				}
+				m, err := n.Model(weights)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := onnx.Check(m); err != nil {
+					t.Errorf("%s, %s head: %v", arch, head, err)
+				}
+				delete(weights, n.Last+".bias")
+				_, err = n.Model(weights)
+				wantError(t, err, "the weights lack "+n.Last+".bias")
+				weights[n.Last+".bias"] = make([]float32, 4)
+				_, err = n.Model(weights)
+				wantError(t, err, n.Last+".bias has 4 values, want 3 of the shape [3]")
+			}
 		}
 	}
 }

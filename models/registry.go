@@ -1,24 +1,29 @@
 package models
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/onnx"
 )
 
-// arch is a backbone that the registry can build.
+// arch is an architecture that the registry can build.
 type arch struct {
-	width    int // the published base width
-	backbone func(b *builder, width int) (feature Value, dim int)
+	width    int                                                      // the published base width
+	size     int                                                      // of the images that it was made for, pixels a side
+	backbone func(m module, image string, width int) (feature string) // [N,D]
+	last     string                                                   // path of the last layer
+	initial  func(fanIn, fanOut int) Init                             // of convolutions' weights
 }
 
 var registry = map[string]arch{
-	"lenet":            {width: 6, backbone: lenet},
-	"resnet18_32x32":   {width: 64, backbone: resnet18For32x32},
-	"resnet18_224x224": {width: 64, backbone: resnet18For224x224},
-	"resnet50":         {width: 64, backbone: resnet50},
+	"lenet":            {width: 6, size: 28, backbone: lenet, last: "fc", initial: byFanIn},
+	"resnet18_32x32":   {width: 64, size: 32, backbone: resnet18For32x32, last: "fc", initial: byFanIn},
+	"resnet18_224x224": {width: 64, size: 224, backbone: resnet18For224x224, last: "fc", initial: byFanOut},
+	"resnet50":         {width: 64, size: 224, backbone: resnet50, last: "fc", initial: byFanOut},
 }
 
 // Archs returns the names of the known architectures, sorted.
@@ -44,9 +49,10 @@ func Resolve(name string) ([]string, error) {
 // Heads returns the names of the known heads.
 func Heads() []Head { return []Head{HeadLinear, HeadASCOOD} }
 
-// New builds the network that spec selects. A width of 0 is the architecture's
-// published one. An unknown name or an impossible number is ascood.Invalid.
-func New(spec Spec) (*Graph, error) {
+// New builds the network that spec selects for images of size x size pixels. A width or
+// a size of 0 is the one that the architecture was published with. An unknown name, an
+// impossible number, and a size that the network cannot take are ascood.Invalid.
+func New(spec Spec, size int) (*Network, error) {
 	a, ok := registry[spec.Arch]
 	if !ok {
 		return nil, unknownArch(spec.Arch)
@@ -54,47 +60,59 @@ func New(spec Spec) (*Graph, error) {
 	if spec.Width == 0 {
 		spec.Width = a.width
 	}
+	if size == 0 {
+		size = a.size
+	}
 	if spec.Width < 1 {
 		return nil, ascood.Errorf(ascood.Invalid, "width %d: must be at least 1", spec.Width)
 	}
 	if spec.Classes < 2 {
 		return nil, ascood.Errorf(ascood.Invalid, "number of classes %d: a classifier needs at least 2", spec.Classes)
 	}
-	b := &builder{graph: &Graph{Spec: spec}}
+	if size < 1 {
+		return nil, ascood.Errorf(ascood.Invalid, "images of %d pixels: must be at least 1", size)
+	}
+	root := module{writer: &writer{b: onnx.NewBuilder(spec.Arch), initial: a.initial}}
+	body := root
 	switch spec.Head {
 	case HeadLinear:
 	case HeadASCOOD:
-		b.prefix = "backbone."
+		body = root.in("backbone")
 	default:
 		return nil, ascood.Errorf(ascood.Invalid, "unknown head %q; known are %v", spec.Head, Heads())
 	}
-	feature, dim := a.backbone(b, spec.Width)
-	b.graph.Feature = feature
+	image := root.b.Input(Image, "", onnx.TensorProto_FLOAT, onnx.Batch, 3, size, size)
+	x := body.tap("feature", a.backbone(body, image, spec.Width))
 	if spec.Head == HeadASCOOD {
-		feature = b.addRoot(ZScore{Eps: 1e-6}, feature)
+		x = root.zscore(x)
 	}
-	b.graph.Logits = b.add("fc", Linear{In: dim, Out: spec.Classes}, feature)
-	return b.graph, nil
+	x = body.tap("logits", body.linear(a.last, x, spec.Classes))
+	if root.err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%s cannot take %dx%d images: %w", spec.Arch, size, size, root.err)
+	}
+	root.b.Output(x, "class scores", onnx.TensorProto_FLOAT, onnx.Batch, spec.Classes)
+	graph, err := root.b.Graph()
+	return &Network{Spec: spec, Params: root.params, Last: body.path + a.last, Graph: graph}, err
 }
 
 func unknownArch(name string) error {
 	return ascood.Errorf(ascood.Invalid, "unknown architecture %q; known are %s", name, strings.Join(Archs(), ", "))
 }
 
-// builder appends nodes to a graph under a common name prefix.
-type builder struct {
-	graph  *Graph
-	prefix string
-}
-
-func (b *builder) add(name string, op Op, in ...Value) Value {
-	return b.node(b.prefix+name, op, in...)
-}
-
-// addRoot adds a node whose parameters have no path.
-func (b *builder) addRoot(op Op, in ...Value) Value { return b.node("", op, in...) }
-
-func (b *builder) node(name string, op Op, in ...Value) Value {
-	b.graph.Nodes = append(b.graph.Nodes, Node{Name: name, Op: op, Inputs: in})
-	return Value(len(b.graph.Nodes))
+// OddSize says what is odd about images of size x size pixels for an architecture, ""
+// if nothing is. It works on any size; but on far smaller images than it was made for
+// little is left of them in its last maps, and on far larger ones each of its features
+// sees a small part.
+func OddSize(arch string, size int) string {
+	const much = 3
+	made := registry[arch].size
+	switch {
+	case made == 0:
+		return ""
+	case size*much <= made:
+		return fmt.Sprintf("%s was made for images of %d pixels; at %d little is left of them in its last maps", arch, made, size)
+	case size >= made*much:
+		return fmt.Sprintf("%s was made for images of %d pixels; at %d each of its features sees a small part of them", arch, made, size)
+	}
+	return ""
 }

@@ -7,8 +7,8 @@ import (
 
 func TestOddSize(t *testing.T) {
 	for _, arch := range Archs() {
-		if imageSizes[arch] == 0 || OddSize(arch, imageSizes[arch]) != "" {
-			t.Errorf("%s is made for images of %d pixels", arch, imageSizes[arch])
+		if registry[arch].size == 0 || OddSize(arch, registry[arch].size) != "" {
+			t.Errorf("%s is made for images of %d pixels", arch, registry[arch].size)
 		}
 	}
 	for size, want := range map[int]string{32: "at 32 little is left", 74: "at 74 little", 75: "", 448: "", 672: "at 672 each"} {

@@ -20,13 +20,13 @@ func TestTorchvisionNames(t *testing.T) {
 		{"resnet18_224x224", "resnet18.txt", 11_689_512},
 		{"resnet50", "resnet50.txt", 25_557_032},
 	} {
-		g, err := models.New(models.Spec{Arch: test.arch, Classes: 1000, Head: models.HeadLinear})
+		g, err := models.New(models.Spec{Arch: test.arch, Classes: 1000, Head: models.HeadLinear}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
 		var list strings.Builder
 		values := 0
-		for _, p := range g.Params() {
+		for _, p := range g.Params {
 			shape, n := "scalar", 1
 			for i, d := range p.Shape {
 				n *= d

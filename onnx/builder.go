@@ -1,6 +1,9 @@
 package onnx
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Opset is the version of the ai.onnx operators that a Builder emits: one for
 // which ONNX Runtime's CUDA provider has all kernels that the exporter needs.
@@ -160,7 +163,7 @@ func (b *Builder) Const(shape []int, data ...float32) string {
 	if name, ok := b.consts[key]; ok {
 		return name
 	}
-	name := b.Weights("const", data, shape...)
+	name := b.Weights(b.ofNetwork("const"), data, shape...)
 	b.consts[key] = name
 	return name
 }
@@ -175,9 +178,18 @@ func (b *Builder) Int64s(data ...int) string {
 	if name, ok := b.consts[key]; ok {
 		return name
 	}
-	name := b.unique("ints")
+	name := b.unique(b.ofNetwork("ints"))
 	b.initializer(NewInts(name, int64s(data), int64(len(data))))
 	b.consts[key] = name
+	return name
+}
+
+// ofNetwork is the name of a constant: that of one in a network is to differ from those
+// of the graph that the network becomes a part of.
+func (b *Builder) ofNetwork(name string) string {
+	if strings.HasPrefix(b.scope, Prefix) {
+		return Prefix + name
+	}
 	return name
 }
 
@@ -207,13 +219,33 @@ func (b *Builder) Model(producer, version string) (*ModelProto, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	return &ModelProto{
-		IrVersion:       irVersion,
-		ProducerName:    producer,
-		ProducerVersion: version,
-		OpsetImport:     []*OperatorSetIdProto{{Version: Opset}},
-		Graph:           b.graph,
-	}, nil
+	m := File(b.graph)
+	m.ProducerName, m.ProducerVersion = producer, version
+	return m, nil
+}
+
+// Graph returns the finished graph with the shapes of all values said, as the canonical
+// form has it, or the first error of the building.
+func (b *Builder) Graph() (*GraphProto, error) {
+	b.graph.ValueInfo = nil
+	for _, n := range b.graph.Node {
+		for _, out := range n.Output {
+			if out == "" {
+				continue
+			}
+			s, err := b.Shape(out)
+			if err != nil {
+				return nil, err
+			}
+			b.graph.ValueInfo = append(b.graph.ValueInfo, Described(out, TypeOf(b.Maker, out), s))
+		}
+	}
+	return b.graph, b.err
+}
+
+// File returns a graph of this package's operators as a file.
+func File(g *GraphProto) *ModelProto {
+	return &ModelProto{IrVersion: irVersion, OpsetImport: []*OperatorSetIdProto{{Version: Opset}}, Graph: g}
 }
 
 // unique returns name, numbered if it is taken.

@@ -12,6 +12,11 @@ import (
 // so that what is added to it later has other names.
 const Prefix = "net/"
 
+// Tap is the name in a canonical graph of a value that others look at, if the network has
+// it: what artifacts know as logits, feature, layer3 and layer4. The feature is [N,D],
+// pooled, before any standardisation.
+func Tap(name string) string { return Prefix + name }
+
 // Check compares a file with the canonical form, the one in which all other packages
 // have networks:
 //

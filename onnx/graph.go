@@ -1,6 +1,8 @@
 package onnx
 
 import (
+	"slices"
+
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
@@ -41,6 +43,19 @@ func WithGraph(m *ModelProto, g *GraphProto) *ModelProto {
 func WithOutputs(g *GraphProto, outputs []*ValueInfoProto) *GraphProto {
 	g = shallowCopy(g)
 	g.Output = outputs
+	return g
+}
+
+// WithConstants returns g with other values of some initializers, by their names.
+// Everything else is g's, shared with it.
+func WithConstants(g *GraphProto, values map[string]*TensorProto) *GraphProto {
+	g = shallowCopy(g)
+	g.Initializer = slices.Clone(g.Initializer)
+	for i, t := range g.Initializer {
+		if v, ok := values[t.Name]; ok {
+			g.Initializer[i] = v
+		}
+	}
 	return g
 }
 

@@ -1,5 +1,7 @@
 package onnx
 
+import "strconv"
+
 // Operand returns the name of a node's input i, "" if it is left out.
 func (n *NodeProto) Operand(i int) string {
 	if i >= len(n.GetInput()) {
@@ -46,6 +48,20 @@ func (n *NodeProto) FloatAttr(name string, otherwise float32) float32 {
 	return otherwise
 }
 
+// DecimalAttr is FloatAttr as it was written before the file rounded it to float32: 1e-5,
+// where FloatAttr has 9.99999974e-6.
+func (n *NodeProto) DecimalAttr(name string, otherwise float64) float64 {
+	a := n.attr(name)
+	if a == nil {
+		return otherwise
+	}
+	v, err := strconv.ParseFloat(strconv.FormatFloat(float64(a.F), 'g', -1, 32), 64)
+	if err != nil { // it is not a number
+		return float64(a.F)
+	}
+	return v
+}
+
 // StringAttr returns a text attribute, or the default if the node does not have it.
 func (n *NodeProto) StringAttr(name, otherwise string) string {
 	if a := n.attr(name); a != nil {
@@ -65,4 +81,22 @@ func (n *NodeProto) attr(name string) Attr {
 		}
 	}
 	return nil
+}
+
+// TypeOf returns the type of what the nodes of a canonical graph compute, given the
+// maker of each value.
+func TypeOf(maker func(value string) *NodeProto, value string) TensorProto_DataType {
+	for n := maker(value); n != nil; n = maker(n.Operand(0)) {
+		switch n.OpType {
+		case "Cast":
+			return TensorProto_DataType(n.IntAttr("to", 0))
+		case "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Not", "Xor", "IsNaN", "IsInf":
+			return TensorProto_BOOL
+		case "ArgMax", "ArgMin":
+			return TensorProto_INT64
+		case "Where":
+			return TensorProto_FLOAT
+		}
+	}
+	return TensorProto_FLOAT
 }

@@ -176,7 +176,7 @@ func TestNamesResolve(t *testing.T) {
 		if _, err := pre.Augmentation(p.Augment); err != nil {
 			t.Error(err)
 		}
-		if _, err := models.New(models.Spec{Arch: p.Arch, Classes: p.Classes, Head: models.HeadASCOOD}); err != nil {
+		if _, err := models.New(models.Spec{Arch: p.Arch, Classes: p.Classes, Head: models.HeadASCOOD}, 0); err != nil {
 			t.Error(err)
 		}
 		if want := map[int]string{32: "classic"}[pre.ImageSize]; want != "" && p.Augment != want || want == "" && p.Augment != "largescale" {

@@ -28,7 +28,7 @@ type stepper struct {
 func newStepper(tb testing.TB, scope *gotorch.Scope, c Config, size, batch int) *stepper {
 	tb.Helper()
 	c.Preprocess = preprocess.Config{PreSize: size, ImageSize: size, Mean: [3]float64{.5, .5, .5}, Std: [3]float64{.5, .5, .5}}
-	g, err := models.New(c.spec(10))
+	g, err := models.New(c.spec(10), size)
 	if err != nil {
 		tb.Fatal(err)
 	}

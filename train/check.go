@@ -73,7 +73,7 @@ type trial struct {
 const trialSize, trialBatch, trialSteps = 32, 32, 5
 
 func newTrial(scope *gotorch.Scope, c Config, device gotorch.Device) (*trial, error) {
-	g, err := models.New(c.spec(10))
+	g, err := models.New(c.spec(10), trialSize)
 	if err != nil {
 		return nil, err
 	}

@@ -130,7 +130,7 @@ func (c Config) Validate() error {
 	if c.Arch == "" {
 		return ascood.Errorf(ascood.Invalid, "%s is missing; known are %s", ascood.Field("arch"), strings.Join(models.Archs(), ", "))
 	}
-	if _, err := models.New(c.spec(2)); err != nil {
+	if _, err := models.New(c.spec(2), 0); err != nil {
 		return err
 	}
 	if !slices.Contains(Precisions(), c.Precision) {

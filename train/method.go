@@ -107,7 +107,7 @@ func (l *learner) losses(x, ood, y gotorch.Tensor) (lossID, lossOOD, correct got
 // fromUniform is the divergence KL(uniform || softmax(logits)), the mean over
 // the rows of logits [N,C].
 func (l *learner) fromUniform(logits gotorch.Tensor) gotorch.Tensor {
-	classes := float64(l.net.graph.Spec.Classes)
+	classes := float64(l.net.Spec.Classes)
 	uniform := gotorch.OnesLike(logits).DivScalar(classes)
 	return F.KLDiv(logits.LogSoftmax(1), uniform, F.Mean).MulScalar(classes)
 }

@@ -2,23 +2,26 @@ package train
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/gotorch"
-	F "github.com/ascood/ascood/gotorch/nn/functional"
+	"github.com/ascood/ascood/interpreter"
 	"github.com/ascood/ascood/models"
 )
 
-// network interprets a graph with libtorch.
+// network is a graph that libtorch runs.
 type network struct {
-	graph   *models.Graph
-	at      placement
-	scope   *gotorch.Scope            // owns the tensors
-	state   map[string]gotorch.Tensor // parameters and buffers by state-dict name
-	frozen  map[string]gotorch.Tensor // the same memory, constant to autograd
-	batches int64                     // num_batches_tracked of every BatchNorm
+	*models.Network
+	program   *interpreter.Program
+	at        placement
+	scope     *gotorch.Scope            // owns the tensors
+	state     map[string]gotorch.Tensor // parameters and buffers by state-dict name
+	frozen    map[string]gotorch.Tensor // the same memory, constant to autograd
+	constants map[string]gotorch.Tensor // the graph's other initializers
+	batches   int64                     // num_batches_tracked of every BatchNorm
 }
 
 // mode says how a forward pass treats weights and batch statistics.
@@ -30,13 +33,20 @@ const (
 	training                // weights are variables, BatchNorm uses the batch's statistics and updates the running ones
 )
 
-// newNetwork copies a state dict of the graph to the device.
-func newNetwork(s *gotorch.Scope, g *models.Graph, state checkpoint.StateDict, at placement) (*network, error) {
-	if err := g.Check(state.Shapes()); err != nil {
+// newNetwork copies a state dict of the network to the device.
+func newNetwork(s *gotorch.Scope, net *models.Network, state checkpoint.StateDict, at placement) (*network, error) {
+	if err := net.Check(state.Shapes()); err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
 	}
-	n := &network{graph: g, at: at, scope: s, state: map[string]gotorch.Tensor{}, frozen: map[string]gotorch.Tensor{}}
-	for _, p := range g.Params() {
+	program, err := interpreter.New(net.Graph)
+	if err != nil {
+		return nil, err
+	}
+	n := &network{
+		Network: net, program: program, at: at, scope: s,
+		state: map[string]gotorch.Tensor{}, frozen: map[string]gotorch.Tensor{}, constants: map[string]gotorch.Tensor{},
+	}
+	for _, p := range net.Params {
 		if p.Integer {
 			if err := n.setBatches(state[p.Name]); err != nil {
 				return nil, fmt.Errorf("%s: %w", p.Name, err)
@@ -49,6 +59,14 @@ func newNetwork(s *gotorch.Scope, g *models.Graph, state checkpoint.StateDict, a
 		}
 		t := upload(s, values, p.Shape, at).SetRequiresGrad(p.Trainable)
 		n.state[p.Name], n.frozen[p.Name] = t, t.Detach()
+	}
+	for _, t := range net.Graph.Initializer {
+		if _, ok := n.state[t.Name]; ok {
+			continue
+		}
+		if n.constants[t.Name], err = interpreter.Constant(s, t, at.device, at.dtype); err != nil {
+			return nil, err
+		}
 	}
 	return n, s.Err()
 }
@@ -93,11 +111,10 @@ func tensors(list []named) []gotorch.Tensor {
 // params returns the trainable tensors in state-dict order: those of the last
 // layer, and all before it.
 func (n *network) params() (backbone, fc []named) {
-	last := n.graph.Nodes[n.graph.Logits-1].Param("")
-	for _, p := range n.graph.Params() {
+	for _, p := range n.Params {
 		switch t := (named{p.Name, n.state[p.Name]}); {
 		case !p.Trainable:
-		case strings.HasPrefix(p.Name, last):
+		case strings.HasPrefix(p.Name, n.Last+"."):
 			fc = append(fc, t)
 		default:
 			backbone = append(backbone, t)
@@ -118,96 +135,24 @@ func (n *network) size() int {
 
 // forward returns the logits [N,classes] of normalised images x [N,3,H,W].
 func (n *network) forward(x gotorch.Tensor, m mode) gotorch.Tensor {
-	state := n.frozen
+	given := maps.Clone(n.constants)
+	weights := n.frozen
 	if m == training {
-		state = n.state
+		weights = n.state
 	}
+	maps.Copy(given, weights)
+	given[n.Graph.Input[0].Name] = x
 	if m != inference {
 		n.batches++
 	}
-	values := []gotorch.Tensor{models.Image: x}
-	for _, node := range n.graph.Nodes {
-		cast := n.castFor(models.Value(len(values)), node.Op, m)
-		in := make([]gotorch.Tensor, len(node.Inputs))
-		for i, v := range node.Inputs {
-			in[i] = cast(values[v])
-		}
-		param := func(name string) gotorch.Tensor { return cast(state[node.Param(name)]) }
-		values = append(values, apply(node.Op, in, param, m))
-	}
-	return values[n.graph.Logits]
-}
-
-// castFor returns what converts the operands of the operation that makes v to the
-// type that it computes in. With bfloat16, convolutions and products up to the feature
-// compute in it, with sums in float32; the feature and what follows do not. The others
-// take what comes, as in PyTorch's autocast. Weights and batch statistics are kept in
-// float32.
-func (n *network) castFor(v models.Value, op models.Op, m mode) func(gotorch.Tensor) gotorch.Tensor {
-	to := func(dtype gotorch.DType) func(gotorch.Tensor) gotorch.Tensor {
-		return func(t gotorch.Tensor) gotorch.Tensor {
-			if t == (gotorch.Tensor{}) {
-				return t
-			}
-			return t.To(dtype)
-		}
-	}
-	if n.at.bf16 && m == training {
-		switch op.(type) {
-		case models.Conv2d, models.Linear:
-			if v <= n.graph.Feature {
-				return to(gotorch.BFloat16)
-			}
-			return to(n.at.dtype)
-		case models.GlobalAvgPool, models.ZScore:
-			return to(n.at.dtype)
-		}
-	}
-	return func(t gotorch.Tensor) gotorch.Tensor { return t }
-}
-
-// apply runs one operation; param returns its parameters, the zero Tensor where
-// it has none of that name.
-func apply(op models.Op, in []gotorch.Tensor, param func(name string) gotorch.Tensor, m mode) gotorch.Tensor {
-	x := in[0]
-	switch op := op.(type) {
-	case models.Conv2d:
-		return F.Conv2d(x, param("weight"), param("bias"), F.ConvOptions{Stride: op.Stride, Padding: op.Padding})
-	case models.BatchNorm2d:
-		return F.BatchNorm(x, F.BatchNormOptions{
-			Weight: param("weight"), Bias: param("bias"),
-			RunningMean: param("running_mean"), RunningVar: param("running_var"),
-			Training: m != inference, Momentum: op.Momentum, Eps: op.Eps,
-		})
-	case models.ReLU:
-		return F.ReLU(x)
-	case models.MaxPool2d:
-		return F.MaxPool2d(x, F.PoolOptions{Kernel: op.Kernel, Stride: op.Stride, Padding: op.Padding})
-	case models.Add:
-		return x.Add(in[1])
-	case models.GlobalAvgPool:
-		return x.Mean(2, 3)
-	case models.Flatten:
-		return x.Flatten(1, -1)
-	case models.ZScore:
-		return zscore(x, op.Eps).Mul(param("sigma"))
-	case models.Linear:
-		return F.Linear(x, param("weight"), param("bias"))
-	}
-	return gotorch.Tensor{} // the operation that takes it fails; models.Op is a closed set
-}
-
-// zscore standardises each feature vector of x [N,D].
-func zscore(x gotorch.Tensor, eps float64) gotorch.Tensor {
-	mean, std := x.Mean(1).Unsqueeze(1), x.Std(1).Unsqueeze(1)
-	return x.Sub(mean).Div(std.AddScalar(eps))
+	return n.program.Run(given, interpreter.Options{BatchStatistics: m != inference, BF16: n.at.bf16 && m == training})[0]
 }
 
 // stateDict copies the parameters and buffers from the device. A number that is
 // not finite is an error that names its tensor.
 func (n *network) stateDict() (checkpoint.StateDict, error) {
 	state := checkpoint.StateDict{}
-	for _, p := range n.graph.Params() {
+	for _, p := range n.Params {
 		if p.Integer {
 			state[p.Name] = checkpoint.FromInt64s([]int64{n.batches})
 			continue

@@ -29,7 +29,7 @@ func loadNet(t *testing.T, scope *gotorch.Scope, name string) (*network, func(ke
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := models.New(found.Spec)
+	g, err := models.New(found.Spec, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestLayouts(t *testing.T) {
 	x, y := ref.tensor(t, scope, "batch0.data", gotorch.Float64), ref.integers(t, scope, "batch0.label")
 	ood := uploadGiven(t, scope, ref.want, "step0.ood", gotorch.Float64)
 	take := func(order layout) []gotorch.Tensor {
-		g, err := models.New(c.spec(10))
+		g, err := models.New(c.spec(10), referenceSize)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -207,7 +207,7 @@ func TestNotFinite(t *testing.T) {
 // TestInitialOfTorchvision: convolutions are normal there, of variance 2/fan_out.
 func TestInitialOfTorchvision(t *testing.T) {
 	for _, arch := range []string{"resnet18_224x224", "resnet50"} {
-		g, err := models.New(models.Spec{Arch: arch, Width: 16, Classes: 10, Head: models.HeadLinear})
+		g, err := models.New(models.Spec{Arch: arch, Width: 16, Classes: 10, Head: models.HeadLinear}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -238,7 +238,7 @@ func TestInitialOfTorchvision(t *testing.T) {
 }
 
 func TestInitial(t *testing.T) {
-	g, err := models.New(models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadASCOOD})
+	g, err := models.New(models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadASCOOD}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}

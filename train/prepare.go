@@ -83,7 +83,7 @@ func (r *run) prepareLearner(scope *gotorch.Scope, device gotorch.Device, saved 
 
 // begin returns the network with the weights that it begins with: the saved
 // ones, or random ones with those of the pretrained that fit.
-func (r *run) begin(saved *saved) (*models.Graph, checkpoint.StateDict, error) {
+func (r *run) begin(saved *saved) (*models.Network, checkpoint.StateDict, error) {
 	if saved != nil {
 		if err := saved.check(r.images); err != nil {
 			return nil, nil, err
@@ -122,21 +122,13 @@ func (r *run) openPretrained() (*pretrained, error) {
 }
 
 // graph is the network for the classes and the image size of the run.
-func (r *run) graph() (*models.Graph, error) {
-	graph, err := models.New(r.config.spec(len(r.images.classes)))
-	if err != nil {
-		return nil, err
-	}
-	size := r.config.Preprocess.ImageSize
-	if _, err := graph.Shapes(size, size); err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
-	}
-	return graph, nil
+func (r *run) graph() (*models.Network, error) {
+	return models.New(r.config.spec(len(r.images.classes)), r.config.Preprocess.ImageSize)
 }
 
 // announce logs what a run works on.
 func (r *run) announce(net *network, device gotorch.Device) {
-	spec := net.graph.Spec
+	spec := net.Spec
 	r.options.Log.Info("network", "arch", spec.Arch, "width", spec.Width, "head", spec.Head,
 		"classes", spec.Classes, "parameters", net.size(), "device", device, "precision", r.config.Precision, "threads", r.options.Threads)
 	r.options.Log.Info("images", "train", r.images.train.Len(), "val", r.images.val.Len(),

@@ -16,9 +16,6 @@ import (
 // head. Pretrained weights mostly come without that head.
 const backbonePrefix = "backbone."
 
-// sigma belongs to the ASCOOD head; a run has its own.
-const sigma = "sigma"
-
 func plainName(name string) string { return strings.TrimPrefix(name, backbonePrefix) }
 
 // pretrained are weights to start from, under the names of a network with the
@@ -42,7 +39,7 @@ func openPretrained(c Config) (*pretrained, error) {
 	}
 	p := &pretrained{c.Pretrained, found, checkpoint.StateDict{}}
 	for name, t := range found.State {
-		if name != sigma {
+		if name != models.Sigma {
 			p.state[plainName(name)] = t
 		}
 	}
@@ -70,10 +67,10 @@ type loading struct {
 
 // into replaces the initial state of a network by the weights. The last layer stays as
 // it is if the file has none, or one for another number of classes.
-func (p *pretrained) into(state checkpoint.StateDict, g *models.Graph) *loading {
+func (p *pretrained) into(state checkpoint.StateDict, g *models.Network) *loading {
 	report := &loading{unfit: p.found.Unfit}
-	for _, param := range g.Params() {
-		if param.Integer || param.Name == sigma {
+	for _, param := range g.Params {
+		if param.Integer || param.Name == models.Sigma {
 			continue
 		}
 		name := plainName(param.Name)

@@ -56,7 +56,7 @@ func TestPretrained(t *testing.T) {
 				plain := plainName(name)
 				want, ok := weights[plain]
 				isNew := strings.HasPrefix(plain, "fc.") && test.replaced != "replaced=none"
-				if strings.HasSuffix(name, "num_batches_tracked") || name == sigma {
+				if strings.HasSuffix(name, "num_batches_tracked") || name == models.Sigma {
 					continue
 				}
 				if same := ok && bytes.Equal(tensor.Data, want.Data); same == isNew {
@@ -74,7 +74,7 @@ func TestPretrained(t *testing.T) {
 }
 
 // began prepares a run and returns what it starts from, with its width.
-func began(t *testing.T, c Config, logged *strings.Builder) (g *models.Graph, state checkpoint.StateDict, width int) {
+func began(t *testing.T, c Config, logged *strings.Builder) (g *models.Network, state checkpoint.StateDict, width int) {
 	t.Helper()
 	c.Preprocess.PreSize, c.Preprocess.ImageSize = 32, 32
 	images := &images{classes: make([]string, c.ClassCount)}

@@ -172,7 +172,7 @@ func TestReference(t *testing.T) {
 			c.W, c.PInv, c.AlphaMin, c.AlphaMax, c.FCLRFactor = test.w, test.share, test.alphaMin, test.alphaMax, test.fcLRFactor
 			r := replay{readReference(t, test.oodType), c}
 			at := state{r.init(), checkpoint.StateDict{}}
-			at.model["sigma"] = constant(c.Sigma, nil) // the reference sets it after its weights are loaded
+			at.model["sigma"] = checkpoint.FromFloat32s([]float32{float32(c.Sigma)}) // the reference sets it after its weights are loaded
 			for k := range referenceSteps {
 				double, single := r.step(t, at, k, gotorch.Float64), r.step(t, at, k, gotorch.Float32)
 				r.compareDouble(t, double.values)
@@ -301,7 +301,7 @@ func (r replay) step(t *testing.T, from state, k int, dtype gotorch.DType) made 
 // learner returns one in the given state.
 func (r replay) learner(t *testing.T, scope *gotorch.Scope, from state, dtype gotorch.DType) *learner {
 	t.Helper()
-	g, err := models.New(r.config.spec(10))
+	g, err := models.New(r.config.spec(10), referenceSize)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -354,7 +354,7 @@ func TestSaliencyInTrainingMode(t *testing.T) {
 	}
 	r.want = wanted.Model
 	at := state{r.init(), checkpoint.StateDict{}}
-	at.model["sigma"] = constant(c.Sigma, nil)
+	at.model["sigma"] = checkpoint.FromFloat32s([]float32{float32(c.Sigma)})
 	scope := gotorch.NewScope()
 	defer scope.Close()
 	l := r.learner(t, scope, at, gotorch.Float64)

@@ -129,10 +129,10 @@ func (f *fit) network(all []*fit, opt Options) (*Network, error) {
 		names[prefix+name] = from
 	}
 	if f.head.weight != "" {
-		names[prefix+f.last().Param("weight")] = f.head.weight
+		names[prefix+f.last("weight")] = f.head.weight
 	}
 	if f.head.bias != "" {
-		names[prefix+f.last().Param("bias")] = f.head.bias
+		names[prefix+f.last("bias")] = f.head.bias
 	}
 	if f.head.sigma != "" {
 		names[sigma] = f.head.sigma
@@ -148,7 +148,7 @@ func (f *fit) network(all []*fit, opt Options) (*Network, error) {
 		n.State[sigma].Shape = []int{}
 	}
 	if f.head.weight != "" && f.head.bias == "" {
-		n.State[prefix+f.last().Param("bias")] = checkpoint.FromFloat32s(make([]float32, f.head.classes), f.head.classes)
+		n.State[prefix+f.last("bias")] = checkpoint.FromFloat32s(make([]float32, f.head.classes), f.head.classes)
 	}
 	return n, nil
 }
@@ -194,7 +194,7 @@ func (f *fit) notes(all []*fit, opt Options) []string {
 	if prefix != "" {
 		note("prefix of the names: %s", prefix)
 	}
-	if f.head.weight != "" && f.head.name() != f.prefix+f.last().Name {
+	if f.head.weight != "" && f.head.name() != f.prefix+f.graph.Last {
 		note("last layer: %s", f.head.name())
 	}
 	if f.head.weight != "" && f.head.bias == "" {

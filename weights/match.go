@@ -13,7 +13,7 @@ import (
 // match is a backbone in a state dict: the tensors that an architecture's parameters
 // are, under one naming and one prefix.
 type match struct {
-	graph  *models.Graph // with the linear head
+	graph  *models.Network // with the linear head
 	naming naming
 	prefix string            // of all names
 	names  map[string]string // in the state dict, by the names of the graph
@@ -58,11 +58,16 @@ func matches(arch string, shapes map[string][]int) ([]*match, error) {
 
 // stemOf returns the name of an architecture's first weights.
 func stemOf(arch string) (string, error) {
-	g, err := models.New(models.Spec{Arch: arch, Classes: 2, Head: models.HeadLinear})
+	g, err := models.New(models.Spec{Arch: arch, Classes: 2, Head: models.HeadLinear}, 0)
 	if err != nil {
 		return "", err
 	}
-	return g.Nodes[0].Param("weight"), nil
+	for _, p := range g.Params {
+		if len(p.Shape) == 4 {
+			return p.Name, nil
+		}
+	}
+	return "", ascood.Errorf(ascood.Internal, "%s has no convolution", arch)
 }
 
 // prefixes returns what stands before the name of the first convolution, whose input
@@ -88,7 +93,7 @@ func newMatch(arch string, n naming, prefix string, shapes map[string][]int) (*m
 	if width == 0 {
 		return nil, ascood.Errorf(ascood.Invalid, "%s has no channels", prefix+n.rename(stem))
 	}
-	g, err := models.New(models.Spec{Arch: arch, Width: width, Classes: 2, Head: models.HeadLinear})
+	g, err := models.New(models.Spec{Arch: arch, Width: width, Classes: 2, Head: models.HeadLinear}, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -107,18 +112,20 @@ func newMatch(arch string, n naming, prefix string, shapes map[string][]int) (*m
 	return m, nil
 }
 
-// last returns the node of the last layer.
-func (m *match) last() models.Node { return m.graph.Nodes[m.graph.Logits-1] }
+// last returns the name of a parameter of the last layer.
+func (m *match) last(param string) string { return m.graph.Last + "." + param }
 
 // width is the number of values of the feature, which the last layer takes.
-func (m *match) width() int { return m.last().Op.(models.Linear).In }
+func (m *match) width() int {
+	at := slices.IndexFunc(m.graph.Params, func(p models.Param) bool { return p.Name == m.last("weight") })
+	return m.graph.Params[at].Shape[1]
+}
 
 // backbone returns the parameters before the last layer, but for the counters of seen
 // batches, which say nothing.
 func (m *match) backbone() []models.Param {
-	last := m.last().Param("")
-	return slices.DeleteFunc(m.graph.Params(), func(p models.Param) bool {
-		return p.Integer || strings.HasPrefix(p.Name, last)
+	return slices.DeleteFunc(slices.Clone(m.graph.Params), func(p models.Param) bool {
+		return p.Integer || strings.HasPrefix(p.Name, m.last(""))
 	})
 }
 

@@ -183,7 +183,7 @@ func TestFindASCOOD(t *testing.T) {
 		if want := (models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 10, Head: models.HeadASCOOD}); n.Spec != want {
 			t.Errorf("network %+v, want %+v", n.Spec, want)
 		}
-		g, err := models.New(n.Spec)
+		g, err := models.New(n.Spec, 0)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,11 @@ import (
 // with its published settings.
 func Random(tb testing.TB, spec models.Spec, pre preprocess.Config, method artifact.ScoreName) (*onnx.ModelProto, *artifact.Metadata) {
 	tb.Helper()
-	graph, err := models.New(spec)
+	network, err := models.New(spec, pre.ImageSize)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	m, err := network.Model(RandomWeights(network))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -25,7 +29,7 @@ func Random(tb testing.TB, spec models.Spec, pre preprocess.Config, method artif
 	if err != nil {
 		tb.Fatal(err)
 	}
-	model, err := export.Build(graph, RandomWeights(graph), pre, score)
+	model, err := export.Build(export.Named(m), pre, score)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -37,14 +41,11 @@ func Random(tb testing.TB, spec models.Spec, pre preprocess.Config, method artif
 }
 
 // RandomWeights draws weights that keep activations at a like scale throughout.
-func RandomWeights(g *models.Graph) export.Weights {
+func RandomWeights(network *models.Network) map[string][]float32 {
 	rng := rand.New(rand.NewPCG(1, 2))
-	weights := export.Weights{}
-	for _, p := range g.Params() {
-		n := 1
-		for _, d := range p.Shape {
-			n *= d
-		}
+	weights := map[string][]float32{}
+	for _, p := range network.Params {
+		n := p.Elements()
 		values := make([]float32, n)
 		for i := range values {
 			if len(p.Shape) > 1 {
