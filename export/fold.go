@@ -1,8 +1,6 @@
 package export
 
 import (
-	"fmt"
-	"math"
 	"slices"
 
 	"github.com/ascood/ascood"
@@ -56,51 +54,42 @@ type folding struct {
 	added     []*onnx.TensorProto
 }
 
-// into scales a convolution by what the normalisation bn does to its output:
-// y = (conv + b - mean)·scale/√(var + ε) + bias. In double precision, so that the fold
-// costs no accuracy beyond the final rounding.
+// into scales a convolution, and shifts it, by what the normalisation bn does to its
+// output.
 func (f *folding) into(conv, bn *onnx.NodeProto) error {
-	var of [4][]float32 // scale, bias, mean, variance
-	for i := range of {
-		var err error
-		if of[i], err = f.values(bn.Operand(i + 1)); err != nil {
-			return err
-		}
-	}
-	old, err := f.values(conv.Operand(1))
+	constant := func(name string) *onnx.TensorProto { return f.constants[name] }
+	scale, bias, err := onnx.Affine(bn, constant)
 	if err != nil {
 		return err
 	}
-	channels := len(of[0])
-	before := make([]float32, channels)
-	if name := conv.Operand(2); name != "" {
-		if before, err = f.values(name); err != nil {
+	weight := constant(conv.Operand(1))
+	kernel, err := weight.Float32s()
+	if err != nil {
+		return err
+	}
+	per := len(kernel) / len(scale)
+	for i, v := range kernel {
+		kernel[i] = float32(float64(v) * scale[i/per])
+	}
+	if before := constant(conv.Operand(2)); before != nil {
+		values, err := before.Float32s()
+		if err != nil {
 			return err
 		}
-	}
-	epsilon := bn.DecimalAttr("epsilon", 1e-5)
-	kernel, bias := make([]float32, len(old)), make([]float32, channels)
-	per := len(old) / channels
-	for c := range channels {
-		scale := float64(of[0][c]) / math.Sqrt(float64(of[3][c])+epsilon)
-		for k := c * per; k < (c+1)*per; k++ {
-			kernel[k] = float32(float64(old[k]) * scale)
+		for c, v := range values {
+			bias[c] += float64(v) * scale[c]
 		}
-		bias[c] = float32((float64(before[c])-float64(of[2][c]))*scale + float64(of[1][c]))
 	}
-	weight := onnx.NewFloats(conv.Name+".weight", kernel, f.constants[conv.Operand(1)].Dims...)
-	shift := onnx.NewFloats(conv.Name+".bias", bias, int64(channels))
-	f.added = append(f.added, weight, shift)
-	conv.Input = []string{conv.Input[0], weight.Name, shift.Name}
+	single := make([]float32, len(bias))
+	for c, v := range bias {
+		single[c] = float32(v)
+	}
+	folded := []*onnx.TensorProto{
+		onnx.NewFloats(conv.Name+".weight", kernel, weight.Dims...),
+		onnx.NewFloats(conv.Name+".bias", single, int64(len(single))),
+	}
+	f.added = append(f.added, folded...)
+	conv.Input = []string{conv.Input[0], folded[0].Name, folded[1].Name}
 	conv.Output[0] = bn.Output[0]
 	return nil
-}
-
-// values are those of an initializer.
-func (f *folding) values(name string) ([]float32, error) {
-	t := f.constants[name]
-	if t == nil {
-		return nil, fmt.Errorf("%q is no initializer", name)
-	}
-	return t.Float32s()
 }

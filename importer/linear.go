@@ -25,6 +25,13 @@ func (c *canonical) linear(logits string, images, classes int) string {
 			return ""
 		}
 		return c.then(op, constant, c.linear(before, images, classes))
+	case "BatchNormalization":
+		scale, shift, err := onnx.Affine(n, c.Constant)
+		if err != nil || !c.is(end, images, classes) {
+			return ""
+		}
+		scaled := c.then("Mul", onnx.NewFloats("", singles(scale), int64(len(scale))), c.linear(n.Operand(0), images, classes))
+		return c.then("Add", onnx.NewFloats("", singles(shift), int64(len(shift))), scaled)
 	case "Gemm":
 		if c.fixed(n) && c.is(end, images, classes) {
 			return end
@@ -43,6 +50,14 @@ func (c *canonical) linear(logits string, images, classes int) string {
 		return c.product(conv, c.Op("GlobalAveragePool", conv.Input[:1]), images, classes)
 	}
 	return ""
+}
+
+func singles(v []float64) []float32 {
+	out := make([]float32, len(v))
+	for i, f := range v {
+		out[i] = float32(f)
+	}
+	return out
 }
 
 // fixed reports whether a Gemm's or convolution's weights are constant.
