@@ -62,6 +62,7 @@ var mayImport = map[string]string{
 	"cmd/ascood-score":      "dataset internal/atomicfile internal/cli internal/cli/modelflags ioodin",
 	"cmd/ascood-eval":       "artifact checkpoint dataset eval eval/report export internal/atomicfile internal/cli internal/cli/modelflags ioodin metrics onnx posthoc preprocess presets runs",
 	"cmd/ascood-serve":      "internal/cli internal/cli/modelflags serve serve/scoring",
+	"scripts/benchserve":    "internal/cli ioodin",
 	"scripts/demo/idximage": "dataset internal/atomicfile internal/cli preprocess",
 	"scripts/mutate":        "",
 	"scripts/notices":       "",

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/serve/scoring"
 )
 
 // body is a request's body on its way into memory. It is read in steps of
@@ -63,7 +64,7 @@ func (b *body) Read(p []byte) (int, error) {
 func (b *body) step() error {
 	size := min(stepBytes, b.server.config.MaxBody-b.held)
 	if !b.server.memory.TryAcquire(size) {
-		return ascood.Errorf(ascood.Busy, "other uploads fill the memory for them: try again later")
+		return scoring.NewBusy("memory", b.server.models.Wait(), "other uploads fill the memory for them")
 	}
 	b.held += size
 	b.left = stepBytes

@@ -84,11 +84,11 @@ func postImage(t *testing.T, address string) int {
 // Clients that do not send what they announced keep no other one out, however
 // many they are, and do not stay for the whole of the request's time.
 func TestStalledUploadsHoldNoSlots(t *testing.T) {
-	s := newServer(t, &fakeModel{}, func(c *Config) { c.MaxRequests = 2 })
+	s := newServer(t, &fakeModel{}, func(c *Config) { c.MaxQueue, c.MaxImages = 2, 2 })
 	s.stepTimeout = time.Second
 	address := serveOn(t, s)
 	var stalled []*sender
-	for range 20 * cap(s.slots) {
+	for range 40 {
 		c := startUpload(t, address, 1000)
 		fmt.Fprint(c, "some bytes and then no more")
 		stalled = append(stalled, c)
@@ -196,7 +196,7 @@ func TestScoringOutlastsTheStep(t *testing.T) {
 // that was uploading when they were taken is refused after it.
 func TestBusyBeforeAndAfterTheUpload(t *testing.T) {
 	m, begun, release := blocking()
-	s := newServer(t, m, func(c *Config) { c.MaxRequests = 1 })
+	s := newServer(t, m, func(c *Config) { c.MaxQueue, c.MaxImages = 1, 1 })
 	web := httptest.NewServer(s)
 	defer web.Close()
 	defer close(release)
@@ -214,7 +214,7 @@ func TestBusyBeforeAndAfterTheUpload(t *testing.T) {
 	if _, err := early.Write(image); err != nil {
 		t.Fatal(err)
 	}
-	early.wantAnswer(http.StatusServiceUnavailable, `"message":"1 requests are in work, the most there may be: try again later"`)
+	early.wantAnswer(http.StatusServiceUnavailable, `"message":"1 images are in work, of 1 that may be: try again later"`)
 }
 
 // A client that leaves while its images are scored is noticed, even if its body
@@ -253,7 +253,7 @@ func TestHalfClosedUpload(t *testing.T) {
 
 // A client that does not read its answer holds nothing that others need.
 func TestSlowReaderHoldsNoSlot(t *testing.T) {
-	s := newServer(t, &fakeModel{}, func(c *Config) { c.MaxRequests = 1 })
+	s := newServer(t, &fakeModel{}, func(c *Config) { c.MaxQueue, c.MaxImages = 1, 1 })
 	w := &stuck{httptest.NewRecorder(), make(chan struct{}), make(chan struct{})}
 	done := make(chan struct{})
 	go func() {
@@ -321,11 +321,11 @@ func TestUploadMemory(t *testing.T) {
 	wantNothingHeld(t, s)
 }
 
-// wantNothingHeld checks that all slots and all memory are free.
+// wantNothingHeld checks that the whole queue and all memory are free.
 func wantNothingHeld(t *testing.T, s *Server) {
 	t.Helper()
-	if n := len(s.slots); n != 0 {
-		t.Errorf("%d slots still taken", n)
+	if n := metric(t, s, "ascood_images_in_work"); n != "0" {
+		t.Errorf("%s places in the queue still taken", n)
 	}
 	if !s.memory.TryAcquire(s.config.MaxUploadMemory) {
 		t.Error("memory for uploads still taken")

@@ -11,8 +11,9 @@ import (
 // Config holds the server's limits. DefaultConfig has values for all of them.
 //
 // Memory is bounded by them: twice MaxUploadMemory for uploads, whose pieces are
-// joined at the end, and at worst 30 bytes for each of MaxPixels for the images
-// being decoded (scoring.BytesPerPixel, which a test holds), 750 MB by default. What has been
+// joined at the end; at worst 30 bytes for each of MaxPixels for the images
+// being decoded (scoring.BytesPerPixel, which a test holds), 750 MB by default; and a crop,
+// 150 KB at 224x224, for each of MaxQueue. What has been
 // used may lie about until the garbage collector comes, so that a process may have
 // twice as much; GOMEMLIMIT lowers that.
 type Config struct {
@@ -21,7 +22,6 @@ type Config struct {
 	MaxBody         int64         // bytes of one request
 	MaxUploadMemory int64         // bytes of all requests at once, being received or in work
 	MaxImages       int           // of one request
-	MaxRequests     int           // in work at once, after their upload; further ones are refused as busy
 	Timeout         time.Duration // for one request, from its header to its answer
 
 	DrainDelay   time.Duration // between failing /readyz and closing the door, for load balancers to notice
@@ -33,11 +33,10 @@ type Config struct {
 // DefaultConfig returns limits that suit a camera's photographs and a small machine.
 func DefaultConfig() Config {
 	return Config{
-		Limits:          scoring.Limits{MaxPixels: 25_000_000, MaxBatch: 8},
+		Limits:          scoring.Limits{MaxPixels: 25_000_000, MaxQueue: 128},
 		MaxBody:         16 << 20,
 		MaxUploadMemory: 1 << 30,
 		MaxImages:       16,
-		MaxRequests:     64,
 		Timeout:         60 * time.Second,
 		DrainTimeout:    30 * time.Second,
 	}
@@ -53,8 +52,7 @@ func (c Config) Validate() error {
 		{ascood.Field("max_body"), c.MaxBody},
 		{ascood.Field("max_pixels"), int64(c.MaxPixels)},
 		{ascood.Field("max_images"), int64(c.MaxImages)},
-		{ascood.Field("max_requests"), int64(c.MaxRequests)},
-		{ascood.Field("max_batch"), int64(c.MaxBatch)},
+		{ascood.Field("max_queue"), int64(c.MaxQueue)},
 		{ascood.Field("timeout"), int64(c.Timeout)},
 		{ascood.Field("drain_timeout"), int64(c.DrainTimeout)},
 	} {
@@ -62,9 +60,16 @@ func (c Config) Validate() error {
 			return ascood.Errorf(ascood.Invalid, "%s %d: must be greater than 0", limit.field, limit.value)
 		}
 	}
+	if c.MaxBatch < 0 {
+		return ascood.Errorf(ascood.Invalid, "%s %d: must not be negative", ascood.Field("max_batch"), c.MaxBatch)
+	}
 	if c.MaxUploadMemory < c.MaxBody {
 		return ascood.Errorf(ascood.Invalid, "%s: %d bytes are less than the %d of one request (%s)",
 			ascood.Field("max_upload_memory"), c.MaxUploadMemory, c.MaxBody, ascood.Field("max_body"))
+	}
+	if c.MaxQueue < c.MaxImages {
+		return ascood.Errorf(ascood.Invalid, "%s: %d images are less than the %d of one request (%s)",
+			ascood.Field("max_queue"), c.MaxQueue, c.MaxImages, ascood.Field("max_images"))
 	}
 	if c.DrainDelay < 0 {
 		return ascood.Errorf(ascood.Invalid, "%s %v: must not be negative", ascood.Field("drain_delay"), c.DrainDelay)

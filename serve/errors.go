@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/labstack/echo/v4"
 
@@ -74,10 +77,20 @@ func writeError(err error, c echo.Context) {
 	e := public(err)
 	status := statusOf(e.Code)
 	if status == http.StatusServiceUnavailable {
-		response.Header().Set(echo.HeaderRetryAfter, "1")
+		response.Header().Set(echo.HeaderRetryAfter, retryAfter(err))
 	}
 	// A failure to write means that the client has left.
 	_ = c.JSON(status, ErrorResponse{e, requestID(c)})
+}
+
+// retryAfter is in how many seconds it is worth trying again: when what is in work now
+// will be done, as far as that is known.
+func retryAfter(err error) string {
+	after := time.Second
+	if busy, ok := errors.AsType[*scoring.BusyError](err); ok {
+		after = max(after, busy.After)
+	}
+	return strconv.Itoa(int(math.Ceil(after.Seconds())))
 }
 
 // classify gives a code to the errors of echo, of the connection and of the
@@ -91,7 +104,7 @@ func classify(err error, r *http.Request) error {
 	case errors.Is(err, echo.ErrMethodNotAllowed):
 		return ascood.Errorf(methodNotAllowed, "method %.20q is not allowed here", r.Method)
 	case errors.Is(err, context.DeadlineExceeded):
-		return ascood.Errorf(ascood.Busy, "no result in time: the server is busy")
+		return scoring.NewBusy("timeout", 0, "no result in time: the server is busy")
 	case errors.Is(err, context.Canceled), errors.As(err, new(*net.OpError)):
 		return ascood.Errorf(canceled, "the client left")
 	}
@@ -100,9 +113,12 @@ func classify(err error, r *http.Request) error {
 
 // uploadError gives a code to what goes wrong while a request's body is read.
 func uploadError(err error, r *http.Request) error {
+	busy, isBusy := errors.AsType[*scoring.BusyError](err)
 	ours, isOurs := errors.AsType[*ascood.Error](err)
 	tooLarge, isTooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
+	case isBusy:
+		return busy
 	case isOurs:
 		return ours // less what the reader of forms wrapped it in
 	case isTooLarge:

@@ -11,6 +11,9 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/serve/scoring"
 )
 
 // endless is an upload of n bytes that counts what is read of it.
@@ -81,7 +84,7 @@ func TestLargeUploadIsAnswered(t *testing.T) {
 
 func TestBusy(t *testing.T) {
 	m, begun, release := blocking()
-	s := newServer(t, m, func(c *Config) { c.MaxRequests = 1 })
+	s := newServer(t, m, func(c *Config) { c.MaxQueue, c.MaxImages = 1, 1 })
 	first := make(chan *httptest.ResponseRecorder)
 	go func() { first <- do(s, raw(grayPNG(t, 128))) }()
 	<-begun
@@ -98,6 +101,22 @@ func TestBusy(t *testing.T) {
 	close(release)
 	wantScore(t, <-first, 128./255)
 	wantScore(t, do(s, raw(grayPNG(t, 128))), 128./255)
+	if got := metric(t, s, `ascood_rejected_total{reason="queue"}`); got != "1" {
+		t.Errorf("%s rejected", got)
+	}
+}
+
+// Retry-After is the time that what is in work will take, by what came before.
+func TestRetryAfter(t *testing.T) {
+	for after, want := range map[time.Duration]string{0: "1", time.Millisecond: "1", time.Second: "1", 2100 * time.Millisecond: "3"} {
+		err := fmt.Errorf("wrapped: %w", scoring.NewBusy("queue", after, "busy"))
+		if got := retryAfter(err); got != want {
+			t.Errorf("%v: %s, want %s", after, got, want)
+		}
+	}
+	if got := retryAfter(ascood.Errorf(ascood.Unavailable, "shutting down")); got != "1" {
+		t.Errorf("shutting down: %s", got)
+	}
 }
 
 // A client that leaves frees its slot, whether its image waits or is being
@@ -105,7 +124,7 @@ func TestBusy(t *testing.T) {
 func TestCanceledClientFreesItsSlot(t *testing.T) {
 	m, begun, release := blocking()
 	defer close(release)
-	s := newServer(t, m, func(c *Config) { c.MaxRequests = 2 })
+	s := newServer(t, m, func(c *Config) { c.MaxQueue, c.MaxImages = 2, 2 })
 	ctx, leave := context.WithCancel(t.Context())
 	done := make(chan struct{})
 	send := func() {
@@ -119,9 +138,7 @@ func TestCanceledClientFreesItsSlot(t *testing.T) {
 	leave()
 	<-done
 	<-done
-	if n := len(s.slots); n != 0 {
-		t.Errorf("%d slots still taken", n)
-	}
+	wantNothingHeld(t, s)
 	if got := metric(t, s, `ascood_images_queued{model="fake"}`); got != "0" {
 		t.Errorf("%s images still wait", got)
 	}
@@ -132,7 +149,7 @@ func TestDeadline(t *testing.T) {
 	defer close(release)
 	s := newServer(t, m, func(c *Config) { c.Timeout = 20 * time.Millisecond })
 	e := wantError(t, do(s, raw(grayPNG(t, 128))), http.StatusServiceUnavailable, "busy")
-	if e.Message != "no result in time: the server is busy" {
+	if e.Message != "no result in time: the server is busy: try again later" {
 		t.Errorf("message %q", e.Message)
 	}
 }

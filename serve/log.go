@@ -19,6 +19,7 @@ func (s *Server) withLog(next echo.HandlerFunc) echo.HandlerFunc {
 		if err != nil {
 			err = classify(err, r)
 			c.Error(err)
+			s.metrics.refused(err)
 		}
 		elapsed := time.Since(start)
 		s.metrics.request(c, elapsed)

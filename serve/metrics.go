@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"sync/atomic"
@@ -19,6 +20,7 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec // route, status
+	rejected *prometheus.CounterVec   // reason: of a scoring.BusyError
 	inFlight atomic.Int64             // score requests being received, in work or being answered
 }
 
@@ -34,6 +36,10 @@ func newMetrics(models *scoring.Models) *metrics {
 			Name: "ascood_http_request_seconds", Help: "Time from a request's header to its answer.",
 			Buckets: prometheus.DefBuckets,
 		}, []string{"route", "status"}),
+		rejected: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "ascood_rejected_total",
+			Help: "Requests told to try again, by reason: queue (full), deadline (too much ahead), memory (for uploads), timeout (no result in time).",
+		}, []string{"reason"}),
 	}
 	factory.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ascood_requests_in_flight", Help: "Score requests being received, in work or being answered.",
@@ -49,6 +55,13 @@ func (m *metrics) request(c echo.Context, elapsed time.Duration) {
 		route = "none"
 	}
 	m.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(elapsed.Seconds())
+}
+
+// refused counts a request that was told to try again.
+func (m *metrics) refused(err error) {
+	if busy, ok := errors.AsType[*scoring.BusyError](err); ok {
+		m.rejected.WithLabelValues(busy.Reason).Inc()
+	}
 }
 
 func (m *metrics) handler() echo.HandlerFunc {

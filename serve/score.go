@@ -69,17 +69,17 @@ func (s *Server) score(c echo.Context) error {
 }
 
 // answer reads the images and scores them. Only those that are there in full
-// take one of the slots, and nothing is held any more when the answer is written:
+// take places in the queue, and nothing is held any more when the answer is written:
 // a client that is slow to send or to read keeps no other one out.
 func (s *Server) answer(c echo.Context, model string) (*ScoreResponse, error) {
 	// Refuse before the upload what would be refused after it.
 	if err := s.models.Check(model); err != nil {
 		return nil, err
 	}
-	if s.slots.full() {
-		return nil, s.slots.busy()
-	}
 	w, r := c.Response().Writer, c.Request()
+	if err := s.models.Full(r.Context()); err != nil {
+		return nil, err
+	}
 	body := s.limitBody(w, r)
 	defer body.release()
 	uploads, err := s.readUploads(w, r)
@@ -87,10 +87,12 @@ func (s *Server) answer(c echo.Context, model string) (*ScoreResponse, error) {
 		return nil, err
 	}
 	c.Set(imagesKey, len(uploads))
-	if err := s.slots.take(); err != nil {
+	place, err := s.models.Enter(r.Context(), len(uploads))
+	if err != nil {
 		return nil, err
 	}
-	defer s.slots.free()
+	answered := false
+	defer func() { place.Leave(answered) }()
 	v, err := s.models.Acquire(model)
 	if err != nil {
 		return nil, err
@@ -100,6 +102,7 @@ func (s *Server) answer(c echo.Context, model string) (*ScoreResponse, error) {
 	if err != nil {
 		return nil, err
 	}
+	answered = true
 	return &ScoreResponse{Model: v.Name(), Settings: v.Settings(), Results: results}, nil
 }
 

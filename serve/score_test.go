@@ -66,7 +66,7 @@ func TestScoreAllWrong(t *testing.T) {
 // Many clients at once get what each would get alone.
 func TestConcurrentEqualsSequential(t *testing.T) {
 	m := &fakeModel{}
-	s := newServer(t, m, func(c *Config) { c.MaxRequests = 256 })
+	s := newServer(t, m, func(c *Config) { c.MaxQueue = 256 })
 	want := map[uint8]string{}
 	for level := 0; level < 256; level++ {
 		want[uint8(level)] = scored(t, s, uint8(level))
@@ -102,8 +102,9 @@ func TestNewRefuses(t *testing.T) {
 	}{
 		{func(c *Config) { c.MaxBody = 0 }, "max_body 0: must be greater than 0"},
 		{func(c *Config) { c.MaxPixels = -1 }, "max_pixels -1: must be greater than 0"},
-		{func(c *Config) { c.MaxBatch = 0 }, "max_batch 0: must be greater than 0"},
+		{func(c *Config) { c.MaxBatch = -1 }, "max_batch -1: must not be negative"},
 		{func(c *Config) { c.MaxBody, c.MaxUploadMemory = 9, 8 }, "max_upload_memory: 8 bytes are less than the 9 of one request (max_body)"},
+		{func(c *Config) { c.MaxQueue, c.MaxImages = 8, 9 }, "max_queue: 8 images are less than the 9 of one request (max_images)"},
 		{func(c *Config) { c.DrainDelay = -1 }, "drain_delay -1ns: must not be negative"},
 	} {
 		config := DefaultConfig()
@@ -129,7 +130,7 @@ func BenchmarkScore(b *testing.B) {
 
 // BenchmarkScoreParallel is the same with clients that share batches.
 func BenchmarkScoreParallel(b *testing.B) {
-	s := newServer(b, &fakeModel{}, func(c *Config) { c.MaxRequests = 1000 })
+	s := newServer(b, &fakeModel{}, func(c *Config) { c.MaxQueue = 1000 })
 	image := grayPNG(b, 128)
 	b.SetParallelism(16)
 	b.RunParallel(func(pb *testing.PB) {

@@ -27,7 +27,6 @@ type Server struct {
 	log      *slog.Logger
 	echo     *echo.Echo
 	metrics  *metrics
-	slots    slots
 	memory   *semaphore.Weighted // for uploads, bytes
 	draining atomic.Bool
 
@@ -49,7 +48,6 @@ func New(models *scoring.Models, config Config) (*Server, error) {
 		log:     config.Logger,
 		echo:    echo.New(),
 		metrics: newMetrics(models),
-		slots:   make(slots, config.MaxRequests),
 		memory:  semaphore.NewWeighted(config.MaxUploadMemory),
 
 		stepTimeout: stepTimeout,

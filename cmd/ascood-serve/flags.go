@@ -36,7 +36,7 @@ const (
 	leastMegapixel = 0.001
 	mostMegapixels = 10_000 // a JPEG has at most 65535x65535
 	mostImages     = 10_000
-	mostRequests   = 100_000
+	mostQueue      = 1_000_000
 	mostBatch      = 1024
 	leastTime      = time.Millisecond
 	mostTime       = 24 * time.Hour
@@ -79,8 +79,8 @@ func newFlags(stdout io.Writer) *options {
 	fs.Var(cli.Int(&o.memoryMiB, 1, mostMemoryMiB), "max-upload-memory", "most `MiB` of uploads in memory at once; others are told to retry")
 	fs.Var(cli.Float(&o.megapixels, leastMegapixel, mostMegapixels), "max-megapixels", "largest image, `millions` of pixels by its header")
 	fs.Var(cli.Int(&c.MaxImages, 1, mostImages), "max-images", "most images in a request")
-	fs.Var(cli.Int(&c.MaxRequests, 1, mostRequests), "max-requests", "most requests in work at once, their upload done; others are told to retry")
-	fs.Var(cli.Int(&c.MaxBatch, 1, mostBatch), "max-batch", "most images that share a run of the network")
+	fs.Var(cli.Int(&c.MaxQueue, 1, mostQueue), "max-queue", "most images in work at once, those that wait included; others are told when to retry")
+	fs.Var(cli.Int(&c.MaxBatch, 0, mostBatch), "max-batch", "most images that share a run of the network; 0 is what suits the device and the size of the images")
 	fs.Var(cli.Duration(&c.Timeout, leastTime, mostTime), "timeout", "longest time for a request, its upload included")
 	fs.Var(cli.Duration(&c.DrainDelay, 0, mostTime), "drain-delay", "at shutdown, time to go on serving while /readyz fails")
 	fs.Var(cli.Duration(&c.DrainTimeout, leastTime, mostTime), "drain-timeout", "at shutdown, longest time for requests to finish")

@@ -160,7 +160,7 @@ func (s *shelf) alive() int {
 	return n
 }
 
-var limits = Limits{MaxPixels: 1000, MaxBatch: 4}
+var limits = Limits{MaxPixels: 1000, MaxBatch: 4, MaxQueue: 100}
 
 // serve opens the models until the test ends.
 func (s *shelf) serve(source Source) *Models {

@@ -1,11 +1,23 @@
 package scoring
 
-import "github.com/ascood/ascood"
+import (
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/ioodin"
+)
 
 // Limits bound the work that is done at once, for all models together.
 type Limits struct {
 	MaxPixels int // of one image, and of all images being decoded at once
-	MaxBatch  int // images that share one run of the network
+	MaxBatch  int // images that share one run of the network; 0 is what suits each model (ioodin.DefaultBatchSize)
+	MaxQueue  int // images in work, those that wait included; further ones are refused as busy
+}
+
+// batch is how many images of a model may share a run.
+func (l Limits) batch(m Model) int {
+	if l.MaxBatch > 0 {
+		return l.MaxBatch
+	}
+	return ioodin.DefaultBatchSize(m.Device(), m.Info().Preprocess.ImageSize)
 }
 
 // workers is how many batches to run at once. On the CPU one batch uses every

@@ -94,11 +94,15 @@ func (m *modelMetrics) answered(r *Result) {
 	m.inference.Observe(r.Times.Inference.Seconds())
 }
 
+// inWork is of all models together, as is the limit.
+var inWork = prometheus.NewDesc("ascood_images_in_work", "Images being decoded, waiting or being scored; --max-queue is the most.", nil, nil)
+
 // Describe implements prometheus.Collector.
 func (m *Models) Describe(descriptions chan<- *prometheus.Desc) {
 	for _, v := range m.metrics.vectors() {
 		v.Describe(descriptions)
 	}
+	descriptions <- inWork
 }
 
 // Collect implements prometheus.Collector.
@@ -106,4 +110,7 @@ func (m *Models) Collect(samples chan<- prometheus.Metric) {
 	for _, v := range m.metrics.vectors() {
 		v.Collect(samples)
 	}
+	m.queue.mu.Lock()
+	defer m.queue.mu.Unlock()
+	samples <- prometheus.MustNewConstMetric(inWork, prometheus.GaugeValue, float64(m.queue.images))
 }

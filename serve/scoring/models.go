@@ -25,6 +25,7 @@ type Models struct {
 	log     *slog.Logger
 	metrics *metrics
 	decoder *decoder
+	queue   *queue
 
 	// lost is done once a device is lost; its cause is the error.
 	lost context.Context
@@ -51,7 +52,7 @@ func Open(ctx context.Context, source Source, limits Limits, log *slog.Logger) (
 	}
 	m := &Models{
 		source: source, limits: limits, log: log, metrics: newMetrics(),
-		decoder: newDecoder(limits.MaxPixels), entries: map[string]*entry{}, standard: source.Default,
+		decoder: newDecoder(limits.MaxPixels), queue: &queue{most: limits.MaxQueue}, entries: map[string]*entry{}, standard: source.Default,
 	}
 	m.lost, m.lose = context.WithCancelCause(context.Background())
 	if err := m.first(ctx); err != nil {

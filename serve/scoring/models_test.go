@@ -114,6 +114,16 @@ func TestSelfTest(t *testing.T) {
 	}
 }
 
+// Without a limit, batches are as large as suits the image and the device.
+func TestBatch(t *testing.T) {
+	if got := (Limits{}).batch(&fakeModel{}); got != 32 {
+		t.Errorf("up to %d images of 8x8 pixels", got)
+	}
+	if got := (Limits{MaxBatch: 3}).batch(&fakeModel{}); got != 3 {
+		t.Errorf("up to %d images, of 3 that may be", got)
+	}
+}
+
 func TestReload(t *testing.T) {
 	s := newShelf(t)
 	standard := s.put("standard.onnx", "0.5")

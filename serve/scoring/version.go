@@ -43,13 +43,14 @@ func newVersion(ctx context.Context, m *Models, name string, model Model) (*Vers
 	if err != nil {
 		return nil, err
 	}
-	if err := selfTest(ctx, model, m.limits.MaxBatch); err != nil {
+	batch := m.limits.batch(model)
+	if err := selfTest(ctx, model, batch); err != nil {
 		return nil, err
 	}
 	own := m.metrics.of(name)
 	return &Version{
 		name: name, model: model, calibration: calibration, decoder: m.decoder, metrics: own,
-		batcher: newBatcher(model, m.limits.MaxBatch, workers(model.Device()), own, m.lose),
+		batcher: newBatcher(model, batch, workers(model.Device()), own, m.lose),
 	}, nil
 }
 
