@@ -17,14 +17,14 @@ func (s *Server) live(c echo.Context) error {
 	return c.JSON(http.StatusOK, health{"alive"})
 }
 
-// ready says whether to send requests here: not once the server is shutting
-// down, nor where no image can be scored any more.
+// ready says whether to send requests here: not once the server is shutting down, nor
+// while a model fails at every run.
 func (s *Server) ready(c echo.Context) error {
 	if s.draining.Load() {
 		return ascood.Errorf(ascood.Unavailable, "shutting down")
 	}
-	if s.models.Lost().Err() != nil {
-		return ascood.Errorf(ascood.Unavailable, "shutting down: %w", ascood.ErrDeviceLost)
+	if err := s.models.Ready(); err != nil {
+		return err
 	}
 	return c.JSON(http.StatusOK, health{"ready"})
 }

@@ -94,8 +94,10 @@ func TestBusy(t *testing.T) {
 	if w.Header().Get("Retry-After") == "" {
 		t.Error("no Retry-After")
 	}
-	if w := do(s, httptest.NewRequest("GET", "/readyz", nil)); w.Code != http.StatusOK {
-		t.Errorf("a busy server is not ready: %s", w.Body)
+	for _, probe := range []string{"/livez", "/readyz"} {
+		if w := do(s, httptest.NewRequest("GET", probe, nil)); w.Code != http.StatusOK {
+			t.Errorf("%s of a busy server: %s", probe, w.Body)
+		}
 	}
 
 	close(release)

@@ -194,6 +194,21 @@ func TestDeviceLost(t *testing.T) {
 	}
 }
 
+// A server whose runs all fail lives, but is not ready.
+func TestFailingModel(t *testing.T) {
+	s := newServer(t, &fakeModel{before: func([][]uint8) error { return errors.New("no memory") }})
+	for range 3 {
+		if w := do(s, httptest.NewRequest("GET", "/readyz", nil)); w.Code != http.StatusOK {
+			t.Errorf("/readyz: status %d", w.Code)
+		}
+		wantError(t, do(s, raw(grayPNG(t, 1))), http.StatusInternalServerError, "internal")
+	}
+	wantError(t, do(s, httptest.NewRequest("GET", "/readyz", nil)), http.StatusServiceUnavailable, "unavailable")
+	if w := do(s, httptest.NewRequest("GET", "/livez", nil)); w.Code != http.StatusOK {
+		t.Errorf("/livez: status %d", w.Code)
+	}
+}
+
 func TestRoutes(t *testing.T) {
 	s := newServer(t, &fakeModel{})
 	for _, tt := range []struct {

@@ -24,6 +24,10 @@ type batcher struct {
 	stop    context.CancelFunc
 	stopped <-chan struct{}
 	workers sync.WaitGroup
+
+	health health
+	test   []uint8       // crop to try a failing model with
+	retry  time.Duration // until it is tried
 }
 
 // job is an image on its way through the network.
@@ -42,7 +46,8 @@ type outcome struct {
 
 func newBatcher(model Model, size, workers int, m *modelMetrics, lose context.CancelCauseFunc) *batcher {
 	ctx, stop := context.WithCancel(context.Background())
-	b := &batcher{model: model, size: size, metrics: m, lose: lose, waiting: make(chan *job), stop: stop, stopped: ctx.Done()}
+	b := &batcher{model: model, size: size, metrics: m, lose: lose, waiting: make(chan *job), stop: stop, stopped: ctx.Done(),
+		test: testImage(model.Info().Preprocess), retry: retryInterval}
 	for range workers {
 		b.workers.Go(b.work)
 	}
@@ -93,6 +98,8 @@ func (b *batcher) work() {
 		select {
 		case j := <-b.waiting:
 			b.run(b.gather(j))
+		case <-b.health.failing(b.retry):
+			b.run([]*job{{ctx: context.Background(), crop: b.test, done: make(chan outcome, 1)}})
 		case <-b.stopped:
 			return
 		}
@@ -157,6 +164,7 @@ func (b *batcher) infer(batch []*job) (results []ioodin.Result, err error) {
 		}
 		return err
 	})
+	b.health.note(err)
 	if errors.Is(err, ascood.ErrDeviceLost) {
 		b.lose(err)
 		return nil, ascood.Errorf(ascood.Unavailable, "shutting down: %w", ascood.ErrDeviceLost)
