@@ -20,6 +20,9 @@ func (c *canonical) batch(net *Network, in image) error {
 	if m, err = onnx.Extract(m, []string{net.Logits}); err != nil {
 		return err
 	}
+	if len(m.Graph.Input) == 0 {
+		return ascood.Errorf(ascood.Invalid, "the logits do not depend on the image")
+	}
 	t := &tracker{g: m.Graph, batch: in.batch, consts: onnx.Constants(m.Graph), values: map[string]tracked{}}
 	shapes, err := t.solve(onnx.Images(3, in.size, in.size), onnx.Shape{onnx.N, onnx.Dim{Size: net.Classes}})
 	if err != nil && in.batch > 1 {

@@ -16,7 +16,7 @@ func (g *graph) chooseBranches(run Run, in feed) error {
 		dependent := g.dependent()
 		var conditions []string
 		for _, n := range g.nodes {
-			if n.OpType == "If" && dependent[first(n.Output)] && !dependent[n.Operand(0)] {
+			if n.OpType == "If" && computes(n, dependent) && !dependent[n.Operand(0)] {
 				conditions = append(conditions, n.Operand(0))
 			}
 		}
@@ -30,7 +30,7 @@ func (g *graph) chooseBranches(run Run, in feed) error {
 		var nodes []*onnx.NodeProto
 		for _, n := range g.nodes {
 			condition := values[n.Operand(0)]
-			if n.OpType != "If" || condition == nil || !dependent[first(n.Output)] {
+			if n.OpType != "If" || condition == nil || !computes(n, dependent) {
 				nodes = append(nodes, n)
 				continue
 			}

@@ -187,7 +187,7 @@ func (g *graph) refuse() error {
 		switch {
 		case strings.HasPrefix(n.OpType, "Random") || n.OpType == "Bernoulli" || n.OpType == "Multinomial":
 			f.add(n, "its values are drawn at random; export the network in evaluation mode: model.eval()")
-		case !dependent[first(n.Output)]:
+		case !computes(n, dependent):
 			// whatever it is, one run tells its value
 		case !standard(n.Domain):
 			f.add(n, "operators of %s are not handled; export without that runtime's optimiser", n.Domain)

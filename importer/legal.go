@@ -83,8 +83,11 @@ func (c *canonical) add(n *onnx.NodeProto) error {
 	s := &step{NodeProto: n, canonical: c}
 	for _, name := range n.Input {
 		value, err := c.value(name)
-		if err != nil {
+		switch {
+		case errors.Is(err, errTaken):
 			return nil // what it takes has a fault of its own
+		case err != nil:
+			return err
 		}
 		s.in = append(s.in, value)
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/ascood/ascood/onnx"
 )
@@ -33,24 +34,70 @@ func (s *step) kernel() ([]int, error) {
 	return ints(weight.Dims[2:]), nil
 }
 
-// legalConvTranspose takes one whose padding is given in numbers.
+// legalConvTranspose writes padding as numbers, also where the size of the result is
+// given in its place, or is to be that of the image times the stride.
 func legalConvTranspose(s *step) ([]string, error) {
 	kernel, err := s.kernel()
 	if err != nil {
 		return nil, err
 	}
-	if auto := s.StringAttr("auto_pad", "NOTSET"); auto != "NOTSET" || s.HasAttr("output_shape") {
-		return nil, errors.New("its padding is left to the runtime; export it with pads")
-	}
 	attrs, err := s.window(kernel)
 	if err != nil {
 		return nil, err
 	}
+	extra := slices.Clone(s.IntsAttr("output_padding", make([]int, len(kernel))...))
+	auto := s.StringAttr("auto_pad", "NOTSET")
+	if s.HasAttr("output_shape") || strings.HasPrefix(auto, "SAME") {
+		pads, err := s.fittingPads(kernel, extra, auto)
+		if err != nil {
+			return nil, err
+		}
+		attrs = append(slices.DeleteFunc(attrs, func(a onnx.Attr) bool { return a.Name == "pads" }), onnx.Ints("pads", pads...))
+	}
 	attrs = append(attrs, onnx.Int("group", s.IntAttr("group", 1)))
-	if s.HasAttr("output_padding") {
-		attrs = append(attrs, onnx.Ints("output_padding", s.IntsAttr("output_padding")...))
+	if slices.Max(extra) > 0 {
+		attrs = append(attrs, onnx.Ints("output_padding", extra...))
 	}
 	return s.again(s.in, attrs...)
+}
+
+// fittingPads are those by which a transposed convolution makes a result of the size
+// that is given, or of as many times the image's as the stride is.
+func (s *step) fittingPads(kernel, extra []int, auto string) ([]int, error) {
+	shape, err := s.shape(0)
+	if err != nil {
+		return nil, err
+	}
+	rank, ones := len(kernel), slices.Repeat([]int{1}, len(kernel))
+	strides, dilations := s.IntsAttr("strides", ones...), s.IntsAttr("dilations", ones...)
+	var sizes []int
+	for i := range rank {
+		sizes = append(sizes, shape[2+i]*strides[i])
+	}
+	if s.HasAttr("output_shape") {
+		sizes = s.IntsAttr("output_shape")
+	}
+	if len(sizes) > rank {
+		sizes = sizes[len(sizes)-rank:] // of the maps alone
+	}
+	if len(sizes) != rank || len(extra) != rank {
+		return nil, fmt.Errorf("output_shape %v and output_padding %v do not go together with a kernel of %v", sizes, extra, kernel)
+	}
+	pads := make([]int, 2*rank)
+	for i, size := range sizes {
+		total := strides[i]*(shape[2+i]-1) + extra[i] + (kernel[i]-1)*dilations[i] + 1 - size
+		if total < 0 { // nothing reaches the rest
+			extra[i], total = extra[i]-total, 0
+		}
+		pads[i], pads[rank+i] = total-total/2, total/2
+		if auto == "SAME_UPPER" {
+			pads[i], pads[rank+i] = total/2, total-total/2
+		}
+		if extra[i] >= max(strides[i], dilations[i]) {
+			return nil, fmt.Errorf("its output_shape %v is too large for maps of %v", sizes, shape[2:])
+		}
+	}
+	return pads, nil
 }
 
 // legalPool writes the padding as numbers.

@@ -33,6 +33,11 @@ func (g *graph) dependent() map[string]bool {
 	return on
 }
 
+// computes reports whether any of a node's outputs is among some values.
+func computes(n *onnx.NodeProto, values map[string]bool) bool {
+	return slices.ContainsFunc(n.Output, func(out string) bool { return values[out] })
+}
+
 // observe runs the graph once. From then on what does not depend on the image is
 // constant, shape arithmetic above all, and the shapes of all other values are known.
 func (g *graph) observe(run Run, in feed) error {
@@ -45,7 +50,7 @@ func (g *graph) observe(run Run, in feed) error {
 	var nodes []*onnx.NodeProto
 	var constant []string
 	for _, n := range g.nodes {
-		if !dependent[first(n.Output)] {
+		if !computes(n, dependent) {
 			continue
 		}
 		nodes = append(nodes, n)
