@@ -99,6 +99,49 @@ func TestWrongFiles(t *testing.T) {
 			*m.Graph.Initializer[1] = *onnx.NewFloats("fc.weight", make([]float32, 4), 1, 4)
 			*m.Graph.Initializer[2] = *onnx.NewFloats("fc.bias", make([]float32, 1), 1)
 		}, "is of one value; want a logit for each of two or more classes"},
+		"dynamic size": {func(m *onnx.ModelProto, opt *Options) {
+			m.Graph.Input[0] = onnx.Value("x", onnx.TensorProto_FLOAT, "N", 3, "H", 8)
+			opt.Size = 16
+		}, "image_size 16: the network takes images of 8x8 pixels, so image_size must be 8"},
+		"detector": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Output = []*onnx.ValueInfoProto{
+				onnx.Value("boxes", onnx.TensorProto_FLOAT, "M", 4), onnx.Value("labels", onnx.TensorProto_INT64, "M"), onnx.Value("scores", onnx.TensorProto_FLOAT, "M"),
+			}
+		}, "logits must say which of the 3 outputs is the logits: boxes: FLOAT [M,4]; labels: INT64 [M]; scores: FLOAT [M]. If none is [N,C], with a value for each class, it is no classifier"},
+		"anchors": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Node = append(m.Graph.Node, &onnx.NodeProto{Name: "anchors", OpType: "Reshape", Input: []string{"Relu", "target"}, Output: []string{"anchors"}})
+			m.Graph.Initializer = append(m.Graph.Initializer, onnx.NewInts("target", []int64{-1, 64, 4}, 3))
+			m.Graph.Output[0].Name = "anchors"
+		}, "want logits, [N,C]: supported are classifiers"},
+		"language": {func(m *onnx.ModelProto, _ *Options) {
+			for i, name := range []string{"input_ids", "attention_mask", "token_type_ids"} {
+				v := onnx.Value(name, onnx.TensorProto_INT64, "batch", "sequence")
+				if i == 0 {
+					m.Graph.Input = nil
+				}
+				m.Graph.Input = append(m.Graph.Input, v)
+				m.Graph.Node = append(m.Graph.Node, &onnx.NodeProto{Name: name, OpType: "Identity", Input: []string{name}, Output: []string{name + "_"}})
+			}
+			find(m, "Conv").Input[0] = "input_ids"
+		}, "the network has 3 inputs (input_ids, attention_mask, token_type_ids); supported are networks that take images alone"},
+		"quantised": {func(m *onnx.ModelProto, _ *Options) {
+			r := find(m, "Relu")
+			r.OpType, r.Input = "QuantizeLinear", append(r.Input, "scale")
+			m.Graph.Initializer = append(m.Graph.Initializer, onnx.NewFloats("scale", []float32{.1}))
+		}, "QuantizeLinear: quantised networks have no gradient; export the one in floating point"},
+		"recurrent": {func(m *onnx.ModelProto, _ *Options) {
+			r := find(m, "Relu")
+			r.OpType, r.Output = "GRU", []string{"", "Relu"}
+		}, "GRU: it has no gradient rule"},
+		"constant": {func(m *onnx.ModelProto, _ *Options) {
+			r := find(m, "Relu")
+			r.OpType, r.Input = "CastLike", []string{"maps", r.Input[0]}
+			m.Graph.Initializer = append(m.Graph.Initializer, onnx.NewFloats("maps", make([]float32, 256), 1, 4, 8, 8))
+		}, "do not depend on the image"},
+		"text weights": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph.Initializer = append(m.Graph.Initializer, onnx.NewTensor("names", onnx.TensorProto_STRING, nil, 1))
+			find(m, "Gemm").Input[2] = "names"
+		}, `"names" holds STRING`},
 		"training": {func(m *onnx.ModelProto, _ *Options) {
 			r := find(m, "Relu")
 			r.OpType, r.Input = "Dropout", append(r.Input, "", "on")

@@ -34,7 +34,7 @@ func (g *graph) findLogits(name string) (output, error) {
 	case name != "":
 		return output{}, ascood.Errorf(ascood.Invalid, "%s: there is no output or value %q; the outputs are %s", field, name, strings.Join(list, "; "))
 	case len(g.outputs) > 1:
-		return output{}, ascood.Errorf(ascood.Invalid, "%s must say which of the %d outputs is the logits: %s", field, len(g.outputs), strings.Join(list, "; "))
+		return output{}, ascood.Errorf(ascood.Invalid, "%s must say which of the %d outputs is the logits: %s. If none is [N,C], with a value for each class, it is no classifier", field, len(g.outputs), strings.Join(list, "; "))
 	case g.outputs[0].GetType() != nil && g.outputs[0].Type.GetTensorType() == nil:
 		return output{}, ascood.Errorf(ascood.Invalid, "the output %q is no tensor: %s must name the value inside the network that is the logits, [N,C]", g.outputs[0].Name, field)
 	}
