@@ -273,6 +273,27 @@ func TestReadWrong(t *testing.T) {
 	}
 }
 
+// TestTruncated: a file that ends early is refused, wherever it ends.
+func TestTruncated(t *testing.T) {
+	whole, err := proto.Marshal(sound(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "part.onnx")
+	for n := range len(whole) {
+		if err := os.WriteFile(path, whole[:n], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m, err := Read(path)
+		if err == nil {
+			_, err = Import(m, normal(8))
+		}
+		if err == nil || ascood.CodeOf(err) == ascood.Internal {
+			t.Fatalf("%d of %d bytes: error %v", n, len(whole), err)
+		}
+	}
+}
+
 // FuzzImport: whatever a file holds, importing it ends in a network or an error.
 func FuzzImport(f *testing.F) {
 	t := &testing.T{}

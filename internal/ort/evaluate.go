@@ -11,13 +11,14 @@ import (
 )
 
 // Evaluate loads a graph on the CPU and runs it on each of several sets of inputs, by
-// name, of any type that the runtime has. Outputs must have dimensions, and no
+// name, of any type that the runtime has. A graph that takes more than a few GB of memory
+// is an error. Outputs must have dimensions, and no
 // elements of half precision or text, which the binding cannot return.
 func Evaluate(m *onnx.ModelProto, inputs ...map[string]*onnx.TensorProto) ([]map[string]*onnx.TensorProto, error) {
 	if _, err := loadLibrary(); err != nil {
 		return nil, err
 	}
-	p, err := load(m, ascood.Device{}, Options{})
+	p, err := load(m, ascood.Device{}, Options{bounded: true})
 	if err != nil {
 		return nil, err
 	}

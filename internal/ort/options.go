@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 
 	runtime "github.com/yalue/onnxruntime_go"
 
@@ -23,6 +24,8 @@ type Options struct {
 	NHWC bool // convolve with the channels innermost, as tensor cores do
 
 	Sizes []int // of the batches that others are padded to, ascending; nil is what suits the device
+
+	bounded bool // memory, and nothing is computed on loading; for files that nobody has looked at
 
 	profile string // what the files begin with that tell how long each node took; "" for none
 }
@@ -47,6 +50,11 @@ func configure(options *runtime.SessionOptions, device ascood.Device, opt Option
 	// other work on the machine, spinning halves the throughput.
 	if err := options.AddSessionConfigEntry("session.intra_op.allow_spinning", "0"); err != nil {
 		return fmt.Errorf("session options: %w", err)
+	}
+	if opt.bounded {
+		if err := bound(options); err != nil {
+			return fmt.Errorf("bound memory: %w", err)
+		}
 	}
 	if opt.profile != "" {
 		if err := options.EnableProfiling(opt.profile); err != nil {
@@ -74,6 +82,37 @@ func configure(options *runtime.SessionOptions, device ascood.Device, opt Option
 	}
 	return nil
 }
+
+// maxBounded is the most memory that bounded sessions take together: several times what
+// one image takes in the largest published networks, weights included.
+const maxBounded = 8 << 30
+
+// bound has a session take its memory from what all bounded ones share, and compute
+// nothing on loading, which no bound would hold for.
+func bound(options *runtime.SessionOptions) error {
+	if err := shareMemory(); err != nil {
+		return err
+	}
+	if err := options.SetGraphOptimizationLevel(runtime.GraphOptimizationLevelDisableAll); err != nil {
+		return err
+	}
+	return options.AddSessionConfigEntry("session.use_env_allocators", "1")
+}
+
+// shareMemory makes what bounded sessions share.
+var shareMemory = sync.OnceValue(func() error {
+	const asRequested, usual = 1, -1 // how the arena grows, and what is left as it is
+	settings, err := runtime.NewArenaCfg(maxBounded, asRequested, usual, usual)
+	if err != nil {
+		return err
+	}
+	defer settings.Destroy()
+	cpu, err := runtime.GetMemoryInfo()
+	if err != nil {
+		return err
+	}
+	return runtime.CreateAndRegisterAllocator(cpu, settings)
+})
 
 // cudaOptions are the CUDA provider's settings.
 func cudaOptions(device ascood.Device, opt Options) map[string]string {
