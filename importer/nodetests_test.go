@@ -277,7 +277,7 @@ func compareNode(c *canonical, given string, in feed, output string) error {
 		y = c.Op("Reshape", []string{y, c.Int64s(1)})
 		c.values[output], want.Dims = y, []int64{1}
 	}
-	kind := kindOf(c.Maker, y)
+	kind := onnx.TypeOf(c.Maker, y)
 	if kind == onnx.TensorProto_STRING || kind == onnx.TensorProto_BFLOAT16 || kind != want.Type() && !(want.IsFloat() && kind == onnx.TensorProto_FLOAT) {
 		return ascood.Errorf(ascood.Unsupported, "the output is %v", kind)
 	}
