@@ -8,10 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"os"
-	"slices"
-	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -41,12 +38,16 @@ const (
 	Index      = "iodin_index" // int64 [N]: the element of 3·S·S with the largest |gradient|, the one that i-ODIN moves
 	ODIN       = "odin"        // float32 [N]: max softmax(logits(x')/T) with every element moved
 	IODIN      = "iodin"       // float32 [N]: the same with the one element moved
+	MSP        = "msp"         // float64 [N]: max softmax(logits)
+	MLS        = "mls"         // float64 [N]: max logits
+	EBO        = "ebo"         // float64 [N]: log Σ exp(logits)
+	OwnScore   = "score"       // float64 [N]: the score that the artifact decides by, with its settings
 )
 
 // Outputs are the names of all that a graph can have. It has Logits, Prediction and
 // the one that its score is; the others may have been left out at export.
 func Outputs() []string {
-	return []string{Logits, Feature, Prediction, Gradient, Index, ODIN, IODIN}
+	return []string{Logits, Feature, Prediction, Gradient, Index, ODIN, IODIN, MSP, MLS, EBO, OwnScore}
 }
 
 // Image is the value inside the graph that holds the normalised image, float32
@@ -91,89 +92,6 @@ type Source struct {
 	SHA256     string          `json:"sha256"`     // of the file, hexadecimal
 	Training   json.RawMessage `json:"training,omitempty"`
 	Taken      []string        `json:"taken,omitempty"` // which of the file's contents the network was made of, in words, where it leaves a question
-}
-
-// ScoreName is the name of a score that tells ID from OOD; higher is more in-distribution.
-type ScoreName string
-
-const (
-	ScoreIODIN ScoreName = "iodin"
-	ScoreODIN  ScoreName = "odin"
-	ScoreMSP   ScoreName = "msp" // max softmax(logits/T); T is 1 unless asked otherwise
-)
-
-// ScoreNames lists the known scores.
-func ScoreNames() []ScoreName { return []ScoreName{ScoreIODIN, ScoreODIN, ScoreMSP} }
-
-// KnownScores lists the known scores as one writes a list.
-func KnownScores() string {
-	var names []string
-	for _, m := range ScoreNames() {
-		names = append(names, string(m))
-	}
-	return strings.Join(names, ", ")
-}
-
-// Score is a method with its settings.
-type Score struct {
-	Name        ScoreName `json:"method"`
-	Temperature float64   `json:"temperature"`
-	Noise       float64   `json:"noise"`
-}
-
-// DefaultScore returns a method's published settings.
-func DefaultScore(m ScoreName) (Score, error) {
-	switch m {
-	case ScoreIODIN, ScoreODIN:
-		return Score{Name: m, Temperature: 1000, Noise: 0.0014}, nil
-	case ScoreMSP:
-		return Score{Name: m, Temperature: 1}, nil
-	}
-	return Score{}, ascood.Errorf(ascood.Invalid, "unknown score %q; known are %s", m, KnownScores())
-}
-
-// Output returns the graph's output that is the score, "" if it is computed from the
-// logits.
-func (n ScoreName) Output() string {
-	switch n {
-	case ScoreIODIN:
-		return IODIN
-	case ScoreODIN:
-		return ODIN
-	}
-	return ""
-}
-
-// Needed returns the outputs that a graph must have for a score.
-func (n ScoreName) Needed() []string {
-	needed := []string{Logits, Prediction}
-	if output := n.Output(); output != "" {
-		needed = append(needed, output)
-	}
-	return needed
-}
-
-// String describes the score, as in "iodin (temperature 1000, noise 0.0014)".
-func (s Score) String() string {
-	if s.Name == ScoreMSP {
-		return fmt.Sprintf("%s (temperature %v)", s.Name, s.Temperature)
-	}
-	return fmt.Sprintf("%s (temperature %v, noise %v)", s.Name, s.Temperature, s.Noise)
-}
-
-// Validate reports settings that no score can have.
-func (s Score) Validate() error {
-	if !slices.Contains(ScoreNames(), s.Name) {
-		_, err := DefaultScore(s.Name)
-		return err
-	}
-	if !(s.Temperature > 0 && s.Temperature <= math.MaxFloat32) {
-		return ascood.Errorf(ascood.Invalid, "temperature %v: must be a number greater than 0", s.Temperature)
-	}
-	if !(s.Noise >= 0 && s.Noise <= math.MaxFloat32) {
-		return ascood.Errorf(ascood.Invalid, "noise %v: must be a number that is not negative", s.Noise)
-	}
-	return nil
 }
 
 // validate reports the first value that cannot be.

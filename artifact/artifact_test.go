@@ -173,7 +173,10 @@ func TestDefaultScores(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	for _, s := range []Score{{ScoreIODIN, 0, 0}, {ScoreIODIN, math.NaN(), 0}, {ScoreODIN, 1, -1}, {"energy", 1, 0}} {
+	for _, s := range []Score{
+		{Name: ScoreIODIN}, {Name: ScoreIODIN, Temperature: math.NaN()}, {Name: ScoreODIN, Temperature: 1, Noise: -1}, {Name: "energy", Temperature: 1},
+		{Settings: "{}"}, {Name: "knn", Settings: "5"}, {Name: "knn", Settings: "{"},
+	} {
 		if s.Validate() == nil {
 			t.Errorf("%+v is valid", s)
 		}

@@ -22,7 +22,7 @@ func Check(m *onnx.ModelProto, d *Metadata) error {
 	if err := checkInputs(g, d.Preprocess.ImageSize); err != nil {
 		return err
 	}
-	if err := checkOutputs(g, d.Preprocess.ImageSize, d.Score.Name.Needed()); err != nil {
+	if err := checkOutputs(g, d.Preprocess.ImageSize, d.Score.Needed()); err != nil {
 		return err
 	}
 	if err := checkSettings(g); err != nil {
@@ -60,6 +60,10 @@ func checkOutputs(g *onnx.GraphProto, size int, needed []string) error {
 		onnx.Value(Index, onnx.TensorProto_INT64, "N"),
 		onnx.Value(ODIN, onnx.TensorProto_FLOAT, "N"),
 		onnx.Value(IODIN, onnx.TensorProto_FLOAT, "N"),
+		onnx.Value(MSP, onnx.TensorProto_DOUBLE, "N"),
+		onnx.Value(MLS, onnx.TensorProto_DOUBLE, "N"),
+		onnx.Value(EBO, onnx.TensorProto_DOUBLE, "N"),
+		onnx.Value(OwnScore, onnx.TensorProto_DOUBLE, "N"),
 	} {
 		if !slices.Contains(needed, want.Name) && find(g.GetOutput(), want.Name) == nil {
 			continue
@@ -120,7 +124,7 @@ func checkSettings(g *onnx.GraphProto) error {
 	if err != nil {
 		return err
 	}
-	if err := (Score{ScoreIODIN, temperature, noise}).Validate(); err != nil {
+	if err := (Score{Name: ScoreIODIN, Temperature: temperature, Noise: noise}).Validate(); err != nil {
 		return ascood.Errorf(ascood.Invalid, "a constant of the graph: %w", err)
 	}
 	return nil

@@ -40,7 +40,7 @@ func sound(t *testing.T) (*onnx.ModelProto, *Metadata) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	score := Score{ScoreIODIN, 1000, 0.0014}
+	score := Score{Name: ScoreIODIN, Temperature: 1000, Noise: 0.0014}
 	return m, &Metadata{
 		Name: "sound", Classes: names(10), Score: score,
 		Preprocess:  preprocess.Config{PreSize: 5, ImageSize: 4, Std: [3]float64{1, 1, 1}},
@@ -83,7 +83,7 @@ func TestCheckSound(t *testing.T) {
 	for name, change := range map[string]func(m *onnx.ModelProto, d *Metadata){
 		"as it is":          func(*onnx.ModelProto, *Metadata) {},
 		"uncalibrated":      func(_ *onnx.ModelProto, d *Metadata) { d.Calibration = nil },
-		"other calibration": func(_ *onnx.ModelProto, d *Metadata) { d.Calibration.Score = Score{ScoreMSP, 1, 0} },
+		"other calibration": func(_ *onnx.ModelProto, d *Metadata) { d.Calibration.Score = Score{Name: ScoreMSP, Temperature: 1} },
 		"no larger crop":    func(_ *onnx.ModelProto, d *Metadata) { d.Preprocess.PreSize = 4 },
 		"open sizes": func(m *onnx.ModelProto, _ *Metadata) {
 			describeAs(m.Graph.Input, Pixels, onnx.TensorProto_UINT8, "batch", "H", "W", 3)

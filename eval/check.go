@@ -18,13 +18,9 @@ func (e *Evaluation) Check() error {
 	if err := e.checkNames(); err != nil {
 		return err
 	}
-	weight, bias, err := artifact.Classifier(e.Network.model)
+	sizes, err := e.sizes()
 	if err != nil {
 		return err
-	}
-	sizes := posthoc.Sizes{Dim: len(weight) / len(bias)}
-	if e.Train.Images != nil {
-		sizes.Train = e.Train.Images.Len()
 	}
 	if err := e.checkSets(); err != nil {
 		return err
@@ -34,6 +30,24 @@ func (e *Evaluation) Check() error {
 			return err
 		}
 	}
+	return e.checkLabels()
+}
+
+// sizes are what is known of the data that methods learn from.
+func (e *Evaluation) sizes() (posthoc.Sizes, error) {
+	weight, bias, err := artifact.Classifier(e.Network.model)
+	if err != nil {
+		return posthoc.Sizes{}, err
+	}
+	sizes := posthoc.Sizes{Dim: len(weight) / len(bias)}
+	if e.Train.Images != nil {
+		sizes.Train = e.Train.Images.Len()
+	}
+	return sizes, nil
+}
+
+// checkLabels reports in-distribution images that are of none of the network's classes.
+func (e *Evaluation) checkLabels() error {
 	for _, d := range []dataset.Dataset{e.ID.Images, e.Train.Images, e.ValidID.Images} {
 		if d == nil {
 			continue

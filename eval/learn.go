@@ -63,8 +63,10 @@ func (e *Evaluation) recallChoice(w *work, r *Result) error {
 	}
 	r.Settings, r.Notes, r.Trials = string(found.Settings), found.Notes, found.Trials
 	w.settled, w.Search = true, false
-	if w.Entry.Method, err = posthoc.New(w.Name); err != nil {
-		return err
+	if !posthoc.IsShipped(w.Entry.Method) {
+		if w.Entry.Method, err = posthoc.New(w.Name); err != nil {
+			return err
+		}
 	}
 	w.Entry.Method = e.precise(w.Entry.Method)
 	if err := posthoc.Configure(w.Entry.Method, r.Settings); err != nil {

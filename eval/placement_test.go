@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
@@ -72,10 +73,60 @@ func openAll(t *testing.T, spec models.Spec) {
 	if _, err := n.graph("", []string{artifact.Gradient}); err != nil { // Portraits
 		t.Error(err)
 	}
+	if size == 32 {
+		openShipped(t, n, opt)
+	}
 }
 
-// openParts opens what a method needs, alone and in the search of its settings, and what
-// follows the values inside the graph that it changes.
+// openShipped opens the artifact with each method as its score.
+func openShipped(t *testing.T, n *Network, opt ioodin.Options) {
+	train := randomImages(t, n, 70)
+	d, err := n.Data(t.Context(), train, train)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range posthoc.Names() {
+		m := fewNeighbours(t, name)
+		if err := posthoc.Fit(m.Method, d); err != nil {
+			t.Fatal(err)
+		}
+		model, meta, err := n.with(m, posthoc.Float16)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		opt.Score = nil
+		shipped, err := ioodin.New(model, meta, opt)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		shipped.Close()
+	}
+}
+
+// randomImages are the features of images that there are not.
+func randomImages(t *testing.T, n *Network, images int) *posthoc.Set {
+	t.Helper()
+	weight, bias, err := artifact.Classifier(n.model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matrix := func(cols int) posthoc.Matrix {
+		m := posthoc.Matrix{Data: make([]float32, images*cols), Cols: cols}
+		for i := range m.Data {
+			m.Data[i] = rand.Float32()
+		}
+		return m
+	}
+	s := &posthoc.Set{Batch: posthoc.Batch{Feature: matrix(len(weight) / len(bias)), Logits: matrix(len(bias))}}
+	for i := range images {
+		s.Labels = append(s.Labels, i%len(bias))
+	}
+	return s
+}
+
+// openParts opens what a method needs, alone and in the search of its settings.
 func openParts(t *testing.T, n *Network, name string) {
 	alone := newMethod(t, name)
 	var sweep []Entry
@@ -87,9 +138,6 @@ func openParts(t *testing.T, n *Network, name string) {
 		if value == artifact.Layer3 || value == artifact.Layer4 {
 			if !n.has(value) {
 				return // a network without the method's layers
-			}
-			if _, err := n.graph(value, []string{artifact.Feature}); err != nil {
-				t.Errorf("%s from %s: %v", name, value, err)
 			}
 		}
 	}

@@ -24,12 +24,13 @@ func (n *Network) Portraits(ctx context.Context, d dataset.Dataset, indices []in
 	}
 	load := dataset.LoadOptions{Config: n.meta.Preprocess, BatchSize: n.batchSize()}
 	each := n.meta.Preprocess.CropLen()
+	temperature, _ := n.meta.Score.Perturbation()
 	var all []Portrait
 	for b, err := range dataset.Batches(ctx, d, indices, load) {
 		if err != nil {
 			return nil, err
 		}
-		out, err := g.Run(ctx, ioodin.Inputs{Pixels: b.Pixels, Temperature: n.meta.Score.Temperature})
+		out, err := g.Run(ctx, ioodin.Inputs{Pixels: b.Pixels, Temperature: temperature})
 		if err != nil {
 			return nil, err
 		}

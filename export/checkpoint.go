@@ -87,10 +87,10 @@ func keep(m *onnx.ModelProto, opt Options) (*onnx.ModelProto, error) {
 			return nil, ascood.Errorf(ascood.Invalid, "%s: unknown output %q; known are %s", field, name, strings.Join(artifact.Outputs(), ", "))
 		}
 	}
-	for _, name := range opt.Score.Name.Needed() {
+	for _, name := range opt.Score.Needed() {
 		if !slices.Contains(opt.Outputs, name) {
 			return nil, ascood.Errorf(ascood.Invalid, "%s: %s is not among them, without which there is no score %s; it needs %s",
-				field, name, opt.Score.Name, strings.Join(opt.Score.Name.Needed(), ", "))
+				field, name, opt.Score.Name, strings.Join(opt.Score.Needed(), ", "))
 		}
 	}
 	return onnx.Extract(m, opt.Outputs)

@@ -4,6 +4,7 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/posthoc"
 	"github.com/ascood/ascood/preprocess"
 )
 
@@ -35,8 +36,9 @@ func newComposer(b *onnx.Builder, batch any, pre preprocess.Config, pass func(sc
 func (c *composer) compose(score artifact.Score) error {
 	c.Scope("preprocess/")
 	pixels := c.Input(artifact.Pixels, "images, RGB", onnx.TensorProto_UINT8, c.batch, c.size, c.size, 3)
-	c.Weights(artifact.Temperature, []float32{float32(score.Temperature)})
-	c.Weights(artifact.Noise, []float32{float32(score.Noise)})
+	temperature, noise := score.Perturbation()
+	c.Weights(artifact.Temperature, []float32{float32(temperature)})
+	c.Weights(artifact.Noise, []float32{float32(noise)})
 	image := c.Rename(c.normalise(pixels), artifact.Image)
 
 	net, err := c.pass("forward", image)
@@ -80,6 +82,32 @@ func (c *composer) compose(score artifact.Score) error {
 	c.output(c.Rename(index, artifact.Index), "element that i-ODIN moves", onnx.TensorProto_INT64)
 	c.output(c.Rename(odin, artifact.ODIN), "ODIN score", onnx.TensorProto_FLOAT)
 	c.output(c.Rename(iodin, artifact.IODIN), "i-ODIN score", onnx.TensorProto_FLOAT)
+	return c.scores(score)
+}
+
+// scores emits the scores of the logits alone, and the one that the artifact is to
+// decide by, if it has a name.
+func (c *composer) scores(own artifact.Score) error {
+	for _, s := range []struct {
+		output string
+		artifact.Score
+	}{
+		{artifact.MSP, artifact.Score{Name: artifact.ScoreMSP, Temperature: 1}},
+		{artifact.MLS, artifact.Score{Name: artifact.ScoreMLS}},
+		{artifact.EBO, artifact.Score{Name: artifact.ScoreEBO}},
+		{artifact.OwnScore, own},
+	} {
+		if s.Name == "" {
+			continue
+		}
+		_, m, err := posthoc.Of(s.Score)
+		if err != nil {
+			return err
+		}
+		if err := posthoc.Attach(c.Builder, m, s.output, posthoc.Float32); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 

@@ -18,8 +18,27 @@ type limits struct {
 	precision string
 	tf32      bool
 	logits    float64 // of an image, relative to the largest of them
-	score     float64 // at temperature 1000
+	score     float64 // at temperature 1000; of scores without one, which are of any size, logits is the limit, relative to them
 	index     float64 // least share of equal pixels that i-ODIN changes
+	relative  bool    // whether score is relative
+}
+
+// of returns the limits of a score.
+func (l limits) of(s artifact.Score) limits {
+	if s.Temperature > 0 {
+		l.score *= math.Max(1, 1000/s.Temperature)
+	} else {
+		l.score, l.relative = l.logits, true
+	}
+	return l
+}
+
+// apart is how far two scores are from each other.
+func (l limits) apart(a, b float64) float64 {
+	if l.relative {
+		return math.Abs(a-b) / math.Max(1, math.Max(math.Abs(a), math.Abs(b)))
+	}
+	return math.Abs(a - b)
 }
 
 // The table in docs/gpu.md has what rounding alone changes.
@@ -79,7 +98,7 @@ func (c *deviceCheck) agrees(ctx context.Context, data dataset.Dataset, l limits
 		return err
 	}
 	defer other.Close()
-	l.score *= math.Max(1, 1000/c.score.Temperature)
+	l = l.of(c.score)
 	a := agreement{limits: l}
 	a.calibration, _ = c.info.CalibrationOf(c.score)
 	for batch, err := range c.batches(ctx, data) {
@@ -161,7 +180,7 @@ func (a *agreement) add(want, got Result, wantLogits, gotLogits []float32) {
 		apart = math.Max(apart, math.Abs(float64(z-gotLogits[k])))
 	}
 	a.logit = math.Max(a.logit, apart/largest)
-	a.difference = math.Max(a.difference, math.Abs(want.Score-got.Score))
+	a.difference = math.Max(a.difference, a.apart(want.Score, got.Score))
 	margin := float64(wantLogits[want.Prediction] - wantLogits[got.Prediction])
 	if want.Prediction != got.Prediction && !(margin <= a.limits.logits*largest) {
 		a.classes++
@@ -170,7 +189,7 @@ func (a *agreement) add(want, got Result, wantLogits, gotLogits []float32) {
 		return
 	}
 	d := a.calibration.Decide(want.Score)
-	if d.Verdict != a.calibration.Decide(got.Score).Verdict && math.Abs(want.Score-d.Threshold) > a.limits.score {
+	if d.Verdict != a.calibration.Decide(got.Score).Verdict && a.apart(want.Score, d.Threshold) > a.limits.score {
 		a.verdicts++
 	}
 }
@@ -206,8 +225,8 @@ func (c *deviceCheck) repeats(s *check.Section, m *Model, l limits) error {
 			if err != nil {
 				return err
 			}
-			again = math.Max(again, math.Abs(first.results[i].Score-second.results[i].Score))
-			alone = math.Max(alone, math.Abs(first.results[i].Score-one.results[0].Score))
+			again = math.Max(again, l.apart(first.results[i].Score, second.results[i].Score))
+			alone = math.Max(alone, l.apart(first.results[i].Score, one.results[0].Score))
 		}
 	}
 	s.AtMost("scores, computed again", again, l.score)

@@ -88,16 +88,32 @@ func (c *deviceCheck) inTurn(ctx context.Context, s *check.Section, m *Model) er
 	return nil
 }
 
+// scores are those to time: three that every artifact has, and its own.
+func (c *deviceCheck) scores() ([]artifact.Score, error) {
+	var scores []artifact.Score
+	for _, name := range []artifact.ScoreName{artifact.ScoreMSP, artifact.ScoreODIN, artifact.ScoreIODIN} {
+		score, err := artifact.DefaultScore(name)
+		if err != nil {
+			return nil, err
+		}
+		scores = append(scores, score)
+	}
+	if c.score.Output() == artifact.OwnScore {
+		scores = append(scores, c.score)
+	}
+	return scores, nil
+}
+
 // rates reports how many images a second each score takes, in batches of the sizes.
 func (c *deviceCheck) rates(ctx context.Context, where string, opt Options, sizes ...int) error {
 	s := c.report.Section("images/s on " + where)
-	for _, name := range []artifact.ScoreName{artifact.ScoreMSP, artifact.ScoreODIN, artifact.ScoreIODIN} {
-		if slices.ContainsFunc(name.Needed(), func(output string) bool { return !c.has(output) }) {
+	scores, err := c.scores()
+	if err != nil {
+		return err
+	}
+	for _, score := range scores {
+		if slices.ContainsFunc(score.Needed(), func(output string) bool { return !c.has(output) }) {
 			continue
-		}
-		score, err := artifact.DefaultScore(name)
-		if err != nil {
-			return err
 		}
 		opt.Score = &score
 		m, err := New(c.model, c.info, opt)
@@ -109,7 +125,7 @@ func (c *deviceCheck) rates(ctx context.Context, where string, opt Options, size
 			if r, err = rate(ctx, m, c.batch(n)); err != nil {
 				break
 			}
-			s.Number(fmt.Sprintf("%s, %d at once", name, n), r, "")
+			s.Number(fmt.Sprintf("%s, %d at once", score.Name, n), r, "")
 		}
 		m.Close()
 		if err != nil {

@@ -11,10 +11,11 @@ import (
 	"github.com/ascood/ascood/onnx"
 )
 
-// Tensor is a value of a graph, float32, row-major.
+// Tensor is a value of a graph, row-major.
 type Tensor struct {
-	Data  []float32
-	Shape []int // [N,…]
+	Data    []float32
+	Shape   []int     // [N,…]
+	Doubles []float64 // in place of Data, of a value of double precision
 }
 
 // Graph computes chosen values of an artifact, for methods that build scores of
@@ -26,7 +27,7 @@ type Graph struct {
 }
 
 // OpenGraph keeps the part of an artifact that computes the named values, which
-// may be float32 outputs of the graph or values inside it. With from not empty, the
+// may be outputs of floating-point numbers or values inside it. With from not empty, the
 // value of that name inside the graph, a map [N,C,H,W], is an input; the images are
 // one too only if the values depend on them otherwise. An artifact that lacks one of
 // the values is ascood.Unsupported; what artifact.Check finds is an error too.
@@ -102,9 +103,7 @@ func (g *Graph) Run(ctx context.Context, in Inputs) (map[string]Tensor, error) {
 	}
 	tensors := map[string]Tensor{}
 	for name, v := range out {
-		if data := v.Floats(); data != nil {
-			tensors[name] = Tensor{data, v.Shape}
-		}
+		tensors[name] = Tensor{v.Floats(), v.Shape, v.Doubles()}
 	}
 	return tensors, nil
 }

@@ -78,7 +78,7 @@ func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) 
 
 // scoring returns the part of an artifact that computes a score, and further values.
 func scoring(m *onnx.ModelProto, d *artifact.Metadata, score artifact.Score, further ...string) (*onnx.ModelProto, error) {
-	part, err := onnx.Extract(m, append(score.Name.Needed(), further...), settings(m)...)
+	part, err := onnx.Extract(m, append(score.Needed(), further...), settings(m)...)
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "model %s: %w", d.Name, err)
 	}
@@ -166,8 +166,8 @@ func (m *Model) results(out map[string]ort.Value, n int) ([]Result, error) {
 		r := &results[i]
 		r.Prediction = int(predictions[i])
 		r.Probability = maxSoftmax(z, 1)
-		if name := m.score.Name.Output(); name != "" {
-			r.Score = float64(out[name].Floats()[i])
+		if name := m.score.Output(); name != "" {
+			r.Score = out[name].Number(i)
 		} else {
 			r.Score = maxSoftmax(z, m.score.Temperature)
 		}

@@ -193,6 +193,15 @@ func (b *Builder) ofNetwork(name string) string {
 	return name
 }
 
+// Replace puts an initializer in the place of the one of its name, if there is one.
+func (b *Builder) Replace(t *TensorProto) {
+	for i, old := range b.graph.Initializer {
+		if old.Name == t.Name {
+			b.graph.Initializer[i], b.constants[t.Name] = t, t
+		}
+	}
+}
+
 func (b *Builder) initializer(t *TensorProto) {
 	b.graph.Initializer = append(b.graph.Initializer, t)
 	b.constants[t.Name] = t

@@ -34,6 +34,36 @@ func NewDoubles(name string, values []float64, dims ...int64) *TensorProto {
 	return NewTensor(name, TensorProto_DOUBLE, raw, dims...)
 }
 
+// NewHalves returns a float16 tensor of the values, rounded to the nearest, of equally
+// near ones the even.
+func NewHalves(name string, values []float32, dims ...int64) *TensorProto {
+	raw := make([]byte, 0, 2*len(values))
+	for _, v := range values {
+		raw = binary.LittleEndian.AppendUint16(raw, floatToHalf(v))
+	}
+	return NewTensor(name, TensorProto_FLOAT16, raw, dims...)
+}
+
+// floatToHalf rounds to IEEE 754's binary16; what is too large is infinite.
+func floatToHalf(v float32) uint16 {
+	bits := math.Float32bits(v)
+	sign, magnitude := uint16(bits>>16&0x8000), math.Abs(float64(v))
+	switch {
+	case v != v:
+		return sign | 0x7e00
+	case magnitude >= 65520: // half a step above the largest
+		return sign | 0x7c00
+	case magnitude < 0x1p-14: // subnormal, or the smallest normal number after rounding
+		return sign | uint16(math.RoundToEven(magnitude*0x1p24))
+	}
+	fraction := bits & 0x7fffff
+	half := (bits>>23&0xff-112)<<10 | fraction>>13
+	if rest := fraction & 0x1fff; rest > 0x1000 || rest == 0x1000 && half&1 == 1 {
+		half++ // which carries into the exponent where it should
+	}
+	return sign | uint16(half)
+}
+
 // NewInts returns an int64 tensor.
 func NewInts(name string, values []int64, dims ...int64) *TensorProto {
 	raw := make([]byte, 0, 8*len(values))

@@ -105,7 +105,7 @@ func TestRankFeat(t *testing.T) {
 	if err := Fit(m, data); err != nil {
 		t.Fatal(err)
 	}
-	got := scoreOf(t, m, &Batch{Logits: Matrix{make([]float32, 2), 1}, Graph: map[string]Tensor{artifact.Layer3: {third, shape}, artifact.Layer4: {fourth, shape}}})
+	got := scoreOf(t, m, &Batch{Logits: Matrix{make([]float32, 2), 1}, Graph: map[string]Tensor{artifact.Layer3: {Data: third, Shape: shape}, artifact.Layer4: {Data: fourth, Shape: shape}}})
 	// The mean features of what is left of the fourth stage are (2,0) and (0,1); with those
 	// after the third they average to (1,2) and (1,1).
 	want := []float64{math.Log(math.Exp(1.5) + math.Exp(4)), math.Log(math.Exp(1.5) + math.Exp(2))}

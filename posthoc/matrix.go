@@ -31,8 +31,9 @@ func (m Matrix) Slice(from, to int) Matrix {
 
 // Tensor is a value of the graph, row-major.
 type Tensor struct {
-	Data  []float32
-	Shape []int // [N,…]
+	Data    []float32
+	Shape   []int     // [N,…]
+	Doubles []float64 // in place of Data, of a value of double precision
 }
 
 // image returns the elements of image i.

@@ -10,8 +10,6 @@
 package posthoc
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -80,8 +78,14 @@ func (b *Batch) value(name string, from, to int) ort.Value {
 		return ort.Value{Shape: []int{to - from, b.Feature.Cols}, Data: b.Feature.Slice(from, to).Data}
 	}
 	t := b.Graph[name]
-	each := len(t.Data) / t.Shape[0]
-	return ort.Value{Shape: append([]int{to - from}, t.Shape[1:]...), Data: t.Data[from*each : to*each]}
+	shape, each := append([]int{to - from}, t.Shape[1:]...), 1
+	for _, n := range t.Shape[1:] {
+		each *= n
+	}
+	if t.Doubles != nil {
+		return ort.Value{Shape: shape, Data: t.Doubles[from*each : to*each]}
+	}
+	return ort.Value{Shape: shape, Data: t.Data[from*each : to*each]}
 }
 
 // Prediction returns the class of image i's largest logit.
@@ -193,47 +197,6 @@ func sweepOf[T any](values []T, with func(T) Method) func() []Method {
 		}
 		return all
 	}
-}
-
-// Settings returns a method's hyperparameters as a JSON object.
-func Settings(m Method) (string, error) {
-	text, err := json.Marshal(m)
-	return string(text), err
-}
-
-// Describe is a method's hyperparameters for a person to read, such as
-// "temperature 1000, noise 0.0014".
-func Describe(settings string) string {
-	return strings.NewReplacer(`{`, ``, `}`, ``, `"`, ``, `:`, ` `, `,`, `, `).Replace(settings)
-}
-
-// Configure sets hyperparameters from a JSON object. One that the method does
-// not have is an error, as is a value that it cannot have.
-func Configure(m Method, settings string) error {
-	have, err := Settings(m)
-	if err != nil {
-		return err
-	}
-	// encoding/json takes names in any case; they are to be written as they are.
-	var known, given map[string]json.RawMessage
-	if err = json.Unmarshal([]byte(have), &known); err == nil {
-		err = json.Unmarshal([]byte(settings), &given)
-	}
-	for name := range given {
-		if _, ok := known[name]; !ok {
-			err = fmt.Errorf("there is no %s", name)
-		}
-	}
-	if err == nil {
-		err = json.Unmarshal([]byte(settings), m)
-	}
-	if err != nil {
-		if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-			err = fmt.Errorf("%s cannot be a %s", wrong.Field, wrong.Value)
-		}
-		return ascood.Errorf(ascood.Invalid, "settings %s: %w; there are %s", settings, err, have)
-	}
-	return nil
 }
 
 // logitsOnly is embedded by methods that need and learn nothing further.

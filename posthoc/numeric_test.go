@@ -126,7 +126,7 @@ func TestRemoveRank1(t *testing.T) {
 		want.Sub(want, &component)
 		for k := range channels * area {
 			m := &element{k}
-			got := scoreOf(t, m, &Batch{Logits: Matrix{make([]float32, images), 1}, Graph: map[string]Tensor{artifact.Layer3: {maps, []int{images, channels, 3, 3}}}})
+			got := scoreOf(t, m, &Batch{Logits: Matrix{make([]float32, images), 1}, Graph: map[string]Tensor{artifact.Layer3: {Data: maps, Shape: []int{images, channels, 3, 3}}}})
 			if w := want.At(k/area, k%area); math.Abs(got[image]-w) > 1e-9 {
 				t.Fatalf("element %d of map %d is %v, want %v", k, image, got[image], w)
 			}

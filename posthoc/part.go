@@ -12,7 +12,7 @@ import (
 // double precision, comparisons with a bank in float32.
 type Part struct {
 	*onnx.Builder
-	value  func(name string, dims ...any) string // of the network, float32 [N,dims…]
+	value  func(name string, dims ...any) string // of the artifact, [N,dims…]: float32, but for its own score
 	banked func(name string, dims ...any) string // of the bank's images, float32 [R,dims…]; see bank.go
 	merges *[]merge                              // of a bank that comes in tiles; nil for one that is there as a whole
 	shared map[any]string                        // what several methods take

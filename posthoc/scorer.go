@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
 )
@@ -70,7 +71,7 @@ func (g *group) open(methods []Method) error {
 	p.value = func(name string, dims ...any) string {
 		return p.share("value "+name, func() string {
 			g.inputs = append(g.inputs, name)
-			return b.Input(name, "", onnx.TensorProto_FLOAT, append([]any{onnx.Batch}, dims...)...)
+			return b.Input(name, "", elementType(name == artifact.OwnScore), append([]any{onnx.Batch}, dims...)...)
 		})
 	}
 	p.banked = func(name string, dims ...any) string {

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/ascood/ascood/artifact"
@@ -57,21 +55,15 @@ func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
 	for _, name := range f.methods {
 		names = append(names, strings.TrimSpace(name))
 	}
-	settings, err := f.parseSettings()
+	settings, err := posthoc.Assignments(f.settings)
 	if err != nil {
-		return nil, err
+		return nil, cli.Usagef("--set %w", err)
 	}
 	if !f.fs.Changed("postprocessor") && !f.byArtifact() {
 		names = []string{f.experiment.Postprocessor}
 	}
 	if f.byArtifact() {
-		name, given, err := ownMethod(own)
-		if err != nil {
-			return nil, err
-		}
-		names = []string{name}
-		maps.Copy(given, settings[name])
-		settings[name] = given
+		return f.ownChoice(own, settings)
 	}
 	if len(names) == 0 {
 		return nil, cli.Usagef("--postprocessor names no method; known are %s", strings.Join(posthoc.Names(), ", "))
@@ -88,11 +80,7 @@ func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
 		given, fixed := settings[name]
 		delete(settings, name)
 		if fixed {
-			text, err := json.Marshal(given)
-			if err != nil {
-				return nil, err
-			}
-			if err := posthoc.Configure(m, string(text)); err != nil {
+			if err := posthoc.Configure(m, given); err != nil {
 				return nil, cli.Usagef("--set %s: %w", name, err)
 			}
 		}
@@ -107,38 +95,20 @@ func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
 	return choices, nil
 }
 
-// parseSettings reads method.name=value flags.
-func (f *flags) parseSettings() (map[string]map[string]json.RawMessage, error) {
-	all := map[string]map[string]json.RawMessage{}
-	for _, s := range f.settings {
-		key, value, ok := strings.Cut(s, "=")
-		method, name, dotted := strings.Cut(key, ".")
-		if !ok || !dotted {
-			return nil, cli.Usagef("--set %s: want method.name=value, such as knn.k=50", s)
-		}
-		// All settings are numbers, or true or false, in JSON's form.
-		if _, err := strconv.ParseFloat(value, 64); value != "true" && value != "false" && (err != nil || !json.Valid([]byte(value))) {
-			return nil, cli.Usagef("--set %s: %q is not a number, nor true or false", key, value)
-		}
-		if all[method] == nil {
-			all[method] = map[string]json.RawMessage{}
-		}
-		if all[method][name] != nil {
-			return nil, cli.Usagef("--set gives %s.%s twice", method, name)
-		}
-		all[method][name] = json.RawMessage(value)
+// ownChoice returns the artifact's own score.
+func (f *flags) ownChoice(own artifact.Score, settings map[string]string) ([]eval.Choice, error) {
+	name, m, err := posthoc.Of(own)
+	if err != nil {
+		return nil, err
 	}
-	return all, nil
-}
-
-// ownMethod returns the method that an artifact's score is, and its settings.
-func ownMethod(s artifact.Score) (string, map[string]json.RawMessage, error) {
-	number := func(v float64) json.RawMessage { return json.RawMessage(fmt.Sprint(v)) }
-	switch {
-	case s.Name == artifact.ScoreMSP && s.Temperature == 1:
-		return "msp", map[string]json.RawMessage{}, nil
-	case s.Name == artifact.ScoreMSP:
-		return "temp_scaling", map[string]json.RawMessage{"temperature": number(s.Temperature)}, nil
+	if given, ok := settings[name]; ok {
+		if err := posthoc.Configure(m, given); err != nil {
+			return nil, cli.Usagef("--set %s: %w", name, err)
+		}
 	}
-	return string(s.Name), map[string]json.RawMessage{"temperature": number(s.Temperature), "noise": number(s.Noise)}, s.Validate()
+	delete(settings, name)
+	for _, other := range slices.Sorted(maps.Keys(settings)) {
+		return nil, cli.Usagef("--set %s: it is not among the methods evaluated, %s", other, name)
+	}
+	return []eval.Choice{{Entry: eval.Entry{Name: name, Method: m}}}, nil
 }

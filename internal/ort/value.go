@@ -28,6 +28,14 @@ func (v Value) Doubles() []float64 {
 	return data
 }
 
+// Number returns an element of a tensor of floating-point numbers.
+func (v Value) Number(i int) float64 {
+	if data := v.Doubles(); data != nil {
+		return data[i]
+	}
+	return float64(v.Floats()[i])
+}
+
 // Ints returns the elements of an int64 tensor, nil of any other.
 func (v Value) Ints() []int64 {
 	data, _ := v.Data.([]int64)

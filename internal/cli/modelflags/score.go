@@ -36,11 +36,14 @@ func (s *Score) Apply(own artifact.Score) (artifact.Score, error) {
 		}
 	}
 	if s.fs.Changed("temperature") {
+		if score.Temperature == 0 {
+			return score, cli.Usagef("--temperature has no meaning for the score %s", score)
+		}
 		score.Temperature = s.temperature
 	}
 	if s.fs.Changed("noise") {
-		if score.Name == artifact.ScoreMSP {
-			return score, cli.Usagef("--noise has no meaning for the score msp, which takes no gradient step")
+		if output := score.Output(); output != artifact.IODIN && output != artifact.ODIN {
+			return score, cli.Usagef("--noise has no meaning for the score %s, which takes no gradient step", score.Name)
 		}
 		score.Noise = s.noise
 	}

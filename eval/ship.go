@@ -1,0 +1,88 @@
+package eval
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/posthoc"
+)
+
+// Ship returns the network's artifact with a choice as the score that it decides by,
+// uncalibrated. The choice learns from Train and ValidID; the other sets are not needed.
+func (e *Evaluation) Ship(ctx context.Context, c Choice, bank posthoc.BankType) (*onnx.ModelProto, *artifact.Metadata, error) {
+	if err := e.checkShipping(c); err != nil {
+		return nil, nil, err
+	}
+	from, err := e.gather(ctx, []Choice{c})
+	if err != nil {
+		return nil, nil, err
+	}
+	defer from.free()
+	if err := posthoc.Fit(e.precise(c.Entry.Method), from.Data); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", c.Name, err)
+	}
+	m, d, err := e.Network.with(c.Entry, bank)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", c.Name, err)
+	}
+	return m, d, nil
+}
+
+// checkShipping finds what a choice lacks before any image is looked at.
+func (e *Evaluation) checkShipping(c Choice) error {
+	alone := Evaluation{Network: e.Network, Choices: []Choice{c}, Train: e.Train, ValidID: e.ValidID, ValidOOD: e.ValidOOD}
+	if err := alone.checkSets(); err != nil {
+		return err
+	}
+	sizes, err := alone.sizes()
+	if err != nil {
+		return err
+	}
+	if err := alone.checkChoice(c, sizes); err != nil {
+		return err
+	}
+	return alone.checkLabels()
+}
+
+// with returns the artifact with a fitted method as the score that it decides by.
+func (n *Network) with(m Entry, bank posthoc.BankType) (*onnx.ModelProto, *artifact.Metadata, error) {
+	d := *n.meta
+	d.Calibration = nil
+	var err error
+	if d.Score, err = posthoc.Describes(m.Name, m.Method); err != nil {
+		return nil, nil, err
+	}
+	g := onnx.WithOutputs(n.model.Graph, slices.DeleteFunc(slices.Clone(n.model.Graph.Output), func(v *onnx.ValueInfoProto) bool {
+		return v.Name == artifact.OwnScore
+	}))
+	var outputs []string
+	for _, v := range g.Output {
+		outputs = append(outputs, v.Name)
+	}
+	rest, err := onnx.Extract(onnx.WithGraph(n.model, g), outputs) // without what the former score was made of
+	if err != nil {
+		return nil, nil, err
+	}
+	b := onnx.Extend(rest.Graph)
+	for name, v := range map[string]float64{artifact.Temperature: d.Score.Temperature, artifact.Noise: d.Score.Noise} {
+		if d.Score.Output() == artifact.IODIN || d.Score.Output() == artifact.ODIN {
+			b.Replace(onnx.NewFloats(name, []float32{float32(v)}))
+		}
+	}
+	if err := posthoc.Attach(b, m.Method, artifact.OwnScore, bank); err != nil {
+		return nil, nil, err
+	}
+	model, err := b.Model(n.model.ProducerName, n.model.ProducerVersion)
+	if err != nil {
+		return nil, nil, err
+	}
+	model = onnx.WithGraph(n.model, model.Graph)
+	if err := artifact.Check(model, &d); err != nil {
+		return nil, nil, ascood.Errorf(ascood.Internal, "the artifact with the score: %w", err)
+	}
+	return model, &d, nil
+}

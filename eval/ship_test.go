@@ -1,0 +1,140 @@
+package eval
+
+import (
+	"math"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/dataset"
+	"github.com/ascood/ascood/internal/testmodel"
+	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/posthoc"
+)
+
+// TestShippedScores ships every method, with both heads: the scores of the artifact are
+// those of the evaluation, whether it is run as a model or evaluated by its own score.
+func TestShippedScores(t *testing.T) {
+	for _, head := range []string{"testdata/net.safetensors", "../testdata/nets/ascood-resnet18_32x32.safetensors"} {
+		c, err := checkpoint.Load(head)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n := export32(t, c)
+		train, images := firstOf(t, "train", 60), firstOf(t, "test_ood", 20)
+		learnt := collectFrom(t, n, train)
+		data, err := n.Data(t.Context(), learnt, learnt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := &Evaluation{Network: n, Train: Set{Images: train}, ValidID: Set{Images: train}}
+		for _, name := range posthoc.Names() {
+			t.Run(filepath.Base(head)+" "+name, func(t *testing.T) {
+				m, path := fewNeighbours(t, name), filepath.Join(t.TempDir(), "shipped.onnx")
+				ship(t, e, fewNeighbours(t, name), path)
+				if err := posthoc.Fit(m.Method, data); err != nil {
+					t.Fatal(err)
+				}
+				want, err := n.Score(t.Context(), images, []Entry{m}, ScanOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				compareScores(t, "as a model", scoresOf(t, path, images), want[0].Values)
+				compareScores(t, "evaluated", ownScores(t, path, images), want[0].Values)
+			})
+		}
+	}
+}
+
+// fewNeighbours is a method with settings for few images and few features.
+func fewNeighbours(t *testing.T, name string) Entry {
+	t.Helper()
+	m := newMethod(t, name)
+	switch m := m.Method.(type) {
+	case *posthoc.VIM:
+		m.Dim = 32
+	case *posthoc.KNN:
+		m.K = 5
+	case *posthoc.NNGuide:
+		m.K = 10
+	}
+	return m
+}
+
+func firstOf(t *testing.T, set string, n int) dataset.Dataset {
+	t.Helper()
+	d, err := dataset.Open(testmodel.Path("eval", "testdata", "images", set+"-images-idx3-ubyte.gz"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	indices := make([]int, n)
+	for i := range indices {
+		indices[i] = i
+	}
+	return dataset.Subset(d, indices)
+}
+
+func ship(t *testing.T, e *Evaluation, m Entry, path string) {
+	t.Helper()
+	model, meta, err := e.Ship(t.Context(), Choice{Entry: m}, posthoc.Float32)
+	if err == nil {
+		err = artifact.Save(path, model, meta)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// scoresOf are the scores that ascood-score and ascood-serve have.
+func scoresOf(t *testing.T, path string, d dataset.Dataset) []float64 {
+	t.Helper()
+	m, err := ioodin.Open(path, ioodin.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	var scores []float64
+	for image, err := range m.Scan(t.Context(), d, ioodin.ScanOptions{}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		scores = append(scores, image.Score)
+	}
+	return scores
+}
+
+// ownScores are those that an evaluation of the artifact's own score has.
+func ownScores(t *testing.T, path string, d dataset.Dataset) []float64 {
+	t.Helper()
+	n, err := OpenNetwork(path, ioodin.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	name, m, err := posthoc.Of(n.Info().Score)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scores, err := n.Score(t.Context(), d, []Entry{{name, m}}, ScanOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return scores[0].Values
+}
+
+// compareScores wants equal scores but for float32's rounding, of logits, features and
+// cosines.
+func compareScores(t *testing.T, how string, got, want []float64) {
+	t.Helper()
+	spread := slices.Max(want) - slices.Min(want)
+	worst := 0.0
+	for i, w := range want {
+		worst = max(worst, math.Abs(got[i]-w))
+	}
+	t.Logf("%s: differs by %.1e of the spread", how, worst/spread)
+	if !(worst <= 1e-5*spread) {
+		t.Errorf("%s: the scores differ by %g, and spread over %g", how, worst, spread)
+	}
+}
