@@ -58,7 +58,7 @@ var mayImport = map[string]string{
 	"internal/testmodel":      "artifact checkpoint dataset export ioodin models onnx preprocess",
 	// The programs, which connect all this.
 	"cmd/ascood-train":      "gotorch internal/cli internal/cli/imageflags models preprocess presets runs train",
-	"cmd/ascood-export":     "artifact checkpoint dataset export importer internal/atomicfile internal/cli internal/cli/imageflags internal/cli/modelflags internal/ort ioodin models onnx preprocess",
+	"cmd/ascood-export":     "artifact checkpoint dataset eval export importer internal/atomicfile internal/cli internal/cli/imageflags internal/cli/modelflags internal/ort ioodin models onnx posthoc preprocess",
 	"cmd/ascood-score":      "dataset internal/atomicfile internal/cli internal/cli/modelflags ioodin",
 	"cmd/ascood-eval":       "artifact checkpoint dataset eval eval/report export internal/atomicfile internal/cli internal/cli/modelflags ioodin metrics onnx posthoc preprocess presets runs",
 	"cmd/ascood-serve":      "internal/cli internal/cli/modelflags serve serve/scoring",

@@ -4,6 +4,8 @@ import (
 	"context"
 	"hash"
 	"image"
+	"math/rand/v2"
+	"slices"
 
 	"github.com/ascood/ascood/preprocess"
 )
@@ -35,4 +37,14 @@ func (s subset) Digest(h hash.Hash, picked []int) error {
 		inner[k] = s.indices[i]
 	}
 	return digest(h, s.Dataset, inner)
+}
+
+// Sample picks n images, in their order, and the same ones each time.
+func Sample(d Dataset, n int) Dataset {
+	if n >= d.Len() {
+		return d
+	}
+	picked := rand.New(rand.NewPCG(1, 1)).Perm(d.Len())[:n]
+	slices.Sort(picked)
+	return Subset(d, picked)
 }

@@ -66,7 +66,7 @@ func FromFile(f *checkpoint.File, opt Options) (*onnx.ModelProto, *artifact.Meta
 	if err != nil {
 		return nil, nil, err
 	}
-	if model, err = keep(model, opt); err != nil {
+	if model, err = Keep(model, opt.Score, opt.Outputs); err != nil {
 		return nil, nil, err
 	}
 	opt.Source.Taken = append(net.Notes, notes...)
@@ -76,24 +76,25 @@ func FromFile(f *checkpoint.File, opt Options) (*onnx.ModelProto, *artifact.Meta
 	}, nil
 }
 
-// keep leaves of a model what computes the outputs that opt asks for.
-func keep(m *onnx.ModelProto, opt Options) (*onnx.ModelProto, error) {
-	if opt.Outputs == nil {
+// Keep leaves of a model what computes the named outputs, among which must be those that
+// its score needs; nil is all of it.
+func Keep(m *onnx.ModelProto, score artifact.Score, outputs []string) (*onnx.ModelProto, error) {
+	if outputs == nil {
 		return m, nil
 	}
 	field := ascood.Field("outputs")
-	for _, name := range opt.Outputs {
+	for _, name := range outputs {
 		if !slices.Contains(artifact.Outputs(), name) {
 			return nil, ascood.Errorf(ascood.Invalid, "%s: unknown output %q; known are %s", field, name, strings.Join(artifact.Outputs(), ", "))
 		}
 	}
-	for _, name := range opt.Score.Needed() {
-		if !slices.Contains(opt.Outputs, name) {
+	for _, name := range score.Needed() {
+		if !slices.Contains(outputs, name) {
 			return nil, ascood.Errorf(ascood.Invalid, "%s: %s is not among them, without which there is no score %s; it needs %s",
-				field, name, opt.Score.Name, strings.Join(opt.Score.Needed(), ", "))
+				field, name, score.Name, strings.Join(score.Needed(), ", "))
 		}
 	}
-	return onnx.Extract(m, opt.Outputs)
+	return onnx.Extract(m, outputs)
 }
 
 // chooseArch returns what the checkpoint or the flag says, which must not differ; ""

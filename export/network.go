@@ -55,7 +55,7 @@ func FromNetwork(net Network, opt Options) (*onnx.ModelProto, *artifact.Metadata
 	if err != nil {
 		return nil, nil, err
 	}
-	if model, err = keep(model, opt); err != nil {
+	if model, err = Keep(model, opt.Score, opt.Outputs); err != nil {
 		return nil, nil, err
 	}
 	return model, &artifact.Metadata{

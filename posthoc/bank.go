@@ -45,11 +45,15 @@ type comparer interface {
 	compared() Bank
 }
 
+// BankPrefix begins the names of what is compared of a bank's images, which an artifact
+// has as constants.
+const BankPrefix = "bank/"
+
 // What is compared of a bank's images, float32.
 const (
-	bankUnit        = "bank/unit"        // unit(h), [R,D]
-	bankEnergy      = "bank/energy"      // E(z), [R]
-	bankProbability = "bank/probability" // p, [R,C]
+	bankUnit        = BankPrefix + "unit"        // unit(h), [R,D]
+	bankEnergy      = BankPrefix + "energy"      // E(z), [R]
+	bankProbability = BankPrefix + "probability" // p, [R,C]
 )
 
 // banked returns what is compared of a block of a bank, by the names above, of those

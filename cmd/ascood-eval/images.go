@@ -1,8 +1,6 @@
 package main
 
 import (
-	"math/rand/v2"
-	"slices"
 	"strings"
 
 	"github.com/ascood/ascood"
@@ -36,7 +34,7 @@ func (f *flags) open(from source) (eval.Set, error) {
 		}
 	}
 	if from.bank > 0 {
-		s.Images = sample(s.Images, from.bank)
+		s.Images = dataset.Sample(s.Images, from.bank)
 	}
 	if f.keep {
 		s.Digest, err = dataset.Digest(s.Images)
@@ -79,14 +77,4 @@ func (f *flags) openSets(flag string, specs []string, root string) ([]eval.Set, 
 		sets = append(sets, s)
 	}
 	return sets, nil
-}
-
-// sample picks n images, the same ones each time.
-func sample(d dataset.Dataset, n int) dataset.Dataset {
-	if n >= d.Len() {
-		return d
-	}
-	picked := rand.New(rand.NewPCG(1, 1)).Perm(d.Len())[:n]
-	slices.Sort(picked)
-	return dataset.Subset(d, picked)
 }

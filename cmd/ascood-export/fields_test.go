@@ -8,5 +8,6 @@ import (
 )
 
 func TestFieldsHaveFlags(t *testing.T) {
-	clitest.CheckFields(t, newFlags(io.Discard).fs, flagNames)
+	// Settings are searched by ascood-eval.
+	clitest.CheckFields(t, newFlags(io.Discard).fs, flagNames, "aps", "ood_val")
 }

@@ -33,6 +33,7 @@ pass, its input gradient and the scores, and calibrates the verdict.
   ascood-export --onnx classifier.onnx --preprocess imagenet --calibrate photos/val -o model.onnx
   ascood-export --checkpoint resnet18.pth --preprocess imagenet --calibrate photos/val -o model.onnx
   ascood-export --checkpoint best.safetensors --calibrate val.txt --data-dir images -o model.onnx
+  ascood-export --model model.onnx --score knn --id-train train.txt --calibrate val.txt --data-dir images -o knn.onnx
 
 The first is for a classifier of any program that writes ONNX files (docs/onnx.md).
 The second is for a ResNet that you trained with PyTorch: a file of torch.save with the
@@ -61,6 +62,8 @@ type request struct {
 	score              *modelflags.Score
 	preprocess         *imageflags.Preprocess
 	foreign            foreign
+	model              string // to get another score
+	learning           learning
 }
 
 // flagNames are the flags of settings that have other names elsewhere.
@@ -82,6 +85,7 @@ func newFlags(stdout io.Writer) *request {
 	fs := r.fs
 	fs.StringVar(&r.checkpoint, "checkpoint", "", "`file` of the weights: of ascood-train, or of PyTorch (.pth, .pt, .ckpt)")
 	r.addForeign()
+	fs.StringVar(&r.model, "model", "", "artifact `file` that is to get another score, in place of --checkpoint")
 	fs.StringVarP(&r.output, "output", "o", "", "`file` to write")
 	fs.StringVar(&r.calibrate, "calibrate", "", "in-distribution images that the training has not seen: list, folder or IDX `file`")
 	fs.StringVar(&r.checked, "check", "", "labelled images to classify, `folder`, list or IDX file: prints the accuracy as given and with other preprocessing and\n"+
@@ -89,7 +93,9 @@ func newFlags(stdout io.Writer) *request {
 	fs.StringVar(&r.dataDir, "data-dir", "", "`folder` that the paths of an image list start from (default: the list's own)")
 	fs.BoolVar(&r.skipBroken, "skip-broken", false, "leave out calibration images that are missing or cannot be loaded")
 	fs.Float64Var(&r.tpr, "tpr", 0.95, "share of the calibration images that the threshold keeps, between 0 and 1")
-	r.score = modelflags.AddScore(fs, "iodin")
+	r.score = modelflags.AddScoreOf(fs, "score `method`, of those that ascood-eval knows, or a METHOD.json that it wrote: the method with the settings\n"+
+		"that it has found (default: iodin, or the --model's)")
+	r.addLearning()
 	fs.StringVar(&r.name, "name", "", "`name` of the model (default: the output's, without .onnx)")
 	fs.StringVar(&r.arch, "arch", "", "architecture (default: the one that the weights fit): "+strings.Join(models.Archs(), ", "))
 	fs.StringVar(&r.stateDict, "state-dict", "", "`key` of the weights in the checkpoint, such as model_ema, where several networks lie in it")
@@ -104,11 +110,20 @@ func newFlags(stdout io.Writer) *request {
 
 func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
 	source := "checkpoint"
-	if r.foreign.file != "" {
+	switch {
+	case r.model != "":
+		source = "model"
+		if err := checkModel(r.fs); err != nil {
+			return err
+		}
+	case r.foreign.file != "":
 		source = "onnx"
 	}
 	needed := []string{source, "output"}
-	if r.checked != "" && r.calibrate == "" {
+	switch {
+	case r.model != "":
+		needed = append(needed, "score")
+	case r.checked != "" && r.calibrate == "":
 		needed = needed[:1]
 	}
 	if err := cli.Require(r.fs, needed...); err != nil {
@@ -117,24 +132,39 @@ func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := r.checkForeign(); err != nil {
 		return err
 	}
-	if err := cli.OnlyWith(r.fs, "calibrate", "tpr", "skip-broken"); err != nil {
+	if err := r.chooseScore(); err != nil {
 		return err
 	}
-	if r.checked == "" {
-		if err := cli.OnlyWith(r.fs, "calibrate", "data-dir", "threads"); err != nil {
-			return err
-		}
+	if err := r.checkImages(); err != nil {
+		return err
 	}
 	opt, err := r.options()
 	if err != nil {
 		return err
 	}
 	if r.output != "" {
-		if err := atomicfile.Check(r.output, r.checkpoint, r.foreign.file, r.calibrate, r.checked); err != nil {
+		if err := atomicfile.Check(r.output, r.checkpoint, r.foreign.file, r.model, r.calibrate, r.checked, r.learning.train, r.learning.validID); err != nil {
 			return err
 		}
 	}
 	return r.export(ctx, opt, stdout, stderr)
+}
+
+// checkImages reports flags on images that there are none for.
+func (r *request) checkImages() error {
+	if err := cli.OnlyWith(r.fs, "calibrate", "tpr"); err != nil {
+		return err
+	}
+	if r.learning.train != "" || r.learning.validID != "" {
+		return nil
+	}
+	if err := cli.OnlyWith(r.fs, "calibrate", "skip-broken"); err != nil {
+		return err
+	}
+	if r.checked != "" {
+		return nil
+	}
+	return cli.OnlyWith(r.fs, "calibrate", "data-dir", "threads")
 }
 
 // options gathers what the flags say of the network.
@@ -147,8 +177,13 @@ func (r *request) options() (export.Options, error) {
 	if err != nil {
 		return opt, err
 	}
-	if opt.Score, err = r.score.Apply(published); err != nil {
+	if opt.Score = published; r.learning.method != nil {
+		opt.Outputs = nil // learning needs others
+	} else if opt.Score, err = r.score.Apply(published); err != nil {
 		return opt, err
+	}
+	if r.model != "" {
+		return opt, nil // it says the rest
 	}
 	if opt.Preprocess, err = r.preprocess.Config(); err != nil {
 		return opt, err
@@ -174,6 +209,9 @@ func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr
 			return err
 		}
 	}
+	if model, meta, err = r.learn(ctx, model, meta, stderr); err != nil {
+		return err
+	}
 	if r.calibrate != "" {
 		if meta.Calibration, err = r.calibration(ctx, model, meta, stderr); err != nil {
 			return err
@@ -183,12 +221,16 @@ func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr
 		return err
 	}
 	describe(stdout, r.output, meta)
-	return nil
+	return r.describeSize(stdout, model)
 }
 
 // uncalibrated makes the artifact of the file at hand, and returns the class names that
 // the file has.
 func (r *request) uncalibrated(opt export.Options, stderr io.Writer) (model *onnx.ModelProto, meta *artifact.Metadata, own []string, err error) {
+	if r.model != "" {
+		model, meta, err = r.fromArtifact()
+		return model, meta, nil, err
+	}
 	if r.foreign.file != "" {
 		if opt.Source, err = source(r.foreign.file); err != nil {
 			return nil, nil, nil, err

@@ -18,12 +18,20 @@ type Score struct {
 
 // AddScore defines --score, --temperature and --noise.
 func AddScore(fs *pflag.FlagSet, otherwise string) *Score {
+	return AddScoreOf(fs, fmt.Sprintf("score `method`: %s (default: %s)", artifact.KnownScores(), otherwise))
+}
+
+// AddScoreOf is AddScore with a --score that stands for more, as usage says.
+func AddScoreOf(fs *pflag.FlagSet, usage string) *Score {
 	s := &Score{fs: fs}
-	fs.StringVar(&s.method, "score", "", fmt.Sprintf("score `method`: %s (default: %s)", artifact.KnownScores(), otherwise))
+	fs.StringVar(&s.method, "score", "", usage)
 	fs.Float64Var(&s.temperature, "temperature", 0, "divides the logits, greater than 0 (default: the method's own, or the artifact's)")
 	fs.Float64Var(&s.noise, "noise", 0, "size of the step against the gradient, not negative (default: likewise)")
 	return s
 }
+
+// Name returns the method that the flag names, "" if it was not given.
+func (s *Score) Name() string { return s.method }
 
 // Apply returns own with what the flags change: a method other than own's brings
 // its published settings along.
