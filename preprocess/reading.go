@@ -17,12 +17,12 @@ type Reading struct {
 	Truncated   Truncated   `json:"truncated"`
 }
 
-// Gray16 says what becomes of gray levels of 16 bits, 0 to 65535.
+// Gray16 says what becomes of gray levels of 16 bits, and of 12 in TIFFs.
 type Gray16 int
 
 const (
 	Clip  Gray16 = iota // "clip": all above 255 is white, as in PIL
-	Scale               // "scale": the upper byte
+	Scale               // "scale": the upper 8 bits
 )
 
 // Orientation says whether the EXIF orientation of JPEG, PNG and WebP files counts.

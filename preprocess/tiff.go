@@ -10,7 +10,9 @@ import (
 	"github.com/ascood/ascood/internal/tiff"
 )
 
-func decodeTIFF(s *source) (image.Image, error) { return tiff.Decode(s.ctx, s.file, decodeStrip) }
+func decodeTIFF(s *source) (image.Image, error) {
+	return tiff.Decode(s.ctx, s.file, tiff.Options{JPEG: decodeStrip, Stretch: s.Gray16 == Scale})
+}
 
 // decodeStrip decodes a JPEG stream in a TIFF, which must fit into the strip or tile that it
 // is. Chroma is interpolated within the stream, as libjpeg does.

@@ -2,8 +2,10 @@ package preprocess
 
 import (
 	"bytes"
+	"image"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/ascood/ascood"
@@ -43,6 +45,29 @@ func TestDecodeOfOwnFormats(t *testing.T) {
 		}
 		if _, err := (Reading{}).Decode(t.Context(), file[:len(file)-30], DefaultMaxPixels); ascood.CodeOf(err) != ascood.Invalid {
 			t.Errorf("%s: got %v for a file that is cut off, want %s", path, err, ascood.Invalid)
+		}
+	}
+}
+
+// TestScaledGray: of 12 bits the upper 8 are kept, as of 16; clipped ones are as dark as
+// they are.
+func TestScaledGray(t *testing.T) {
+	levels := func(how Reading, name string) []uint8 {
+		img, err := how.DecodeFile(t.Context(), "../internal/tiff/testdata/"+name, DefaultMaxPixels)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return img.(*image.Gray).Pix
+	}
+	for name, shift := range map[string]int{"gray-12.tif": 4, "gray-16-big.tif": 8} {
+		scaled := levels(Reading{Gray16: Scale}, name)
+		for i, v := range levels(Reading{}, name) {
+			if v < 255 && scaled[i] != v>>shift {
+				t.Fatalf("%s: pixel %d is %d, scaled %d", name, i, v, scaled[i])
+			}
+		}
+		if most := slices.Max(scaled); int(most) <= 255>>shift {
+			t.Errorf("%s: the lightest pixel is %d, as if it had been clipped before", name, most)
 		}
 	}
 }

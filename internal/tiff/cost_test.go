@@ -12,7 +12,7 @@ import (
 
 // decode decodes without JPEG.
 func decode(file []byte) (image.Image, error) {
-	return Decode(context.Background(), file, nil)
+	return Decode(context.Background(), file, Options{})
 }
 
 // repeat returns n times the same numbers, for strips and tiles that share data.
@@ -102,7 +102,7 @@ func TestDecodeEndsWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cause := errors.New("nobody waits")
 	cancel(cause)
-	_, err := Decode(ctx, build(grayTags(2, 2), []byte{1, 2, 3, 4}), nil)
+	_, err := Decode(ctx, build(grayTags(2, 2), []byte{1, 2, 3, 4}), Options{})
 	if !errors.Is(err, cause) {
 		t.Errorf("got %v, want %v", err, cause)
 	}

@@ -14,7 +14,7 @@ type pixels interface {
 	finish() image.Image
 }
 
-func newPixels(p *page) pixels {
+func newPixels(p *page, opt Options) pixels {
 	bounds := image.Rect(0, 0, p.width, p.height)
 	switch {
 	case p.photometric == ycbcr && p.compression != jpeg:
@@ -24,7 +24,7 @@ func newPixels(p *page) pixels {
 	case p.photometric == palette:
 		return &palettePixels{p, image.NewNRGBA(bounds)}
 	case p.format == unsigned && (p.bits == 12 || p.bits == 16):
-		return &deepGrayPixels{p, image.NewGray16(bounds)}
+		return &deepGrayPixels{p, image.NewGray16(bounds), opt.Stretch && p.bits == 12}
 	}
 	return &grayPixels{p, image.NewGray(bounds), p.grayLevel()}
 }
@@ -109,7 +109,8 @@ func clipFloat(v float32) uint8 {
 // same, and not for this package to say.
 type deepGrayPixels struct {
 	*page
-	img *image.Gray16
+	img     *image.Gray16
+	stretch bool // from 12 bits
 }
 
 func (g *deepGrayPixels) put(row []byte, plane, x, y, width int) error {
@@ -119,6 +120,9 @@ func (g *deepGrayPixels) put(row []byte, plane, x, y, width int) error {
 	dst, step := g.img.Pix[y*g.img.Stride+2*x:], g.step()
 	for i := range width {
 		v := g.sample(row, i*step)
+		if g.stretch {
+			v = v<<4 | v>>8
+		}
 		dst[2*i], dst[2*i+1] = uint8(v>>8), uint8(v)
 	}
 	return nil

@@ -81,6 +81,20 @@ func readPNG(t *testing.T, path string) image.Image {
 }
 
 // FuzzDecode: damaged files give an error or an image of the size that was told.
+// TestStretch: 12 bits are what they are, or fill 16.
+func TestStretch(t *testing.T) {
+	file := build(with(grayTags(2, 1), map[int][]int{tagBitsPerSample: {12}}), []byte{0xff, 0xf0, 0x80})
+	for stretch, want := range map[bool][]uint8{false: {0x0f, 0xff, 0x00, 0x80}, true: {0xff, 0xff, 0x08, 0x00}} {
+		img, err := Decode(t.Context(), file, Options{Stretch: stretch})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := img.(*image.Gray16).Pix; !bytes.Equal(got, want) {
+			t.Errorf("stretched %v: % x, want % x", stretch, got, want)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	paths, err := filepath.Glob("testdata/*.tif")
 	if err != nil {
@@ -94,9 +108,9 @@ func FuzzDecode(f *testing.F) {
 		if err != nil || size.X > 1<<14/size.Y {
 			return
 		}
-		img, err := Decode(context.Background(), file, func(_ context.Context, stream []byte, width, height int) (image.Image, error) {
+		img, err := Decode(context.Background(), file, Options{JPEG: func(_ context.Context, stream []byte, width, height int) (image.Image, error) {
 			return image.NewNRGBA(image.Rect(0, 0, width, min(height, len(stream)))), nil
-		})
+		}})
 		if err != nil {
 			return
 		}

@@ -19,6 +19,12 @@ import (
 // width and at most the given height.
 type JPEG func(ctx context.Context, stream []byte, width, height int) (image.Image, error)
 
+// Options say what is the user's to say.
+type Options struct {
+	JPEG    JPEG // nil for files that hold none
+	Stretch bool // gray of 12 bits is stretched to 16
+}
+
 // Is tells from the first bytes whether a file is a TIFF. Both signatures exist with
 // their bytes exchanged, too, and are read by the order that they begin with.
 func Is(file []byte) bool {
@@ -43,11 +49,11 @@ func Size(file []byte) (image.Point, error) {
 }
 
 // Decode returns an *image.Gray, an *image.Gray16 that holds the samples as they are, 12 bits
-// included, or an opaque *image.NRGBA. Alpha is dropped, orientation applied. Errors have the
+// included unless these are stretched, or an opaque *image.NRGBA. Alpha is dropped, orientation applied. Errors have the
 // code Invalid for damaged files, Unsupported for sound ones that are not handled, and
 // TooLarge where unpacking would cost far more than the image is worth. The size is the
 // user's to check, before memory is taken for the image.
-func Decode(ctx context.Context, file []byte, decodeJPEG JPEG) (image.Image, error) {
+func Decode(ctx context.Context, file []byte, opt Options) (image.Image, error) {
 	page, directory, err := open(file)
 	if err != nil {
 		return nil, err
@@ -56,9 +62,9 @@ func Decode(ctx context.Context, file []byte, decodeJPEG JPEG) (image.Image, err
 	if err != nil {
 		return nil, err
 	}
-	dst := newPixels(page)
+	dst := newPixels(page, opt)
 	for s := range segments.all() {
-		if err := page.unpack(ctx, s, dst, decodeJPEG); err != nil {
+		if err := page.unpack(ctx, s, dst, opt.JPEG); err != nil {
 			return nil, err
 		}
 	}

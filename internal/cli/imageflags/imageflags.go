@@ -28,7 +28,7 @@ func Add(fs *pflag.FlagSet) *Preprocess {
 	fs.Var(&channels{&p.own.Std}, "std", "standard deviation of pixel/255 for `R,G,B`")
 	fs.TextVar(&p.own.Resize, "resize", preprocess.ResizeShorter, "`shorter|squash` images: the shorter side becomes --pre-size, or both sides as in Resize((H,W))")
 	fs.TextVar(&p.own.Interpolation, "interpolation", preprocess.Bilinear, "`bilinear|bicubic` filter to resize with")
-	fs.TextVar(&p.own.Gray16, "gray16", preprocess.Clip, "`clip|scale` gray levels of 16 bits: those above 255 are white, as in PIL, or the upper byte is kept")
+	fs.TextVar(&p.own.Gray16, "gray16", preprocess.Clip, "`clip|scale` gray levels of 12 and 16 bits: those above 255 are white, as in PIL, or the upper 8 bits are kept")
 	fs.TextVar(&p.own.Orientation, "exif-orientation", preprocess.Ignore, "`ignore|apply` the orientation that cameras note in JPEG, PNG and WebP files; the published networks were trained without it")
 	fs.TextVar(&p.own.Truncated, "truncated", preprocess.Refuse, "`refuse|fill` JPEG, PNG and GIF files that end early; filled as by PIL's LOAD_TRUNCATED_IMAGES")
 	return p
