@@ -1,36 +1,28 @@
 package checkpoint
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/ascood/ascood/internal/pickle"
 )
 
-// classKeys are where training scripts put the names of the classes, with what reads
-// them: a list, a dict from name to label, or one from label to name.
-var classKeys = map[string]func(any) []string{
-	"classes":      listOfNames,
-	"CLASSES":      listOfNames,
-	"class_names":  listOfNames,
-	"classnames":   listOfNames,
-	"categories":   listOfNames,
-	"class_to_idx": namesByLabel,
-	"class2idx":    namesByLabel,
-	"label2id":     namesByLabel,
-	"idx_to_class": labelsToNames,
-	"idx2class":    labelsToNames,
-	"id2label":     labelsToNames,
+// classKeys are where training scripts put the names of the classes: a list, an array
+// of NumPy, a dict from name to label, or one from label to name.
+var classKeys = []string{
+	"classes", "CLASSES", "classes_", "class_names", "classnames", "class_list", "class_map", "class_dict", "categories",
+	"labels", "label_names", "label_map", "class_to_idx", "class2idx", "cls2idx", "label_to_idx", "label2idx", "label2id",
+	"name_to_idx", "idx_to_class", "idx2class", "idx_to_label", "idx2label", "id2label", "idx_to_name", "index_to_name",
 }
 
 // lookForClasses takes the first names that it comes by.
 func (f *finder) lookForClasses(key string, entries []pickle.Entry) {
 	for _, entry := range entries {
 		name, _ := entry.Key.(string)
-		read, ok := classKeys[name]
-		if !ok || f.classes.Names != nil {
+		if f.classes.Names != nil || !slices.Contains(classKeys, name) {
 			continue
 		}
-		if names := read(entry.Value); complete(names) {
+		if names := namesIn(entry.Value); complete(names) {
 			f.classes = ClassList{names, join(key, name)}
 		}
 	}
@@ -48,51 +40,59 @@ func complete(names []string) bool {
 	return len(names) > 1
 }
 
-func listOfNames(value any) []string {
+// namesIn returns the names of classes by label, nil if the value does not hold such.
+func namesIn(value any) []string {
+	if names := texts(value); names != nil {
+		return names
+	}
 	list, ok := value.(*pickle.List)
 	if !ok {
-		return labelsToNames(value)
+		return byLabel(value)
 	}
 	if list.Kind == "set" || list.Kind == "frozenset" { // has no order
 		return nil
 	}
+	return allTexts(list.Items)
+}
+
+// byLabel puts the names of a dict in the order of their labels, which must be all
+// from 0 on. Labels are numbers; as keys they may be digits.
+func byLabel(value any) []string {
+	entries, _ := pickle.Entries(value)
+	names := make([]string, len(entries))
+	for _, entry := range entries {
+		name, isName := entry.Key.(string)
+		label, isLabel := entry.Value.(int)
+		if !isLabel {
+			name, isName = entry.Value.(string)
+			label, isLabel = number(entry.Key)
+		}
+		if !isName || !isLabel || label < 0 || label >= len(names) {
+			return nil
+		}
+		names[label] = name
+	}
+	return names
+}
+
+func number(key any) (int, bool) {
+	if digits, ok := key.(string); ok {
+		n, err := strconv.Atoi(digits)
+		return n, err == nil
+	}
+	n, ok := key.(int)
+	return n, ok
+}
+
+// allTexts returns items that are all texts, else nil.
+func allTexts(items []any) []string {
 	var names []string
-	for _, item := range list.Items {
+	for _, item := range items {
 		name, ok := item.(string)
 		if !ok {
 			return nil
 		}
 		names = append(names, name)
-	}
-	return names
-}
-
-func namesByLabel(value any) []string {
-	return byLabel(value, func(e pickle.Entry) (label, name any) { return e.Value, e.Key })
-}
-
-func labelsToNames(value any) []string {
-	return byLabel(value, func(e pickle.Entry) (label, name any) { return e.Key, e.Value })
-}
-
-// byLabel puts the names of a dict in the order of their labels, which must be all
-// from 0 on.
-func byLabel(value any, pair func(pickle.Entry) (label, name any)) []string {
-	entries, _ := pickle.Entries(value)
-	names := make([]string, len(entries))
-	for _, entry := range entries {
-		label, name := pair(entry)
-		i, ok := label.(int)
-		if digits, isText := label.(string); isText {
-			var err error
-			i, err = strconv.Atoi(digits)
-			ok = err == nil
-		}
-		text, isText := name.(string)
-		if !ok || !isText || i < 0 || i >= len(names) {
-			return nil
-		}
-		names[i] = text
 	}
 	return names
 }

@@ -1,6 +1,9 @@
 package checkpoint
 
 import (
+	"encoding/binary"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ascood/ascood/internal/pickle"
@@ -66,4 +69,42 @@ func numpyElement(value any) (element, bool) {
 	}
 	dtype, ok := numpyTypes[name]
 	return elementOf(dtype), ok
+}
+
+// texts returns the elements of a NumPy array of texts, nil for any other value. They
+// are Python objects, or of so many characters each, filled up with zeros.
+func texts(value any) []string {
+	object, ok := value.(*pickle.Object)
+	if !ok || !strings.HasSuffix(object.Class, ".multiarray._reconstruct") {
+		return nil
+	}
+	state, _ := object.State.(*pickle.List)
+	if state == nil || len(state.Items) != 5 {
+		return nil
+	}
+	dtype, _ := state.Items[2].(*pickle.Object)
+	if dtype == nil || dtype.Class != "numpy.dtype" || len(dtype.Args) == 0 {
+		return nil
+	}
+	if list, ok := state.Items[4].(*pickle.List); ok {
+		return allTexts(list.Items)
+	}
+	kind, _ := dtype.Args[0].(string)
+	characters, err := strconv.Atoi(strings.TrimPrefix(kind, "U"))
+	content, ok := bytesOf(state.Items[4])
+	const size = 4 // bytes of a character
+	if !strings.HasPrefix(kind, "U") || err != nil || !ok || characters < 1 || len(content) < size*characters {
+		return nil
+	}
+	var names []string
+	for element := range slices.Chunk(content, size*characters) {
+		var name []rune
+		for character := range slices.Chunk(element, size) {
+			if len(character) == size {
+				name = append(name, rune(binary.LittleEndian.Uint32(character)))
+			}
+		}
+		names = append(names, strings.TrimRight(string(name), "\x00"))
+	}
+	return names
 }

@@ -156,7 +156,8 @@ def places(save, refuse, expect, folder, state):
     names = ["cat", "dog"]
     for i, beside in enumerate(
         [{"class_to_idx": {"dog": 1, "cat": 0}}, {"classes": names}, {"idx_to_class": {1: "dog", 0: "cat"}}, {"meta": {"CLASSES": tuple(names)}},
-         {"dataset_meta": {"classes": names}}, {"args": argparse.Namespace(class_names=names)}, {"config": {"id2label": {"0": "cat", "1": "dog"}}}]
+         {"dataset_meta": {"classes": names}}, {"args": argparse.Namespace(class_names=names)}, {"config": {"id2label": {"0": "cat", "1": "dog"}}},
+         {"classes": numpy.array(names)}, {"encoder": {"classes_": numpy.array(names, dtype=object)}}, {"label_map": {0: "cat", 1: "dog"}}]
     ):
         save(f"classes{i}.pth", {"state_dict": state, **beside}, state, "state_dict", names)
     save("class-count.pth", {"state_dict": state, "classes": 2}, state, "state_dict")
