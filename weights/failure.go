@@ -14,7 +14,7 @@ import (
 // attempt is a state dict that is not a network of an architecture.
 type attempt struct {
 	state  *checkpoint.State
-	arch   string
+	arch   string   // "" if none of its first layers was found
 	whole  bool     // the backbone is complete
 	found  int      // tensors of it
 	faults []string // what differs from the architecture
@@ -51,7 +51,14 @@ func (f *failure) add(a attempt) {
 func (f *failure) error(archs []string, opt Options) error {
 	near := f.closest
 	if near == nil {
-		near = &attempt{state: f.largest, arch: archs[0]}
+		near = &attempt{state: f.largest}
+	}
+	kind := recognise(near.state.Shapes)
+	if kind == recognised[near.arch] {
+		kind = ""
+	}
+	if near.err != nil && kind != "" {
+		return ascood.Errorf(ascood.CodeOf(near.err), "%w; by their names the weights are those of %s", near.err, kind)
 	}
 	if near.err != nil {
 		return near.err
@@ -60,13 +67,16 @@ func (f *failure) error(archs []string, opt Options) error {
 	if near.state.Key != "" {
 		where = " under " + near.state.Key
 	}
-	if len(archs) > 1 && !near.whole {
+	switch {
+	case len(archs) == 1:
+		whose = archs[0]
+	case !near.whole:
 		whose = "any of " + strings.Join(archs, ", ")
 	}
-	if kind := recognise(near.state.Shapes); kind != "" && kind != recognised[near.arch] {
+	if kind != "" {
 		whose += ", but by their names those of " + kind
 	}
-	why, err := near.why()
+	why, err := near.why(archs)
 	if err != nil {
 		return err
 	}
@@ -74,17 +84,23 @@ func (f *failure) error(archs []string, opt Options) error {
 }
 
 // why lists the differences to the architecture or, where there is little in common,
-// what there is instead of its first weights.
-func (a *attempt) why() (string, error) {
-	stem, err := stemOf(a.arch)
-	if err != nil {
-		return "", err
+// what there is instead of the first weights of those that were looked for.
+func (a *attempt) why(archs []string) (string, error) {
+	var stems []string
+	for _, arch := range archs {
+		stem, err := stemOf(arch)
+		if err != nil {
+			return "", err
+		}
+		if !slices.Contains(stems, stem) {
+			stems = append(stems, stem)
+		}
 	}
 	const few = 10
-	if _, ok := a.state.Shapes[stem]; ok || a.found > few {
+	if slices.ContainsFunc(stems, func(stem string) bool { return a.state.Shapes[stem] != nil }) || a.found > few {
 		return Brief(a.faults), nil
 	}
-	return fmt.Sprintf("no %s of 4 dimensions among %s", stem, Brief(slices.Sorted(maps.Keys(a.state.Shapes)))), nil
+	return fmt.Sprintf("no %s of 4 dimensions among %s", strings.Join(stems, " or "), Brief(slices.Sorted(maps.Keys(a.state.Shapes)))), nil
 }
 
 // hint names the architecture that the weights do fit.

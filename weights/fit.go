@@ -69,8 +69,8 @@ func (f *fit) complete(all []*match, opt Options) (unexpected []string, err erro
 	var tensors []string
 	for _, name := range left {
 		switch {
-		case isCounter(name):
-		case isBookkeeping(name):
+		case isCounter(name), isNormalisation(name, shapes[name]) && !f.ofBackbone(name):
+		case isBookkeeping(name), !f.ofBackbone(name) && counts(f.state, name):
 			f.over = append(f.over, name)
 		default:
 			tensors = append(tensors, name)
@@ -119,6 +119,13 @@ func (f *fit) passOver() error {
 // network takes the tensors out of the state dict.
 func (f *fit) network(all []*fit, opt Options) (*Network, error) {
 	n := &Network{State: checkpoint.StateDict{}, Notes: f.notes(all, opt), Unfit: f.unfit, Spec: f.graph.Spec}
+	given, err := normalisation(f.state)
+	if err != nil {
+		return nil, err
+	}
+	if len(given) > 0 {
+		n.Notes = append(n.Notes, fmt.Sprintf("passed over: %s; the network normalised its images by these, and now mean and std must say them", Brief(given)))
+	}
 	n.Spec.Classes, n.Spec.Head = f.head.classes, f.head.kind
 	prefix := ""
 	if n.Spec.Head == models.HeadASCOOD {

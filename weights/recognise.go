@@ -12,6 +12,11 @@ import (
 // strangers are architectures that are not handled, by a part of a name that each has
 // and that those before it lack.
 var strangers = []struct{ mark, kind string }{
+	{".weight_mask", "a pruned network, which torch.nn.utils.prune.remove makes an ordinary one"},
+	{".weight_g", "a network with weight normalisation, which torch.nn.utils.remove_weight_norm takes off"},
+	{".parametrizations.", "a network with parametrisations, which torch.nn.utils.parametrize.remove_parametrizations takes off"},
+	{"_packed_params", "a quantised network; want it as it was before"},
+	{"lora_A", "a network with LoRA adapters, which are to be merged into it first"},
 	{"window_attention", "a MaxViT"},
 	{"relative_position_bias_table", "a Swin transformer"},
 	{"cpb_mlp", "a Swin transformer"},

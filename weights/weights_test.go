@@ -135,6 +135,8 @@ func TestFind(t *testing.T) {
 		"last layer after a dropout": {resnet18, []string{`^fc`, `fc.1`}, nil, "resnet18_224x224", []string{"last layer: fc.1"}},
 		"averaged":                   {resnet18, prefix("module."), checkpoint.StateDict{"n_averaged": checkpoint.FromInt64s([]int64{3})}, "resnet18_224x224", []string{"passed over: n_averaged"}},
 		"counted":                    {resnet18, nil, checkpoint.StateDict{"total_ops": ones(1), "layer1.0.total_params": ones(1)}, "resnet18_224x224", []string{"passed over: layer1.0.total_params, total_ops"}},
+		"metrics beside it":          {resnet18, prefix("net."), checkpoint.StateDict{"val_acc.correct": checkpoint.FromInt64s([]int64{3}), "queue_ptr": checkpoint.FromInt64s([]int64{0}, 1)}, "resnet18_224x224", []string{"passed over: queue_ptr, val_acc.correct"}},
+		"normalised":                 {resnet18, prefix("1."), checkpoint.StateDict{"0.mean": ones(1, 3, 1, 1), "0.std": ones(3)}, "resnet18_224x224", []string{"passed over: 0.mean 1,1,1, 0.std 1,1,1; the network normalised its images by these, and now mean and std must say them"}},
 		"counters of another type":   {resnet18, nil, checkpoint.StateDict{"bn1.num_batches_tracked": ones(1)}, "resnet18_224x224", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -299,7 +301,9 @@ func TestFaults(t *testing.T) {
 		"deeper":              {file(deeper), "resnet18", "unexpected layer1.2.bn1.bias [1], "},
 		"another of ours":     {file(resnet50(t)), "resnet18", "not those of any of resnet18_224x224, resnet18_32x32, but by their names those of a ResNet-50 (3 4 6 3 blocks): layer1.0.conv1.weight is [1 1 1 1], want [1 1 3 3], "},
 		"its name":            {file(resnet50(t)), "resnet18", "they are those of arch resnet50, width 1"},
-		"no arch fits":        {file(checkpoint.StateDict{"features.denseblock1.x.weight": ones(2, 2)}), "", "the weights are not those of any of lenet, resnet18_224x224, resnet18_32x32, resnet50, but by their names those of a DenseNet: no block1.0.weight of 4 dimensions among features.denseblock1.x.weight"},
+		"no arch fits":        {file(checkpoint.StateDict{"features.denseblock1.x.weight": ones(2, 2)}), "", "the weights are not those of any of lenet, resnet18_224x224, resnet18_32x32, resnet50, but by their names those of a DenseNet: no block1.0.weight or conv1.weight of 4 dimensions among features.denseblock1.x.weight"},
+		"pruned":              {file(renamed(with(resnet18(t), checkpoint.StateDict{"conv1.weight_mask": ones(1, 3, 7, 7)}), `^conv1.weight$`, `conv1.weight_orig`)), "", "those of a pruned network, which torch.nn.utils.prune.remove makes an ordinary one: no block1.0.weight or conv1.weight"},
+		"weight normalised":   {file(with(without(resnet18(t), `^fc.weight`), checkpoint.StateDict{"fc.weight_g": ones(3, 1), "fc.weight_v": ones(3, 8)})), "", "left over are fc.bias [3], fc.weight_g [3 1], fc.weight_v [3 8]; by their names the weights are those of a network with weight normalisation"},
 		"an unknown arch":     {file(resnet18(t)), "vgg", `arch: unknown architecture "vgg"; known are lenet, `},
 		"first layer of none": {file(with(resnet18(t), checkpoint.StateDict{"conv1.weight": checkpoint.FromFloat32s(nil, 0, 3, 7, 7)})), "resnet18_224x224", "no channels"},
 	} {
