@@ -105,10 +105,11 @@ func (f *fit) owns(name string, all []*match) bool {
 }
 
 // passOver goes through what is no tensor. Numbers and texts cannot be missing from a
-// network; anything else is an error.
+// network, nor can what has no module's name before its own, such as a list of classes;
+// anything else is an error.
 func (f *fit) passOver() error {
 	for _, name := range slices.Sorted(maps.Keys(f.state.Others)) {
-		if foreign, ok := f.state.Others[name].(checkpoint.Foreign); ok && !isBookkeeping(name) {
+		if foreign, ok := f.state.Others[name].(checkpoint.Foreign); ok && !isBookkeeping(name) && strings.Contains(name, ".") {
 			return ascood.Errorf(ascood.Invalid, "the entry %s is %s, not a tensor", name, foreign)
 		}
 		f.over = append(f.over, name)

@@ -174,6 +174,17 @@ func counters(state checkpoint.StateDict) []string {
 	return slices.DeleteFunc(slices.Collect(maps.Keys(state)), func(name string) bool { return !strings.HasSuffix(name, "num_batches_tracked") })
 }
 
+// TestOtherEntries: what lies beside the tensors in the state dict itself is passed over,
+// unless it has the name of a part of a network.
+func TestOtherEntries(t *testing.T) {
+	f := file(resnet18(t))
+	f.States[0].Others = map[string]any{"epoch": 3, "arch": "resnet18", "classes": checkpoint.Foreign("a list"), "args": checkpoint.Foreign("an object of class argparse.Namespace")}
+	n, err := weights.Find(f, weights.Options{})
+	if err != nil || !slices.Contains(n.Notes, "passed over: arch, args, classes, epoch") {
+		t.Errorf("%v, %+v", err, n)
+	}
+}
+
 // TestFindASCOOD: the head of ASCOOD is known by its sigma, also in a wrapper.
 func TestFindASCOOD(t *testing.T) {
 	state := load(t, "nets", "ascood-resnet18_32x32.safetensors")
