@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -111,11 +112,16 @@ func TestDecodeKeepsStraightColour(t *testing.T) {
 
 func TestDecodeWrongInput(t *testing.T) {
 	photo := testFile(t, "testdata/formats/420.jpg")
+	tables := bytes.Index(photo, []byte("\xff\xdb")) // of quantisation
+	frame := bytes.Index(photo, []byte("\xff\xc0"))
 	tests := map[string]struct {
 		data []byte
 		code ascood.Code
 		want string
 	}{
+		"without tables":   {slices.Concat(photo[:tables], photo[frame:]), ascood.Invalid, "damaged JPEG: Quantization table 0x00 was not defined"},
+		"HEIC":             {[]byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"), ascood.Unsupported, "this is a HEIC image; JPEG, PNG, GIF, BMP, TIFF and WebP images are handled: save it as JPEG or PNG"},
+		"AVIF":             {[]byte("\x00\x00\x00\x18ftypavif\x00\x00\x00\x00"), ascood.Unsupported, "this is an AVIF image"},
 		"empty":            {nil, ascood.Invalid, "0 bytes"},
 		"no image":         {[]byte("relative/path 3\n"), ascood.Unsupported, "not an image in a known format"},
 		"truncated JPEG":   {photo[:len(photo)/2], ascood.Invalid, "truncated image"},

@@ -78,6 +78,46 @@ func TestOwnNetwork(t *testing.T) {
 	}
 }
 
+// TestSkipBroken: images of a calibration that are missing or damaged are all named, and
+// left out where that is asked for.
+func TestSkipBroken(t *testing.T) {
+	dir := photos(t, "cat", "dog", "emu")
+	if err := os.WriteFile(filepath.Join(dir, "cat", "3.png"), []byte("no image"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	list := filepath.Join(dir, "list.txt")
+	lines := "cat/nothing.png 0\n"
+	for c, class := range []string{"cat", "dog", "emu"} {
+		for i := range 10 {
+			lines += fmt.Sprintf("%s/%d.png %d\n", class, i, c)
+		}
+	}
+	if err := os.WriteFile(list, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		images  string
+		samples int
+		refused string
+		said    string
+	}{
+		{dir, 29, "3.png: not an image", "Warning: 1 of 30 images of " + dir + " cannot be loaded and are left out:\n  "},
+		{list, 29, "nothing.png is missing, image 1 of 31", "Warning: 2 of 31 images of " + list + " cannot be loaded and are left out:\n  "},
+	} {
+		out := filepath.Join(t.TempDir(), "m.onnx")
+		if _, err := command(t, "--checkpoint", pth, "--preprocess", "imagenet", "--calibrate", test.images, "-o", out); err == nil || !strings.Contains(err.Error(), test.refused) {
+			t.Errorf("%s: error %v", test.images, err)
+		}
+		if _, err := os.Stat(out); err == nil {
+			t.Errorf("%s: a file was written", test.images)
+		}
+		said, meta := exportPTH(t, "--calibrate", test.images, "--skip-broken")
+		if c := meta.Calibration; c == nil || c.Samples != test.samples || !strings.Contains(said, test.said) || !strings.Contains(said, "on 29 labelled images") {
+			t.Errorf("%s: calibration %+v, said\n%s", test.images, c, said)
+		}
+	}
+}
+
 // TestClassNames: given names come first, and without any that fit they are numbers.
 func TestClassNames(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "classes.txt")
