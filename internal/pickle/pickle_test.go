@@ -1,7 +1,9 @@
 package pickle
 
 import (
+	"bytes"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,6 +70,16 @@ func same(a, b any) bool {
 
 // TestReadHostile: lengths that the data does not have, opcodes without what they
 // need, and pickles of a few bytes that would fill the memory.
+// TestReadHistory: a number for each step of a long training.
+func TestReadHistory(t *testing.T) {
+	const steps = 600_000
+	data := slices.Concat([]byte("\x80\x02]("), bytes.Repeat([]byte("G\x3f\xe0\x00\x00\x00\x00\x00\x00"), steps), []byte("e."))
+	value, rest, err := Read(data, Options{})
+	if list, ok := value.(*List); err != nil || !ok || len(rest) != 0 || len(list.Items) != steps || list.Items[steps-1] != 0.5 {
+		t.Errorf("%T, %d bytes left, %v", value, len(rest), err)
+	}
+}
+
 func TestReadHostile(t *testing.T) {
 	long := "X\x00\x00\x02\x00" + strings.Repeat("x", 2<<16)
 	for name, test := range map[string]struct {
