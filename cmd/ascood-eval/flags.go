@@ -36,6 +36,7 @@ type flags struct {
 	compare                  bool
 	truncated                preprocess.Truncated
 	output, report, plots    string
+	ship                     string
 	recalibrate              string
 	tpr                      float64
 	compute                  *modelflags.Compute
@@ -80,8 +81,10 @@ func newFlags(stdout io.Writer) *flags {
 		"learn from in features/; reuse what is there; give thresholds")
 	fs.StringVar(&f.report, "report", "", "web page `file` with tables, curves, thresholds and images, complete in itself")
 	fs.StringVar(&f.plots, "plots", "", "`folder` for PNG plots: ROC curves and histograms")
+	fs.StringVar(&f.ship, "ship", "", "write an artifact `file` that decides by the method that is best on the validation images, calibrated on\n"+
+		"the in-distribution ones")
 	fs.StringVar(&f.recalibrate, "calibrate", "", "write a new calibration into this artifact `file`, from the --id images, and do nothing else")
-	fs.Float64Var(&f.tpr, "tpr", 0.95, "share of the --id images that --calibrate's threshold keeps")
+	fs.Float64Var(&f.tpr, "tpr", 0.95, "share of the --id images that --calibrate's threshold keeps, of the --id-val images that --ship's does")
 	f.compute = modelflags.AddCompute(fs, "cpu")
 	fs.IntVar(&f.batch, "batch-size", 0, "images in the network at once; 0 is what suits their size and the device")
 	return f
@@ -91,13 +94,18 @@ func (f *flags) check() error {
 	if f.recalibrate != "" {
 		return f.checkCalibrate()
 	}
-	if err := cli.OnlyWith(f.fs, "calibrate", "tpr"); err != nil {
-		return err
+	if f.ship == "" {
+		if err := cli.OnlyWith(f.fs, "calibrate", "tpr"); err != nil {
+			return err
+		}
 	}
 	if err := f.checkModel(); err != nil {
 		return err
 	}
 	if err := cli.OnlyWith(f.fs, "results", "state-dict"); err != nil {
+		return err
+	}
+	if err := f.checkShip(); err != nil {
 		return err
 	}
 	if f.preset != "" {

@@ -25,6 +25,8 @@ each method tells them apart: OpenOOD's FPR@95, AUROC, AUPR and accuracy, in per
       --postprocessor iodin,knn,vim --id-train train.txt --id-val val.txt --ood-val tin.txt --output results
   ascood-eval --model model.onnx --preset cifar10 --data-root OpenOOD/data --postprocessor iodin,scale
   ascood-eval --results results/cifar10_ascood --preset cifar10 --data-root OpenOOD/data --compare
+  ascood-eval --model model.onnx --id test.txt --far mnist=mnist.txt --data-root images --id-train train.txt \
+      --postprocessor iodin,knn,mds --id-val val.txt --ood-val tin.txt --ship deployed.onnx
   ascood-eval --calibrate model.onnx --id val.txt --data-root images --tpr 0.99
 
 ` + methodsHelp() + `
@@ -77,8 +79,11 @@ func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	_, err = f.evaluate(ctx, e, to, stdout, stderr)
-	return err
+	results, err := f.evaluate(ctx, e, to, stdout, stderr)
+	if err != nil || f.ship == "" {
+		return err
+	}
+	return f.shipBest(ctx, e, results, opt, stdout, stderr)
 }
 
 // network takes an artifact, with its own way to read truncated images or another.
@@ -100,6 +105,9 @@ func (f *flags) begin(n *eval.Network, to folders, notes, progress io.Writer) (*
 		return nil, err
 	}
 	if err := e.Check(); err != nil {
+		return nil, err
+	}
+	if err := f.checkValidation(e); err != nil {
 		return nil, err
 	}
 	f.notePreprocessing(n.Info().Preprocess, notes)

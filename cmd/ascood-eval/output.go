@@ -89,6 +89,11 @@ func (f *flags) prepare(to folders, e *eval.Evaluation) error {
 			return fmt.Errorf("--%s: %w", output, err)
 		}
 	}
+	if f.ship != "" {
+		if err := atomicfile.Check(f.ship, f.inputs()...); err != nil {
+			return fmt.Errorf("--ship: %w", err)
+		}
+	}
 	if f.report == "" {
 		return nil
 	}

@@ -187,7 +187,7 @@ func (r *request) openLearning(flag, images string, classes []string) (dataset.D
 	if images == "" {
 		return nil, nil
 	}
-	d, err := dataset.Open(images, r.dataDir)
+	d, err := dataset.OpenFor(classes, images, r.dataDir)
 	if err == nil {
 		d, err = dataset.Relabel(d, classes)
 	}

@@ -15,8 +15,9 @@ import (
 
 // Calibration says on what images an artifact is to be calibrated.
 type Calibration struct {
-	Flag         string // that names the images
-	Images, Root string // as dataset.Open takes them
+	Flag         string          // that names the images
+	Images, Root string          // as dataset.Open takes them
+	Data         dataset.Dataset // opened already, in place of Root; Images is then how the user named them
 	TPR          float64
 	SkipBroken   bool // images that cannot be loaded are left out
 }
@@ -24,7 +25,10 @@ type Calibration struct {
 // open opens the images, which must be of the model's classes, and all there unless
 // some may be left out.
 func (c Calibration) open(d *artifact.Metadata) (dataset.Dataset, error) {
-	data, err := dataset.OpenFor(d.Classes, c.Images, c.Root)
+	data, err := c.Data, error(nil)
+	if data == nil {
+		data, err = dataset.OpenFor(d.Classes, c.Images, c.Root)
+	}
 	if err == nil {
 		data, err = dataset.Relabel(data, d.Classes)
 	}
