@@ -51,7 +51,7 @@ func stranger(content []byte) error {
 	case bytes.HasPrefix(text, []byte("{")), bytes.HasPrefix(text, []byte("[")):
 		return strangeJSON(text)
 	case isONNX(content):
-		return ascood.Errorf(ascood.Invalid, "an ONNX file, already exported: want the checkpoint that it was made from")
+		return ascood.Errorf(ascood.Invalid, "an ONNX file, already exported: want the checkpoint that it was made from, or the file as ascood-export --onnx")
 	}
 	return ascood.Errorf(ascood.Invalid, "neither a safetensors file nor one that torch.save wrote")
 }

@@ -297,7 +297,7 @@ func TestTruncated(t *testing.T) {
 // FuzzImport: whatever a file holds, importing it ends in a network or an error.
 func FuzzImport(f *testing.F) {
 	t := &testing.T{}
-	for _, m := range []*onnx.ModelProto{sound(t), keras(t), cntk(t), dynamo(t), branched(t), mapsOut(t), bytesInput(t)} {
+	for _, m := range []*onnx.ModelProto{sound(t), keras(t), cntk(t), dynamo(t), branched(t), mapsOut(t), bytesInput(t), kerasAttention(t), sequences(t), nested(t), zipMap(t), twoWays(t), headless(t), ultralytics(t)} {
 		data, err := proto.Marshal(m)
 		if err != nil {
 			f.Fatal(err)
@@ -322,6 +322,14 @@ func FuzzImport(f *testing.F) {
 		if err != nil || len(g.inputs) == 0 {
 			return
 		}
-		g.legalise(none, g.inputs[0].Name, []int{1, 3, 8, 8}, nil)
+		c, err := g.legalise(none, g.inputs[0].Name, []int{1, 3, 8, 8}, nil)
+		if err != nil || len(g.outputs) == 0 {
+			return
+		}
+		opt.Feature, opt.Taps = "pooled", map[string]string{"layer4": "Relu"}
+		net, out := &Network{}, output{name: g.outputs[0].Name}
+		if c.head(net, &out) == nil && c.find(net, opt) == nil {
+			c.batch(net, image{name: g.inputs[0].Name, size: 8, batch: 1})
+		}
 	})
 }

@@ -188,7 +188,7 @@ func TestWays(t *testing.T) {
 	}
 	for _, want := range []string{
 		"", "--channels bgr", "--mean 0,0,0 --std 1,1,1", "--mean 0.5,0.5,0.5 --std 0.5,0.5,0.5", "--interpolation bicubic",
-		"--pre-size 224 --resize squash", "--pre-size 224", "--channels bgr --mean 0.48502,0.457957,0.407604 --std 0.00392157,0.00392157,0.00392157",
+		"--pre-size 224 --resize squash", "--pre-size 224", "--exif-orientation apply", "--channels bgr --mean 0.48502,0.457957,0.407604 --std 0.00392157,0.00392157,0.00392157",
 	} {
 		if !seen[want] {
 			t.Errorf("no way has the flags %q", want)

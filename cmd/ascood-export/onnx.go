@@ -58,6 +58,9 @@ func (r *request) fromONNX(opt export.Options) (*onnx.ModelProto, *artifact.Meta
 	}
 	m, err := importer.Read(r.foreign.file)
 	if err != nil {
+		if _, e := checkpoint.Open(r.foreign.file); e == nil {
+			err = ascood.Errorf(ascood.Invalid, "%s: a checkpoint, not an ONNX file: it is given by --checkpoint", r.foreign.file)
+		}
 		return nil, nil, nil, err
 	}
 	if _, err := artifact.Read(m); err == nil {

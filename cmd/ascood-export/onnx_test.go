@@ -168,7 +168,7 @@ func TestONNXWrong(t *testing.T) {
 		"logits":           {append(good[:4:4], "--logits", "y"), `--logits: there is no output or value "y"; the outputs are logits: FLOAT [batch,10]`},
 		"size":             {[]string{"--onnx", file, "--preprocess", "imagenet"}, "--image-size 224: the network takes images of 32x32 pixels"},
 		"missing":          {append(good[:4:4], "--onnx", file+"x"), "no such file"},
-		"no ONNX file":     {append(good[:4:4], "--onnx", lenet), "not an ONNX file"},
+		"no ONNX file":     {append(good[:4:4], "--onnx", lenet), "a checkpoint, not an ONNX file: it is given by --checkpoint"},
 		"file as output":   {append(good[:4:4], "-o", file), "read from"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -45,8 +45,8 @@ func (w way) inputs() []way {
 	return all
 }
 
-// crops are the ways that cut other crops: by the other filter, squashed, or with
-// nothing cut off the shorter side.
+// crops are the ways that cut other crops: by the other filter, squashed, with nothing
+// cut off the shorter side, or turned as cameras note or not.
 func (w way) crops() []way {
 	var all []way
 	for _, resize := range []struct {
@@ -65,7 +65,11 @@ func (w way) crops() []way {
 			}
 		}
 	}
-	return all
+	turned := w
+	if turned.Orientation = preprocess.Apply; w.Orientation == preprocess.Apply {
+		turned.Orientation = preprocess.Ignore
+	}
+	return append(all, turned)
 }
 
 // flags are what gives a way in place of another.
@@ -80,6 +84,7 @@ func (w way) flags(given way) string {
 	add(w.Mean != given.Mean || w.Std != given.Std, "--mean %s --std %s", perChannel(w.Mean), perChannel(w.Std))
 	add(w.PreSize != given.PreSize, "--pre-size %d", w.PreSize)
 	add(w.Resize != given.Resize, "--resize %s", w.Resize)
+	add(w.Orientation != given.Orientation, "--exif-orientation %s", w.Orientation)
 	add(w.Interpolation != given.Interpolation, "--interpolation %s", w.Interpolation)
 	return strings.Join(flags, " ")
 }

@@ -36,7 +36,7 @@ func (a Accuracy) Tell(w io.Writer, classes int) {
 func (a Accuracy) Warn(w io.Writer, classes int) {
 	if metrics.AtChance(a.Correct, a.Labelled, classes) {
 		fmt.Fprintf(w, "Warning: an accuracy of %.2f%% on labelled images of %d classes is hardly more than guessing: are sizes, resizing, mean, std "+
-			"and the order of the classes those of the training?\n", a.percent(), classes)
+			"and the order of the classes those of the training? ascood-export --check compares them with others.\n", a.percent(), classes)
 	}
 }
 

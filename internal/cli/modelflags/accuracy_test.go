@@ -19,7 +19,7 @@ func TestAccuracy(t *testing.T) {
 	}{
 		{93, 7, 3, "accuracy 93.00% on 100 labelled images\n"},
 		{0, 0, 40, ""},
-		{20, 80, 0, "accuracy 20.00% on 100 labelled images\nWarning: an accuracy of 20.00% on labelled images of 5 classes is hardly more than guessing: are sizes, resizing, mean, std and the order of the classes those of the training?\n"},
+		{20, 80, 0, "accuracy 20.00% on 100 labelled images\nWarning: an accuracy of 20.00% on labelled images of 5 classes is hardly more than guessing: are sizes, resizing, mean, std and the order of the classes those of the training? ascood-export --check compares them with others.\n"},
 	} {
 		var a Accuracy
 		for range c.right {
