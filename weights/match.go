@@ -29,16 +29,16 @@ func matches(arch string, shapes map[string][]int) ([]*match, error) {
 	var whole []*match
 	var best *match
 	found := map[string]bool{} // prefixes of complete ones
+	stem, err := stemOf(arch)
+	if err != nil {
+		return nil, err
+	}
 	for _, n := range namings() {
-		stem, err := stemOf(arch)
-		if err != nil {
-			return nil, err
-		}
 		for _, prefix := range prefixes(n.rename(stem), shapes) {
 			if found[prefix] {
 				continue
 			}
-			m, err := newMatch(arch, n, prefix, shapes)
+			m, err := newMatch(arch, n, prefix, shapes, shapes[prefix+n.rename(stem)][0])
 			if err != nil {
 				return nil, err
 			}
@@ -84,14 +84,11 @@ func prefixes(stem string, shapes map[string][]int) []string {
 	return found
 }
 
-func newMatch(arch string, n naming, prefix string, shapes map[string][]int) (*match, error) {
-	stem, err := stemOf(arch)
-	if err != nil {
-		return nil, err
-	}
-	width := shapes[prefix+n.rename(stem)][0]
+// newMatch compares a state dict with an architecture of a width, that of the first
+// convolution.
+func newMatch(arch string, n naming, prefix string, shapes map[string][]int, width int) (*match, error) {
 	if width == 0 {
-		return nil, ascood.Errorf(ascood.Invalid, "%s has no channels", prefix+n.rename(stem))
+		return nil, ascood.Errorf(ascood.Invalid, "the first convolution of %s, under %q, has no channels", arch, prefix)
 	}
 	g, err := models.New(models.Spec{Arch: arch, Width: width, Classes: 2, Head: models.HeadLinear}, 0)
 	if err != nil {
