@@ -41,7 +41,7 @@ var mayImport = map[string]string{
 	"posthoc":                 "artifact internal/ort onnx",
 	"internal/ort":            "internal/gpu internal/malloc internal/sigstack onnx",
 	"interpreter":             "gotorch gotorch/nn/functional onnx",
-	"train":                   "checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile internal/check interpreter models preprocess runs weights",
+	"train":                   "artifact checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile internal/check importer interpreter models onnx preprocess runs weights",
 	"gradient":                "onnx",
 	"export":                  "artifact checkpoint gradient models onnx posthoc preprocess weights",
 	"ioodin":                  "artifact dataset internal/check internal/gpu internal/ort onnx preprocess",
@@ -57,7 +57,7 @@ var mayImport = map[string]string{
 	"internal/cli/modelflags": "artifact dataset internal/check internal/cli ioodin metrics onnx",
 	"internal/testmodel":      "artifact checkpoint dataset export ioodin models onnx preprocess",
 	// The programs, which connect all this.
-	"cmd/ascood-train":      "gotorch internal/cli internal/cli/imageflags models preprocess presets runs train",
+	"cmd/ascood-train":      "gotorch internal/cli internal/cli/imageflags internal/ort models preprocess presets runs train",
 	"cmd/ascood-export":     "artifact checkpoint dataset eval export importer internal/atomicfile internal/cli internal/cli/imageflags internal/cli/modelflags internal/ort ioodin models onnx posthoc preprocess",
 	"cmd/ascood-score":      "dataset internal/atomicfile internal/cli internal/cli/modelflags ioodin",
 	"cmd/ascood-eval":       "artifact checkpoint dataset eval eval/report export internal/atomicfile internal/cli internal/cli/modelflags ioodin metrics onnx posthoc preprocess presets runs",
@@ -155,7 +155,7 @@ func matches(name, pattern string) bool {
 // TestPrograms: what a program links is what it needs.
 func TestPrograms(t *testing.T) {
 	for program, without := range map[string][]string{
-		"ascood-train":  {"github.com/yalue/onnxruntime_go", "github.com/labstack/echo/v4", module + "/ioodin"},
+		"ascood-train":  {"github.com/labstack/echo/v4", module + "/ioodin", module + "/export"},
 		"ascood-export": {module + "/gotorch", "github.com/labstack/echo/v4"},
 		"ascood-score":  {module + "/gotorch", module + "/export", "github.com/labstack/echo/v4"},
 		"ascood-eval":   {module + "/gotorch", "github.com/labstack/echo/v4"},

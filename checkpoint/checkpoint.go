@@ -35,17 +35,26 @@ func Load(path string) (*Checkpoint, error) {
 }
 
 func (f *File) checkpoint() (*Checkpoint, error) {
+	state, err := f.All()
+	if err != nil {
+		return nil, err
+	}
+	return &Checkpoint{Model: state, Training: f.Training, Meta: f.Meta}, nil
+}
+
+// All returns the tensors of the only state dict of a file. Several are an error.
+func (f *File) All() (StateDict, error) {
 	state, err := f.only()
 	if err != nil {
 		return nil, err
 	}
-	c := &Checkpoint{Model: StateDict{}, Training: f.Training, Meta: f.Meta}
+	all := StateDict{}
 	for _, name := range slices.Sorted(maps.Keys(state.Shapes)) {
-		if c.Model[name], err = state.Tensor(name); err != nil {
+		if all[name], err = state.Tensor(name); err != nil {
 			return nil, err
 		}
 	}
-	return c, nil
+	return all, nil
 }
 
 // File returns the checkpoint as Open would read it.

@@ -38,11 +38,7 @@ func FromCheckpoint(c *checkpoint.Checkpoint, opt Options) (*onnx.ModelProto, *a
 // neither in the file nor in opt, and what contradicts, are errors that say which
 // flag of ascood-export helps.
 func FromFile(f *checkpoint.File, opt Options) (*onnx.ModelProto, *artifact.Metadata, error) {
-	arch, err := chooseArch(f.Meta.Arch, opt.Arch)
-	if err != nil {
-		return nil, nil, err
-	}
-	net, err := weights.Find(f, weights.Options{Arch: arch, Key: opt.StateDict})
+	net, err := find(f, opt)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -50,30 +46,83 @@ func FromFile(f *checkpoint.File, opt Options) (*onnx.ModelProto, *artifact.Meta
 	if err != nil {
 		return nil, nil, err
 	}
-	classes, notes, err := chooseClasses(f.Meta.Classes, f.Classes, opt, net.Spec.Classes)
+	classes, notes, err := chooseClasses(f.Meta.Classes, f.Classes, opt, net.spec.Classes)
 	if err != nil {
 		return nil, nil, err
 	}
-	graph, err := models.New(net.Spec, pre.ImageSize)
+	graph, err := net.model(pre.ImageSize)
 	if err != nil {
 		return nil, nil, err
 	}
-	canonical, err := withWeights(graph, net.State)
-	if err != nil {
-		return nil, nil, err
-	}
-	model, err := Build(Named(canonical), pre, opt.Score)
+	named := Named(graph)
+	model, err := Build(named, pre, opt.Score)
 	if err != nil {
 		return nil, nil, err
 	}
 	if model, err = Keep(model, opt.Score, opt.Outputs); err != nil {
 		return nil, nil, err
 	}
-	opt.Source.Taken = append(net.Notes, notes...)
+	head := string(net.spec.Head)
+	if !named.Linear {
+		head = noHead
+	}
+	opt.Source.Taken = append(net.notes, notes...)
 	return model, &artifact.Metadata{
-		Name: opt.Name, Arch: net.Spec.Arch, Width: net.Spec.Width, Head: string(net.Spec.Head),
+		Name: opt.Name, Arch: net.spec.Arch, Width: net.spec.Width, Head: head,
 		Classes: classes, Preprocess: pre, Score: opt.Score, Source: opt.Source,
 	}, nil
+}
+
+// found is the network in a file.
+type found struct {
+	spec  models.Spec
+	own   *models.Network // the graph that the file has, nil if the architecture says it
+	state checkpoint.StateDict
+	notes []string
+}
+
+// find looks for the weights of an architecture or, in a checkpoint of a network that
+// came as a graph, takes that.
+func find(f *checkpoint.File, opt Options) (*found, error) {
+	arch, err := chooseArch(f.Meta.Arch, opt.Arch)
+	if err != nil {
+		return nil, err
+	}
+	if arch != models.ArchONNX {
+		net, err := weights.Find(f, weights.Options{Arch: arch, Key: opt.StateDict})
+		if err != nil {
+			return nil, err
+		}
+		return &found{net.Spec, nil, net.State, net.Notes}, nil
+	}
+	net, err := models.Parse(f.Meta.Network)
+	if err != nil {
+		return nil, err
+	}
+	state, err := f.All()
+	if err != nil {
+		return nil, err
+	}
+	if err := net.Check(state.Shapes()); err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	return &found{net.Spec, net, state, nil}, nil
+}
+
+// model is the network, for images of a size, with its weights.
+func (n *found) model(size int) (*onnx.ModelProto, error) {
+	if n.own == nil {
+		graph, err := models.New(n.spec, size)
+		if err != nil {
+			return nil, err
+		}
+		return withWeights(graph, n.state)
+	}
+	m, err := withWeights(n.own, n.state)
+	if err != nil {
+		return nil, err
+	}
+	return m, onnx.Check(m)
 }
 
 // Keep leaves of a model what computes the named outputs, among which must be those that

@@ -4,12 +4,13 @@ import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/preprocess"
 )
 
 // ArchONNX is the architecture of a network that came as a graph.
-const ArchONNX = "onnx"
+const ArchONNX = models.ArchONNX
 
 // Network is a network as a graph.
 type Network struct {
@@ -21,10 +22,15 @@ type Network struct {
 }
 
 // Named is a network whose graph names its feature and maps (onnx.Tap), as those of package
-// models do; its last layer is a linear one.
+// models do.
 func Named(m *onnx.ModelProto) Network {
-	n := Network{Model: m, Feature: onnx.Tap(artifact.Feature), Linear: true}
+	n := Network{Model: m}
 	makers := onnx.Makers(m.Graph)
+	if makers[onnx.Tap(artifact.Feature)] != nil {
+		n.Feature = onnx.Tap(artifact.Feature)
+		last := makers[m.Graph.Output[0].Name]
+		n.Linear = last != nil && last.OpType == "Gemm"
+	}
 	for _, stage := range []string{artifact.Layer3, artifact.Layer4} {
 		if makers[onnx.Tap(stage)] != nil {
 			n.Inner = append(n.Inner, [2]string{onnx.Tap(stage), stage})
@@ -68,5 +74,8 @@ func headOf(net Network) string {
 	if net.Linear {
 		return "linear"
 	}
-	return "none"
+	return noHead
 }
+
+// noHead is the head of a network that has no last linear layer.
+const noHead = "none"

@@ -28,6 +28,7 @@ type graph struct {
 	inputs  []*onnx.ValueInfoProto // without those that are constants
 	outputs []*onnx.ValueInfoProto
 	names   map[string]bool // all names of values that are taken
+	weights map[string]bool // constants that training may change, and what is computed of them
 }
 
 // newGraph reads what a file holds: functions are put in place of their calls, nodes
@@ -40,7 +41,7 @@ func newGraph(m *onnx.ModelProto) (*graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &graph{opset: opset, consts: onnx.Constants(m.Graph), outputs: m.Graph.Output, names: map[string]bool{}}
+	g := &graph{opset: opset, consts: onnx.Constants(m.Graph), outputs: m.Graph.Output, names: map[string]bool{}, weights: map[string]bool{}}
 	for _, v := range m.Graph.Input {
 		if g.consts[v.Name] == nil {
 			g.inputs = append(g.inputs, v)
@@ -51,6 +52,7 @@ func newGraph(m *onnx.ModelProto) (*graph, error) {
 		if _, err := t.Raw(); err != nil {
 			return nil, ascood.Errorf(ascood.Invalid, "the constant %w", err)
 		}
+		g.weights[name] = t.IsFloat() && len(t.Dims) > 0
 		g.names[name] = true
 	}
 	if g.nodes, err = inlineFunctions(m); err != nil {

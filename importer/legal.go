@@ -126,14 +126,18 @@ func (c *canonical) value(name string) (string, error) {
 	if t == nil {
 		return "", errTaken
 	}
-	if slices.Contains(c.taken, name) {
-		t = onnx.NewTensor(onnx.Prefix+name, t.Type(), t.RawData, t.Dims...)
+	own := name
+	switch {
+	case t.IsFloat() && len(t.Dims) > 0 && !c.from.weights[name]:
+		own = onnx.Fixed(name)
+	case slices.Contains(c.taken, name):
+		own = onnx.Prefix + name
 	}
 	raw, err := t.Raw()
 	if err != nil {
 		return "", err
 	}
-	c.values[name] = c.Tensor(onnx.NewTensor(t.Name, t.Type(), raw, t.Dims...))
+	c.values[name] = c.Tensor(onnx.NewTensor(own, t.Type(), raw, t.Dims...))
 	return c.values[name], nil
 }
 

@@ -78,7 +78,7 @@ func legalGroupNorm(s *step) ([]string, error) {
 	for i := range ones {
 		ones[i] = 1
 	}
-	row := s.Tensor(onnx.NewFloats(onnx.Prefix+nameOf(s.NodeProto)+"/ones", ones, int64(length)))
+	row := s.Tensor(onnx.NewFloats(onnx.Fixed(nameOf(s.NodeProto)+"/ones"), ones, int64(length)))
 	x := s.reshape(s.operand(0), shape[0], groups, length)
 	x = s.Op("LayerNormalization", []string{x, row}, onnx.Int("axis", -1), onnx.Float("epsilon", s.FloatAttr("epsilon", 1e-5)))
 	x = s.reshape(x, shape...)

@@ -106,7 +106,7 @@ func (s *step) resizing(size, target int, scale float32) (*onnx.TensorProto, err
 	if err != nil || len(weights) != target*size {
 		return nil, fmt.Errorf("%d elements of an axis become %d, not %d", size, len(weights)/size, target)
 	}
-	return onnx.NewFloats(onnx.Prefix+nameOf(s.NodeProto)+"/weights", weights, int64(target), int64(size)), nil
+	return onnx.NewFloats(onnx.Fixed(nameOf(s.NodeProto)+"/weights"), weights, int64(target), int64(size)), nil
 }
 
 // along multiplies an axis by a matrix [to,from].

@@ -41,6 +41,7 @@ func computes(n *onnx.NodeProto, values map[string]bool) bool {
 // observe runs the graph once. From then on what does not depend on the image is
 // constant, shape arithmetic above all, and the shapes of all other values are known.
 func (g *graph) observe(run Run, in feed) error {
+	g.findWeights()
 	dependent := g.dependent()
 	for _, v := range g.outputs {
 		if !dependent[v.Name] {

@@ -37,7 +37,7 @@ type Spec struct {
 type Network struct {
 	Spec   Spec
 	Params []Param // in state-dict order
-	Last   string  // path of the last layer, with the prefix of the head
+	Last   string  // path of the last layer, with the prefix of the head; "" in a network that came as a graph
 	Graph  *onnx.GraphProto
 }
 
@@ -49,6 +49,7 @@ type Param struct {
 	Name      string
 	Shape     []int
 	Trainable bool // updated by the optimiser; the others are buffers and constants
+	Last      bool // of the last layer
 	Integer   bool // int64 instead of float32: a counter of seen batches, which is in no graph
 	Init      Init // what training begins with
 }

@@ -86,7 +86,11 @@ func New(spec Spec, size int) (*Network, error) {
 	if spec.Head == HeadASCOOD {
 		x = root.zscore(x)
 	}
+	before := len(root.params)
 	x = body.tap("logits", body.linear(a.last, x, spec.Classes))
+	for i := range root.params[before:] {
+		root.params[before+i].Last = true
+	}
 	if root.err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "%s cannot take %dx%d images: %w", spec.Arch, size, size, root.err)
 	}

@@ -17,6 +17,15 @@ const Prefix = "net/"
 // pooled, before any standardisation.
 func Tap(name string) string { return Prefix + name }
 
+// Fixed is the name in a canonical graph of a constant that is no weight of the network,
+// as a mask is none: training leaves it as it is.
+func Fixed(name string) string { return fixed + name }
+
+const fixed = Prefix + "fixed/"
+
+// IsFixed reports whether a name is one of Fixed.
+func IsFixed(name string) bool { return strings.HasPrefix(name, fixed) }
+
 // Check compares a file with the canonical form, the one in which all other packages
 // have networks:
 //

@@ -28,6 +28,11 @@ func Parse(data []byte) (*ModelProto, error) {
 	return m, nil
 }
 
+// Marshal returns a file's bytes, the same for the same content.
+func Marshal(m *ModelProto) ([]byte, error) {
+	return proto.MarshalOptions{Deterministic: true}.Marshal(m)
+}
+
 // countMessages returns how many messages one holds, itself included, or a number
 // above most, or -1 if it is damaged or they lie deeper than so many levels.
 func countMessages(d protoreflect.MessageDescriptor, data []byte, most, levels int) int {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/preprocess"
 )
@@ -18,9 +19,17 @@ import (
 type Config struct {
 	// Network.
 	Method string  `json:"method"` // "ascood": or "ce", the plain classifier with a linear head and cross-entropy alone
-	Arch   string  `json:"arch"`   // one of models.Archs
+	Arch   string  `json:"arch"`   // one of models.Archs; "" with ONNX
 	Width  int     `json:"width"`  // 0: base width, channels of the first convolution; 0 is the architecture's own
+	ONNX   string  `json:"onnx"`   // "": file of a network to train in place of an Arch, which any program wrote
 	Sigma  float64 `json:"sigma"`  // 0.5: scale of the standardised feature
+
+	// What the file of ONNX does not say itself, as ascood-export takes it.
+	InputLayout string `json:"input_layout"` // "": where the input has its channels, nchw or nhwc; "" is what its shape tells
+	Channels    string `json:"channels"`     // "": rgb, bgr or gray; "" is rgb
+	Logits      string `json:"logits"`       // "": the output, or value inside, that is the logits; "" is the only one
+	Feature     string `json:"feature"`      // "": the value that is the feature, [N,D], if the network does not end in a linear layer
+	Tap         string `json:"tap"`          // "": name=value, …: maps, [N,C,H,W], that post-hoc methods know as layer3 and layer4
 
 	// Weights to start from: the file of a checkpoint or state dict, ours or PyTorch's.
 	Pretrained string `json:"pretrained"` // "none": random ones, as is ""
@@ -127,10 +136,7 @@ func (c Config) Validate() error {
 	if c.Method != MethodASCOOD && c.Method != MethodCE {
 		return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s, %s", ascood.Field("method"), c.Method, MethodASCOOD, MethodCE)
 	}
-	if c.Arch == "" {
-		return ascood.Errorf(ascood.Invalid, "%s is missing; known are %s", ascood.Field("arch"), strings.Join(models.Archs(), ", "))
-	}
-	if _, err := models.New(c.spec(2), 0); err != nil {
+	if err := c.validateNetwork(); err != nil {
 		return err
 	}
 	if !slices.Contains(Precisions(), c.Precision) {
@@ -146,6 +152,52 @@ func (c Config) Validate() error {
 		return err
 	}
 	return c.validateInput()
+}
+
+// taps are the values of Tap, by their names.
+func (c Config) taps() (map[string]string, error) {
+	taps := map[string]string{}
+	if c.Tap == "" {
+		return taps, nil
+	}
+	for _, tap := range strings.Split(c.Tap, ",") {
+		name, value, _ := strings.Cut(tap, "=")
+		if name != artifact.Layer3 && name != artifact.Layer4 || value == "" {
+			return nil, ascood.Errorf(ascood.Invalid, "%s %s: want %s=value, %s=value or both", ascood.Field("tap"), tap, artifact.Layer3, artifact.Layer4)
+		}
+		taps[name] = value
+	}
+	return taps, nil
+}
+
+// validateNetwork: a network is one of ours or that of a file.
+func (c Config) validateNetwork() error {
+	if c.ONNX == "" {
+		for _, said := range []struct {
+			field ascood.Field
+			value string
+		}{{"input_layout", c.InputLayout}, {"channels", c.Channels}, {"logits", c.Logits}, {"feature", c.Feature}, {"tap", c.Tap}} {
+			if said.value != "" {
+				return ascood.Errorf(ascood.Invalid, "%s %s has no meaning without %s, the file that it is said of", said.field, said.value, ascood.Field("onnx"))
+			}
+		}
+		if c.Arch == "" {
+			return ascood.Errorf(ascood.Invalid, "%s is missing; known are %s. A network of another program is given by %s",
+				ascood.Field("arch"), strings.Join(models.Archs(), ", "), ascood.Field("onnx"))
+		}
+		_, err := models.New(c.spec(2), 0)
+		return err
+	}
+	switch {
+	case c.Arch != "":
+		return ascood.Errorf(ascood.Invalid, "%s %s has no meaning beside %s, whose network is trained", ascood.Field("arch"), c.Arch, ascood.Field("onnx"))
+	case c.Width != 0:
+		return ascood.Errorf(ascood.Invalid, "%s %d has no meaning beside %s: the network is as wide as it is", ascood.Field("width"), c.Width, ascood.Field("onnx"))
+	case c.Pretrained != "" && c.Pretrained != NotPretrained:
+		return ascood.Errorf(ascood.Invalid, "%s %s has no meaning beside %s: a run starts from the weights in that file", ascood.Field("pretrained"), c.Pretrained, ascood.Field("onnx"))
+	}
+	_, err := c.taps()
+	return err
 }
 
 func (c Config) validateNumbers() error {

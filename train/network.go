@@ -3,7 +3,6 @@ package train
 import (
 	"fmt"
 	"maps"
-	"strings"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/checkpoint"
@@ -114,7 +113,7 @@ func (n *network) params() (backbone, fc []named) {
 	for _, p := range n.Params {
 		switch t := (named{p.Name, n.state[p.Name]}); {
 		case !p.Trainable:
-		case strings.HasPrefix(p.Name, n.Last+"."):
+		case p.Last:
 			fc = append(fc, t)
 		default:
 			backbone = append(backbone, t)

@@ -89,8 +89,15 @@ func (r *run) begin(saved *saved) (*models.Network, checkpoint.StateDict, error)
 			return nil, nil, err
 		}
 		r.at = saved.at
+		if r.config.ONNX != "" {
+			graph, err := saved.graph()
+			return graph, saved.model, err
+		}
 		graph, err := r.graph()
 		return graph, saved.model, err
+	}
+	if r.config.ONNX != "" {
+		return r.adopt()
 	}
 	weights, err := r.openPretrained()
 	if err != nil {

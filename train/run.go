@@ -7,6 +7,7 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/gotorch"
+	"github.com/ascood/ascood/importer"
 	"github.com/ascood/ascood/runs"
 )
 
@@ -16,6 +17,7 @@ type Options struct {
 	Device  ascood.Device
 	Threads int          // that libtorch may use; 0 is one a processor
 	Workers int          // goroutines that load images; 0 is one a processor
+	ONNX    importer.Run // evaluates graphs, for networks of Config.ONNX; may be nil for others
 	Log     *slog.Logger // nil logs nothing
 	Report  func(Event)  // called after each step and each epoch; may be nil
 }

@@ -47,8 +47,12 @@ func (r *run) save(name string) error {
 	if err != nil {
 		return err
 	}
+	network, err := r.learner.net.bytes()
+	if err != nil {
+		return err
+	}
 	c.Meta = checkpoint.Meta{
-		Arch: r.config.Arch, Classes: r.images.classes, Preprocess: &r.config.Preprocess, Training: training,
+		Arch: r.learner.net.Spec.Arch, Network: network, Classes: r.images.classes, Preprocess: &r.config.Preprocess, Training: training,
 		Epoch: r.at.Epochs, Step: r.at.Steps, Accuracy: r.at.Accuracy, Tool: "ascood-train " + ascood.Version,
 	}
 	return c.Save(filepath.Join(r.options.Output, name))
@@ -88,6 +92,7 @@ type saved struct {
 	at              position
 	images          int
 	classes         []string
+	network         []byte // of a network that came as a graph
 	model, training checkpoint.StateDict
 }
 
@@ -115,7 +120,7 @@ func load(dir string) (*saved, error) {
 	}
 	s := &saved{
 		path: path, config: d.Config, at: *d.Position, images: d.Images,
-		classes: c.Meta.Classes, model: c.Model, training: c.Training,
+		classes: c.Meta.Classes, network: c.Meta.Network, model: c.Model, training: c.Training,
 	}
 	s.config.Precision = cmp.Or(s.config.Precision, Float32) // runs from before there was a choice do not say
 	return s, s.config.Validate()

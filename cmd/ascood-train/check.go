@@ -39,6 +39,9 @@ func (f *flags) missing() []string {
 	var missing []string
 	for _, name := range []string{"train", "val", "arch", "preprocess", "augment", "output"} {
 		flag := f.Lookup(name)
+		if name == "arch" && f.config.ONNX != "" {
+			continue
+		}
 		if name == "preprocess" && f.config.Preprocess != (preprocess.Config{}) || flag.Value.String() != "" {
 			continue
 		}
@@ -64,7 +67,7 @@ func (f *flags) checkPreset(p *presets.Preset) error {
 	switch {
 	case needed && f.dataRoot == "":
 		return cli.Usagef("--data-root is missing: the folder of the lists and images of preset %s; with --check-data it is told how it must look", p.Name)
-	case p.Pretrained != "" && !f.Changed("pretrained"):
+	case p.Pretrained != "" && f.config.ONNX == "" && !f.Changed("pretrained"):
 		return cli.Usagef("--pretrained is missing: preset %s starts from the weights of %s; give their file, or none to start from random ones", p.Name, p.Pretrained)
 	case needed:
 		return p.CheckData(f.dataRoot, lists...).Err()

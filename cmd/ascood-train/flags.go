@@ -97,6 +97,12 @@ func (f *flags) hyperparameters() {
 	c := &f.config
 	f.StringVar(&c.Method, "method", c.Method, "ascood, or ce for the plain classifier")
 	f.StringVar(&c.Arch, "arch", c.Arch, "architecture: "+strings.Join(models.Archs(), ", ")+"; resnet18 is\nthe preset's, or torchvision's resnet18_224x224")
+	f.StringVar(&c.ONNX, "onnx", c.ONNX, "`file` of a classifier that another program has written as ONNX, to train in place of --arch")
+	f.StringVar(&c.InputLayout, "input-layout", c.InputLayout, "where the network of --onnx has its input's channels, nchw or nhwc, if its shape does not tell")
+	f.StringVar(&c.Channels, "channels", c.Channels, "what channels the network of --onnx takes: rgb, bgr or gray (default: rgb)")
+	f.StringVar(&c.Logits, "logits", c.Logits, "`output` of --onnx, or value inside, that is the logits, if there are several or the last is none")
+	f.StringVar(&c.Feature, "feature", c.Feature, "`value` in the network of --onnx, [N,D], that is its feature, if it does not end in a linear layer")
+	f.StringVar(&c.Tap, "tap", c.Tap, "`name=value`: maps in the network of --onnx, [N,C,H,W], that methods know as layer3 or layer4")
 	f.IntVar(&c.Width, "width", c.Width, "channels of the first convolution; 0 is that of the pretrained weights, or the architecture's own")
 	f.StringVar(&c.Pretrained, "pretrained", c.Pretrained, "`file` of weights to start from, of PyTorch or of ours; none is random ones")
 	f.StringVar(&c.StateDict, "state-dict", c.StateDict, "`key` of the weights in the file of --pretrained, where several networks lie in it")
@@ -126,7 +132,11 @@ func (f *flags) settle() error {
 	if f.config.Preprocess, err = f.pre.Over(f.base.config.Preprocess); err != nil {
 		return err
 	}
-	f.config.Arch = f.arch()
+	if f.config.ONNX != "" && !f.Changed("arch") {
+		f.config.Arch = "" // of a preset
+	} else {
+		f.config.Arch = f.arch()
+	}
 	if f.resume {
 		return f.contradictions()
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/internal/cli"
+	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/train"
 )
@@ -22,7 +23,12 @@ last.safetensors (the state to resume from), metrics.csv and config.json to
   ascood-train --preset waterbirds --data-root data --pretrained resnet18-f37072fd.pth --seeds 0,1,2
   ascood-train --train train.txt --val val.txt --data-dir images \
       --arch resnet18_32x32 --preprocess cifar10 --augment classic --output run
+  ascood-train --onnx classifier.onnx --train photos/train --val photos/val \
+      --preprocess imagenet --augment largescale --lr 0.01 --epochs 20 --output run
   ascood-train --resume --output run
+
+--onnx trains the network of an ONNX file, from its weights; docs/onnx.md says how to
+export one that can be trained well.
 
 A preset is a published experiment: network, preprocessing, hyperparameters and
 image lists. Any flag overrides it; --print-config shows what would run and where
@@ -79,7 +85,7 @@ func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	shown := newProgress(stderr)
 	defer shown.end()
-	f.options.Log, f.options.Report = cli.Logger(stderr), shown.report
+	f.options.Log, f.options.Report, f.options.ONNX = cli.Logger(stderr), shown.report, ort.Evaluate
 	err := f.train(ctx)
 	return advise(err)
 }

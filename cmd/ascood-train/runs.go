@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,7 +54,7 @@ func (f *flags) results() string {
 
 func resultsName(c train.Config) string {
 	if c.Method == train.MethodCE {
-		return fmt.Sprintf("%s_%s_base_e%d_lr%s_default", c.Preset, c.Arch, c.Epochs, pythonFloat(c.LR))
+		return fmt.Sprintf("%s_%s_base_e%d_lr%s_default", c.Preset, cmp.Or(c.Arch, "onnx"), c.Epochs, pythonFloat(c.LR))
 	}
 	mark := "default"
 	if c.Pixels == train.PixelsRandom {

@@ -89,14 +89,17 @@ def networks():
     }
 
 
-# Network, opset, and whether it takes any number of images or one.
+# Network, opset, and how: for any number of images or for one, or for any with batch
+# normalisation kept for training.
+ANY, ONE, KEPT = "", ".fixed", ".kept"
 FILES = [
-    ("alexnet", 17, True), ("vgg11_bn", 13, False), ("squeezenet1_1", 17, True), ("resnet18", 11, False), ("resnet18", 17, True),
-    ("resnext50_32x4d", 17, True), ("wide_resnet50_2", 13, False), ("densenet", 17, True), ("googlenet", 13, True), ("inception_v3", 17, True),
-    ("mobilenet_v2", 17, True), ("mobilenet_v3", 11, True), ("mobilenet_v3", 17, False), ("mnasnet", 13, True), ("shufflenet_v2", 11, True),
-    ("efficientnet", 17, True), ("efficientnet_v2", 13, False), ("regnet_x", 13, True), ("regnet_y", 17, False),
-    ("convnext", 11, True), ("convnext", 17, False), ("vit", 11, True), ("vit", 13, False), ("vit", 17, True),
-    ("swin", 17, False), ("maxvit", 17, False),
+    ("alexnet", 17, ANY), ("vgg11_bn", 13, ONE), ("squeezenet1_1", 17, ANY), ("resnet18", 11, ONE), ("resnet18", 17, ANY),
+    ("resnext50_32x4d", 17, ANY), ("wide_resnet50_2", 13, ONE), ("densenet", 17, ANY), ("googlenet", 13, ANY), ("inception_v3", 17, ANY),
+    ("mobilenet_v2", 17, ANY), ("mobilenet_v3", 11, ANY), ("mobilenet_v3", 17, ONE), ("mnasnet", 13, ANY), ("shufflenet_v2", 11, ANY),
+    ("efficientnet", 17, ANY), ("efficientnet_v2", 13, ONE), ("regnet_x", 13, ANY), ("regnet_y", 17, ONE),
+    ("convnext", 11, ANY), ("convnext", 17, ONE), ("vit", 11, ANY), ("vit", 13, ONE), ("vit", 17, ANY),
+    ("swin", 17, ONE), ("maxvit", 17, ONE),
+    ("resnet18", 17, KEPT), ("mobilenet_v2", 13, KEPT),
 ]
 
 
@@ -116,19 +119,21 @@ def build(name, seed):
     return net, size
 
 
-def stem(name, opset, dynamic):
-    return f"{name}.{opset}" + ("" if dynamic else ".fixed")
+def stem(name, opset, how):
+    return f"{name}.{opset}{how}"
 
 
-def export(name, opset, dynamic, seed):
+def export(name, opset, how, seed):
     net, size = build(name, seed)
+    dynamic = how != ONE
     axes = {"input": {0: "batch"}, "logits": {0: "batch"}} if dynamic else None
+    kept = {"training": torch.onnx.TrainingMode.PRESERVE, "do_constant_folding": False} if how == KEPT else {}
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             net, torch.randn(2 if dynamic else 1, 3, size, size), file,
-            opset_version=opset, input_names=["input"], output_names=["logits"], dynamic_axes=axes,
+            opset_version=opset, input_names=["input"], output_names=["logits"], dynamic_axes=axes, **kept,
         )
     model = onnx.load_from_string(file.getvalue())
     model.metadata_props.add(key="seed", value=str(seed))
@@ -152,10 +157,10 @@ def images(size):
 
 def values(given, out):
     logits = {}
-    for name, opset, dynamic in FILES:
-        model = onnx.load(str(given / FOLDER / f"{stem(name, opset, dynamic)}.onnx"))
+    for name, opset, how in FILES:
+        model = onnx.load(str(given / FOLDER / f"{stem(name, opset, how)}.onnx"))
         net, size = build(name, int(model.metadata_props[0].value))
         with torch.no_grad():
-            logits[stem(name, opset, dynamic)] = {"size": size, "logits": net(images(size)).numpy().round(6).tolist()}
+            logits[stem(name, opset, how)] = {"size": size, "logits": net(images(size)).numpy().round(6).tolist()}
     lines = [f"{json.dumps(name)}: {json.dumps(entry)}" for name, entry in logits.items()]
     (out / FOLDER / "logits.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
