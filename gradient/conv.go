@@ -120,6 +120,9 @@ func (w *walk) phases(dy string, c convolution) (dx string, ok bool) {
 	if min(before[0], before[1], after[0], after[1]) < 0 {
 		return "", false
 	}
+	if slices.Max(c.Kernel) == 1 && slices.Max(c.Before) == 0 {
+		return w.crop(w.depthToSpace(w.firstPhase(dy, c, after), s), c.wide), true
+	}
 	kernel := w.regroup(w.picked(c, picks, true), c, []int{s, s}, size[:])
 	group := c.group
 	if group > 1 {
@@ -129,6 +132,17 @@ func (w *walk) phases(dy string, c convolution) (dx string, ok bool) {
 	dx = w.Op("Conv", []string{dy, kernel}, onnx.Int("group", group), onnx.Ints("kernel_shape", size[:]...),
 		onnx.Ints("strides", 1, 1), onnx.Ints("pads", before[0], before[1], after[0], after[1]))
 	return w.crop(w.depthToSpace(dx, s), c.wide), true
+}
+
+// firstPhase is that of a kernel of one element, which the others do not have, and zeros
+// for those.
+func (w *walk) firstPhase(dy string, c convolution, after [2]int) string {
+	one := []int{1, 1}
+	dx := w.Op("Conv", []string{dy, w.regroup(c.weight, c, one, one)}, onnx.Int("group", c.group),
+		onnx.Ints("kernel_shape", one...), onnx.Ints("pads", 0, 0, after[0], after[1]))
+	zero := w.Op("HardSigmoid", []string{dx}, onnx.Float("alpha", 0), onnx.Float("beta", 0))
+	phases := append([]string{dx}, slices.Repeat([]string{zero}, c.Strides[0]*c.Strides[1]-1)...)
+	return w.Op("Concat", phases, onnx.Int("axis", 1))
 }
 
 // phaseTaps tells, for each of the stride's phases along one axis, which kernel

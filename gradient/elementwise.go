@@ -49,15 +49,21 @@ var elementwise = map[string]rule{
 // same is the gradient of what only moves or adds.
 func same(n *node) string { return n.dy }
 
-// mulGradient is dy·b for a and dy·a for b. SiLU, which is x·σ(x), is taken as one:
-// its derivative σ + y·(1 - σ) takes four steps, and six if it is taken apart.
+// mulGradient is dy·b for a and dy·a for b. Two activations are taken as one. SiLU is
+// x·σ(x), whose derivative σ + y·(1 - σ) takes four steps, and six if it is taken apart;
+// GELU is x·Φ/2 with Φ = erf(z) + 1, z = x/√2, whose derivative Φ + 2/√π·z·exp(-z²) takes
+// six, and nine.
 func mulGradient(n *node, i int) string {
 	other := n.Operand(1 - i)
 	if n.isSigmoid(other, n.Operand(i)) {
 		slope := n.add(other, n.mul(n.y(), n.oneMinus(other)))
 		return n.mul(n.dy, slope)
 	}
-	if n.isSigmoid(n.Operand(i), other) {
+	if z := n.erfOf(other, n.Operand(i)); z != "" {
+		bell := n.op("Exp", n.sub(n.Scalar(float32(math.Log(2/math.SqrtPi))), n.mul(z, z)))
+		return n.mul(n.dy, n.add(other, n.mul(z, bell)))
+	}
+	if n.isSigmoid(n.Operand(i), other) || n.erfOf(n.Operand(i), other) != "" {
 		return "" // it is in the other's
 	}
 	return n.mul(n.dy, other)
@@ -67,6 +73,29 @@ func mulGradient(n *node, i int) string {
 func (n *node) isSigmoid(value, x string) bool {
 	maker := n.Maker(value)
 	return maker != nil && maker.OpType == "Sigmoid" && maker.Operand(0) == x
+}
+
+// erfOf returns the z of a value that is erf(z) + 1 of a multiple z of x, "" for another
+// value.
+func (n *node) erfOf(value, x string) (z string) {
+	sum := n.Maker(value)
+	if sum == nil || sum.OpType != "Add" {
+		return ""
+	}
+	for i := range 2 {
+		erf := n.Maker(sum.Operand(i))
+		if one, ok := n.number(sum.Operand(1 - i)); !ok || one != 1 || erf == nil || erf.OpType != "Erf" {
+			continue
+		}
+		scaled := n.Maker(erf.Operand(0))
+		if scaled == nil || scaled.OpType != "Div" && scaled.OpType != "Mul" || scaled.Operand(0) != x {
+			continue
+		}
+		if _, ok := n.number(scaled.Operand(1)); ok {
+			return scaled.Result(0)
+		}
+	}
+	return ""
 }
 
 // powGradient is e·x^(e-1).

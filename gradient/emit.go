@@ -145,21 +145,6 @@ func (w *walk) spaced(x string, stride []int) string {
 	return w.reshape(x, spaced)
 }
 
-// repeat puts each element along axes as often as times says of each axis.
-func (w *walk) repeat(x string, times []int) string {
-	s := w.shape(x)
-	var apart, stretched onnx.Shape
-	repeated := slices.Clone(s)
-	for i, d := range s {
-		apart, stretched = append(apart, d), append(stretched, d)
-		if times[i] > 1 {
-			apart, stretched = append(apart, onnx.Dim{Size: 1}), append(stretched, onnx.Dim{Size: times[i]})
-			repeated[i].Size *= times[i]
-		}
-	}
-	return w.reshape(w.expand(w.reshape(x, apart), stretched), repeated)
-}
-
 // depthToSpace is the operator of that name, mode DCR, which is slow in ONNX Runtime:
 // it moves two axes at once, for which there is no fast kernel. One by one there is.
 func (w *walk) depthToSpace(x string, block int) string {

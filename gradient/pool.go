@@ -35,11 +35,21 @@ func averagePoolGradient(n *node) string {
 	}
 	dy := n.div(n.dy, n.counts(window, x, y))
 	if tiles(window, x) {
-		return n.repeat(dy, append([]int{1, 1}, window.Kernel...))
+		return n.enlarge(dy, window.Kernel)
 	}
 	channels := x[1].Size
 	ones := n.op("Expand", n.Scalar(1), n.Int64s(append([]int{channels, 1}, window.Kernel...)...))
 	return n.unconvolve(dy, convolution{window, ones, channels, x, y})
+}
+
+// enlarge repeats each element of maps as often as times says of each axis.
+func (n *node) enlarge(maps string, times []int) string {
+	scales := []float32{1, 1}
+	for _, t := range times {
+		scales = append(scales, float32(t))
+	}
+	return n.Op("Resize", []string{maps, "", n.Const([]int{len(scales)}, scales...)}, onnx.String("mode", "nearest"),
+		onnx.String("coordinate_transformation_mode", "asymmetric"), onnx.String("nearest_mode", "floor"))
 }
 
 // tiles reports whether each element is in one window, and each window whole.

@@ -98,6 +98,20 @@ var activationCases = []ruleCase{
 	{op: "Mul", in: in(images(3, 4)), graph: func(b *onnx.Builder, x []string) string {
 		return b.Op("Mul", []string{x[0], b.Op("Sigmoid", x)})
 	}, torch: call("silu")},
+	// GELU, which is no operator of its own either.
+	{op: "Erf", in: in(images(3, 4)), graph: func(b *onnx.Builder, x []string) string {
+		z := b.Op("Div", []string{x[0], b.Scalar(math.Sqrt2)})
+		sum := b.Op("Add", []string{b.Op("Erf", []string{z}), b.Scalar(1)})
+		return b.Op("Mul", []string{b.Op("Mul", []string{x[0], sum}), b.Scalar(.5)})
+	}, torch: call("gelu", "none")},
+	// The factor of x is used elsewhere, too.
+	{op: "Erf", in: in(images(3, 4)), graph: func(b *onnx.Builder, x []string) string {
+		sum := b.Op("Add", []string{b.Scalar(1), b.Op("Erf", []string{b.Op("Mul", []string{x[0], b.Scalar(2)})})})
+		return b.Op("Add", []string{b.Op("Mul", []string{sum, x[0]}), sum})
+	}, torch: func(x tensors) gotorch.Tensor {
+		sum := gotorch.Call(nil, "erf", x[0].MulScalar(2)).AddScalar(1)
+		return sum.Mul(x[0]).Add(sum)
+	}},
 	{op: "Mul", in: in(images(3, 4)), graph: func(b *onnx.Builder, x []string) string { // the Sigmoid has another use
 		s := b.Op("Sigmoid", x)
 		return b.Op("Mul", []string{b.Op("Mul", []string{s, x[0]}), s})
@@ -180,6 +194,7 @@ var convolutionCases = []ruleCase{
 	conv(two(3, 9, 9), two(4, 3, 3, 3), two(2, 2), two(1, 1), two(1, 1, 1, 1), 1),
 	conv(two(3, 8, 8), two(4, 3, 1, 1), two(2, 2), two(1, 1), two(0, 0, 0, 0), 1),
 	conv(two(3, 9, 9), two(4, 3, 1, 1), two(2, 2), two(1, 1), two(0, 0, 0, 0), 1),
+	conv(two(6, 9, 8), two(4, 3, 1, 1), two(2, 2), two(1, 1), two(0, 0, 0, 0), 2),
 	conv(two(3, 12, 12), two(4, 3, 7, 7), two(2, 2), two(1, 1), two(3, 3, 3, 3), 1),
 	conv(two(3, 10, 10), two(4, 3, 2, 2), two(3, 3), two(1, 1), two(0, 0, 0, 0), 1),
 	conv(two(3, 12, 12), two(5, 3, 4, 4), two(4, 4), two(1, 1), two(0, 0, 0, 0), 1), // patches
