@@ -18,6 +18,7 @@ var reductions = map[string]rule{
 	}),
 	"ReduceLogSum":    reduce("", func(n *node, dy, y string) string { return n.expand(n.div(dy, n.op("Exp", y)), n.shape(n.x())) }),
 	"ReduceLogSumExp": reduce("", func(n *node, dy, y string) string { return n.mul(n.op("Exp", n.sub(n.x(), y)), dy) }),
+	"ReduceProd":      reduce("elements may be 0", prodGradient),
 	"ReduceMax":       reduce("equal ones share the gradient", func(n *node, dy, y string) string { return n.chosen(dy, y, n.axes()...) }),
 	"ReduceMin":       reduce("equal ones share the gradient", func(n *node, dy, y string) string { return n.chosen(dy, y, n.axes()...) }),
 }
@@ -67,4 +68,18 @@ func (n *node) summands() int {
 func (n *node) chosen(dy, y string, axes ...int) string {
 	mask := n.toFloat(n.op("Equal", n.x(), y))
 	return n.mul(mask, n.div(dy, n.sum(mask, axes...)))
+}
+
+// prodGradient is dy times the product of the other elements. Zeros are taken as ones, of
+// which each counts: if there is none it is the whole product divided by the element, if
+// there is one the zero alone has a gradient, and of two none has.
+func prodGradient(n *node, dy, _ string) string {
+	axes := n.axes()
+	zero := n.toFloat(n.op("Equal", n.x(), n.Scalar(0)))
+	x, zeros := n.add(n.x(), zero), n.sum(zero, axes...)
+	are := func(count float32) string { return n.toFloat(n.op("Equal", zeros, n.Scalar(count))) }
+	product := n.mul(dy, n.Op("ReduceProd", []string{x}, onnx.Ints("axes", axes...)))
+	none := n.mul(are(0), n.div(product, x))
+	one := n.mul(zero, n.mul(are(1), product))
+	return n.add(none, one)
 }

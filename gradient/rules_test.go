@@ -327,6 +327,8 @@ var reductionCases = []ruleCase{
 	{op: "ReduceL2", in: in(images(3, 4)), attrs: []onnx.Attr{axes(1), drop}, torch: call("norm.ScalarOpt_dim", 2.0, []int{1}, false)},
 	{op: "ReduceLogSum", in: in(images(3, 4).positive()), attrs: []onnx.Attr{axes(2), drop}, torch: func(x tensors) gotorch.Tensor { return x[0].Sum(2).Log() }},
 	{op: "ReduceLogSumExp", in: in(images(3, 4)), attrs: []onnx.Attr{axes(2), drop}, torch: call("logsumexp", []int{2}, false)},
+	{op: "ReduceProd", in: in(images(3, 4)), attrs: []onnx.Attr{axes(1)}, torch: call("prod.dim_int", 1, true)},
+	{op: "ReduceProd", in: in(images(5, 4).few()), attrs: []onnx.Attr{axes(-1), onnx.Int("keepdims", 0)}, torch: call("prod.dim_int", 2, false)},
 	{op: "ReduceMax", in: in(images(3, 4)), attrs: []onnx.Attr{axes(2), drop}, torch: call("amax", []int{2}, false)},
 	{op: "ReduceMax", in: in(images(3, 4).few()), attrs: []onnx.Attr{axes(1, 2)}, torch: call("amax", []int{1, 2}, true), kinked: true},
 	{op: "ReduceMin", in: in(images(3, 4)), attrs: []onnx.Attr{axes(2)}, torch: call("amin", []int{2}, true)},
@@ -395,6 +397,12 @@ var movementCases = []ruleCase{
 		b.Constant(x[1]).Dims = []int64{2, 3}
 		return b.Op("Gather", x, axis(1))
 	}, torch: func(x tensors) gotorch.Tensor { return pick(1, 0, 1, 1, 2, 2, 0)(x).Reshape(-1, 2, 3) }},
+	{op: "GatherElements", in: in(of(static(2, 4)...), ints(0, 3, 3, 1, -1, 2)), graph: at("GatherElements", two(2, 3), axis(1)), torch: taken(two(2, 3), 0, 3, 3, 5, 7, 6)},
+	{op: "GatherND", in: in(of(static(2, 4, 2)...), ints(0, 1, 1, 3, 0, 1)), graph: at("GatherND", two(3, 2)), torch: taken(two(3, 2), 2, 3, 14, 15, 2, 3)},
+	{op: "ScatterElements", in: in(of(static(2, 4)...), ints(2, 0, 1, 3), of(static(2, 2)...)), graph: at("ScatterElements", two(2, 2), axis(1)), torch: placed(false, 2, 0, 5, 7)},
+	{op: "ScatterElements", in: in(of(static(2, 4)...), ints(2, 2, 1, -1), of(static(2, 2)...)), graph: at("ScatterElements", two(2, 2), axis(1), onnx.String("reduction", "add")), torch: placed(true, 2, 2, 5, 7)},
+	{op: "ScatterND", in: in(of(static(4, 2)...), ints(1, 3), of(static(2, 2)...)), graph: at("ScatterND", two(2, 1)), torch: placed(false, 2, 3, 6, 7)},
+	{op: "ScatterND", in: in(of(static(4, 2)...), ints(1, 1), of(static(2, 2)...)), graph: at("ScatterND", two(2, 1), onnx.String("reduction", "add")), torch: placed(true, 2, 3, 2, 3)},
 	{op: "Pad", in: in(images(4, 4), ints(0, 1, 2, 0, 3, 0)), torch: call("constant_pad_nd", []int{2, 0, 1, 3}, 0.0)},
 	{op: "Pad", in: in(images(4, 4), ints(0, -1, 2, 0, 3, -2), number(7)), torch: call("constant_pad_nd", []int{2, -2, -1, 3}, 7.0)},
 	{op: "DepthToSpace", in: in(images(8, 3, 2)), attrs: []onnx.Attr{onnx.Int("blocksize", 2), onnx.String("mode", "CRD")}, torch: call("pixel_shuffle", 2)},
@@ -410,6 +418,48 @@ var movementCases = []ruleCase{
 	{op: "CumSum", in: in(images(5), operand{ints: []int{1}}), attrs: []onnx.Attr{onnx.Int("reverse", 1), onnx.Int("exclusive", 1)}, torch: func(x tensors) gotorch.Tensor {
 		return gotorch.Call(nil, "flip", gotorch.Call(nil, "cumsum", gotorch.Call(nil, "flip", x[0], []int{1}), 1), []int{1}).Sub(x[0])
 	}},
+}
+
+func static(sizes ...int) onnx.Shape { return onnx.Static(sizes...) }
+
+// at is an operator whose second input is indices of some shape.
+func at(op string, dims []int, attrs ...onnx.Attr) func(b *onnx.Builder, x []string) string {
+	return func(b *onnx.Builder, x []string) string {
+		indices := b.Constant(x[1])
+		indices.Dims = nil
+		for _, d := range dims {
+			indices.Dims = append(indices.Dims, int64(d))
+		}
+		return b.Op(op, x, attrs...)
+	}
+}
+
+// taken are elements, by their places in x as a vector.
+func taken(shape []int, places ...int) func(x tensors) gotorch.Tensor {
+	return func(x tensors) gotorch.Tensor {
+		return pick(0, places...)(tensors{x[0].Reshape(-1)}).Reshape(shape...)
+	}
+}
+
+// placed is x[0] with the elements of x[2] at places, in place of what is there or added to
+// it.
+func placed(add bool, places ...int) func(x tensors) gotorch.Tensor {
+	return func(x tensors) gotorch.Tensor {
+		var all tensors
+		old, updates := x[0].Reshape(-1), x[2].Reshape(-1)
+		for i := range old.Shape()[0] {
+			element := old.Select(0, i)
+			for k, place := range places {
+				if place == i && add {
+					element = element.Add(updates.Select(0, k))
+				} else if place == i {
+					element = updates.Select(0, k)
+				}
+			}
+			all = append(all, element)
+		}
+		return gotorch.Stack(all, 0).Reshape(x[0].Shape()...)
+	}
 }
 
 // pick is a Gather in libtorch.

@@ -7,17 +7,33 @@ import (
 )
 
 var movements = map[string]rule{
-	"Reshape":      {vjp: []vjp{likeX, nil}, variants: "a constant shape, `allowzero` 0"},
-	"Flatten":      unary("", likeX),
-	"Squeeze":      {vjp: []vjp{likeX, nil}, variants: "constant axes"},
-	"Unsqueeze":    {vjp: []vjp{likeX, nil}, variants: "constant axes"},
-	"Transpose":    unary("", transposeGradient),
-	"Expand":       {vjp: []vjp{same, nil}, broadcasts: true, variants: "a constant shape"},
-	"Tile":         {vjp: []vjp{tileGradient, nil}, variants: "constant numbers of copies, of images one"},
-	"Concat":       {each: concatGradient, variants: "any axis but that of the batch"},
-	"Split":        {vjp: []vjp{splitGradient, nil}, outputs: true, variants: "any axis but that of the batch; not all parts need be used"},
-	"Slice":        {vjp: []vjp{sliceGradient, nil, nil, nil, nil}, variants: "constant bounds and any constant steps, backwards too; all images of a batch"},
-	"Gather":       {vjp: []vjp{gatherGradient, nil}, takes: takesGather, variants: "constant indices, none more than 64 times"},
+	"Reshape":   {vjp: []vjp{likeX, nil}, variants: "a constant shape, `allowzero` 0"},
+	"Flatten":   unary("", likeX),
+	"Squeeze":   {vjp: []vjp{likeX, nil}, variants: "constant axes"},
+	"Unsqueeze": {vjp: []vjp{likeX, nil}, variants: "constant axes"},
+	"Transpose": unary("", transposeGradient),
+	"Expand":    {vjp: []vjp{same, nil}, broadcasts: true, variants: "a constant shape"},
+	"Tile":      {vjp: []vjp{tileGradient, nil}, variants: "constant numbers of copies, of images one"},
+	"Concat":    {each: concatGradient, variants: "any axis but that of the batch"},
+	"Split":     {vjp: []vjp{splitGradient, nil}, outputs: true, variants: "any axis but that of the batch; not all parts need be used"},
+	"Slice":     {vjp: []vjp{sliceGradient, nil, nil, nil, nil}, variants: "constant bounds and any constant steps, backwards too; all images of a batch"},
+	"Gather":    {vjp: []vjp{gatherGradient, nil}, takes: takesGather, variants: "constant indices, none more than 64 times"},
+	"GatherElements": {vjp: []vjp{func(n *node) string {
+		return n.Op("ScatterElements", []string{n.zeros(n.x()), n.Operand(1), n.dy}, n.alongAxis(onnx.String("reduction", "add"))...)
+	}, nil}, takes: func(n *node) { n.axis(0) }, variants: "any axis but that of the batch; the indices off the image's way"},
+	"GatherND": {vjp: []vjp{func(n *node) string {
+		return n.Op("ScatterND", []string{n.zeros(n.x()), n.Operand(1), n.dy}, onnx.String("reduction", "add"))
+	}, nil}, takes: takesND, variants: "`batch_dims` 0, no axis of the batch; the indices off the image's way"},
+	"ScatterElements": {vjp: []vjp{func(n *node) string {
+		return n.overwritten("ScatterElements", n.alongAxis()...)
+	}, nil, func(n *node) string {
+		return n.Op("GatherElements", []string{n.dy, n.Operand(1)}, n.alongAxis()...)
+	}}, takes: takesScatter, variants: "any axis but that of the batch, `reduction` none or add; the indices off the image's way"},
+	"ScatterND": {vjp: []vjp{func(n *node) string {
+		return n.overwritten("ScatterND")
+	}, nil, func(n *node) string {
+		return n.op("GatherND", n.dy, n.Operand(1))
+	}}, takes: func(n *node) { takesScatter(n); takesND(n) }, variants: "no axis of the batch, `reduction` none or add; the indices off the image's way"},
 	"Pad":          {vjp: []vjp{padGradient, nil, nil}, takes: takesPad, variants: "constant pads, `mode` constant"},
 	"DepthToSpace": unary("both modes", depthToSpaceGradient),
 	"SpaceToDepth": unary("", func(n *node) string {
@@ -226,6 +242,44 @@ func gatherGradient(n *node) string {
 		sum = part
 	}
 	return sum
+}
+
+// alongAxis are attributes of an operator along the same axis.
+func (n *node) alongAxis(more ...onnx.Attr) []onnx.Attr {
+	return append(more, onnx.Int("axis", n.axis(0)))
+}
+
+// zeros are as many as a value has elements.
+func (n *node) zeros(like string) string { return n.op("ConstantOfShape", n.op("Shape", like)) }
+
+// overwritten is dy where a scatter keeps what there is: everywhere, if it adds.
+func (n *node) overwritten(op string, attrs ...onnx.Attr) string {
+	if n.StringAttr("reduction", "none") == "add" {
+		return n.dy
+	}
+	return n.Op(op, []string{n.dy, n.Operand(1), n.zeros(n.Operand(2))}, attrs...)
+}
+
+func takesScatter(n *node) {
+	if by := n.StringAttr("reduction", "none"); by != "none" && by != "add" {
+		n.refuse("has the reduction %s, want none or add", by)
+	}
+	if n.OpType == "ScatterElements" {
+		n.axis(0)
+	}
+}
+
+// takesND keeps images of a batch apart.
+func takesND(n *node) {
+	s, at := n.shape(n.x()), n.shape(n.Operand(1))
+	if n.err != nil {
+		return
+	}
+	if shared := n.IntAttr("batch_dims", 0); shared != 0 {
+		n.refuse("has batch_dims %d, want 0", shared)
+	} else if batch := s.BatchAxis(); batch >= 0 && batch < at[len(at)-1].Size {
+		n.refuse("takes elements along the axis of the batch")
+	}
 }
 
 func takesPad(n *node) {

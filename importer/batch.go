@@ -278,7 +278,7 @@ func (t *tracker) mixes(n *onnx.NodeProto) bool {
 			}
 		}
 		return along(n.IntAttr("axis", a))
-	case "GatherElements", "CumSum":
+	case "GatherElements", "GatherND", "ScatterElements", "ScatterND", "CumSum":
 		return true
 	case "Einsum":
 		eq, err := onnx.EquationOf(n)
@@ -293,7 +293,7 @@ func (t *tracker) mixes(n *onnx.NodeProto) bool {
 	case "ReduceSum":
 		axes, err := t.consts[n.Operand(1)].Ints()
 		return err != nil || along(ints(axes)...)
-	case "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp":
+	case "ReduceMean", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", "ReduceProd":
 		return along(n.IntsAttr("axes")...)
 	}
 	return false

@@ -213,7 +213,7 @@ func init() {
 		"Sub", "Mul", "Div", "Neg", "Sqrt", "Reciprocal", "Exp", "Log", "Abs", "Erf", "Sin", "Cos", "Min", "Max", "Where",
 		"Relu", "LeakyRelu", "PRelu", "HardSigmoid", "HardSwish", "Sigmoid", "Tanh", "Elu", "Selu", "Celu", "Softplus", "Softsign", "ThresholdedRelu", "Clip",
 		"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Not", "Xor", "Floor", "Ceil", "Round", "Sign", "IsNaN", "IsInf",
-		"Einsum", "Transpose", "DepthToSpace", "SpaceToDepth", "ArgMax", "ArgMin", "GatherElements", "CumSum", "Sum",
+		"Einsum", "Transpose", "DepthToSpace", "SpaceToDepth", "ArgMax", "ArgMin", "GatherElements", "GatherND", "ScatterElements", "ScatterND", "CumSum", "Sum",
 		"GlobalAveragePool", "GlobalMaxPool", "LpNormalization", "Flatten")
 	register(handOn, "Identity")
 	register(legalDropout, "Dropout")
@@ -227,7 +227,7 @@ func init() {
 
 	register(legalReshape, "Reshape")
 	register(legalAxes, "Squeeze", "Unsqueeze")
-	register(legalReduce, "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp")
+	register(legalReduce, "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", "ReduceProd")
 	register(legalConcat, "Concat")
 	register(legalSplit, "Split")
 	register(legalSlice, "Slice")

@@ -187,6 +187,7 @@ func init() {
 		"Slice":              inferSlice,
 		"Gather":             inferGather,
 		"GatherElements":     func(o *operands) []Shape { return []Shape{o.shape(1)} },
+		"GatherND":           inferGatherND,
 		"Pad":                inferPad,
 		"DepthToSpace":       inferDepthToSpace,
 		"SpaceToDepth":       inferSpaceToDepth,

@@ -243,6 +243,20 @@ func inferSlice(o *operands) []Shape {
 	return []Shape{out}
 }
 
+// inferGatherND is of indices whose last axis counts axes of what is gathered from, after
+// batch_dims that both have.
+func inferGatherND(o *operands) []Shape {
+	s, at := o.rank(0, 1), o.rank(1, 1)
+	if o.err != nil {
+		return nil
+	}
+	shared, last := o.IntAttr("batch_dims", 0), at[len(at)-1]
+	if last.Batch || last.Size < 1 || shared < 0 || shared >= len(at) || shared+last.Size > len(s) {
+		return o.wrong("indices of %v cannot be of %v with batch_dims %d", at, s, shared)
+	}
+	return []Shape{slices.Concat(at[:len(at)-1], s[shared+last.Size:])}
+}
+
 func inferGather(o *operands) []Shape {
 	s, indices := o.rank(0, 1), o.shape(1)
 	axis := o.axis(s, "axis", 0)
