@@ -27,7 +27,7 @@ import compare
 
 GENERATORS = (
     "torch_files", "formats", "variants", "tiffs", "bmps", "crops", "torchvision_names", "nets", "schedules", "train",
-    "metrics", "posthoc", "single", "onnx_files",
+    "metrics", "posthoc", "single", "onnx_files", "user_networks",
 )
 
 

@@ -16,6 +16,7 @@ GIVEN = {
     "train/testdata/*-given.safetensors": "weights, images and choices drawn at random",
     "posthoc/testdata/single-given.safetensors": "logits drawn at random, with seed 1",
     "importer/testdata/torchvision/*.onnx": "weights drawn at random, with the seed that they name",
+    "importer/testdata/users/*.onnx": "weights drawn at random, with the seed that they name",
     "eval/testdata/net.safetensors": "trained on the training images",
     "eval/testdata/images/*": "images 1500 and on of Fashion-MNIST and MNIST",
 }
@@ -57,6 +58,7 @@ TOLERANCES = [
     ("posthoc/testdata/single.safetensors", "*", absolute, 1e-6, "float32"),
     ("preprocess/testdata/crops/expected.safetensors", "*.jpg|*", absolute, 3, "decoders of JPEG differ"),
     ("importer/testdata/torchvision/logits.json", "*.logits", magnitude, 1e-4, "float32"),
+    ("importer/testdata/users/values.json", "*", magnitude, 1e-4, "six digits"),
     ("testdata/torchvision/*.pth", "*", absolute, 1e-6, "processors draw the last digit differently"),
     ("checkpoint/testdata/torch/*", "*", absolute, 1e-6, "processors draw the last digit differently"),
 ]
