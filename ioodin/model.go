@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"math"
+	"slices"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
@@ -21,6 +22,7 @@ type Options struct {
 	Threads int             // for one batch; 0 is one a core
 	Score   *artifact.Score // nil is the artifact's
 	Logger  *slog.Logger    // tells what "auto" chose; nil is silent
+	Details bool            // compute all outputs of the artifact, for Model.Details, and not only what the score needs
 
 	// For a GPU.
 	TF32      bool  // round to 11 bits in convolutions and matrix products, which is faster (docs/gpu.md)
@@ -40,6 +42,8 @@ type Model struct {
 	info    artifact.Metadata
 	score   artifact.Score
 	session *ort.Session
+	outputs []Signature // of the artifact
+	details bool
 }
 
 // Open loads an artifact from a file. Errors name the file and what is wrong
@@ -65,7 +69,14 @@ func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) 
 	if err := score.Validate(); err != nil {
 		return nil, err
 	}
-	part, err := scoring(m, d, score)
+	outputs := signatures(m)
+	var further []string
+	if opt.Details {
+		for _, s := range outputs {
+			further = append(further, s.Name)
+		}
+	}
+	part, err := scoring(m, d, score, further...)
 	if err != nil {
 		return nil, err
 	}
@@ -73,16 +84,27 @@ func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Model{info: *d, score: score, session: session}, nil
+	return &Model{info: *d, score: score, session: session, outputs: outputs, details: opt.Details}, nil
 }
 
 // scoring returns the part of an artifact that computes a score, and further values.
 func scoring(m *onnx.ModelProto, d *artifact.Metadata, score artifact.Score, further ...string) (*onnx.ModelProto, error) {
-	part, err := onnx.Extract(m, append(score.Needed(), further...), settings(m)...)
+	part, err := onnx.Extract(m, unique(append(score.Needed(), further...)), settings(m)...)
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "model %s: %w", d.Name, err)
 	}
 	return part, nil
+}
+
+// unique returns the names in their order, each once.
+func unique(names []string) []string {
+	var once []string
+	for _, name := range names {
+		if !slices.Contains(once, name) {
+			once = append(once, name)
+		}
+	}
+	return once
 }
 
 // settings are the graph's constants that a run may vary, of those that it has.

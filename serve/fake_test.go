@@ -87,6 +87,40 @@ func (m *fakeModel) Score(_ context.Context, crops [][]uint8) ([]ioodin.Result, 
 	return results, nil
 }
 
+// Outputs are a gradient that is as large as its pixel, and where it is largest.
+func (m *fakeModel) Outputs() []ioodin.Signature {
+	return []ioodin.Signature{
+		{Name: artifact.Logits, Shape: []int{2}},
+		{Name: artifact.Prediction, Integer: true, Shape: []int{}},
+		{Name: artifact.Gradient, Shape: []int{3, side, side}},
+		{Name: artifact.Index, Integer: true, Shape: []int{}},
+	}
+}
+
+func (m *fakeModel) Details(ctx context.Context, crops [][]uint8) ([]ioodin.Result, []map[string]ioodin.Output, error) {
+	results, err := m.Score(ctx, crops)
+	outputs := make([]map[string]ioodin.Output, len(crops))
+	for i, crop := range crops {
+		gradient, largest := make([]float32, len(crop)), 0
+		for channel := range 3 {
+			for p := range side * side {
+				at := channel*side*side + p
+				gradient[at] = float32(crop[3*p+channel])
+				if gradient[at] > gradient[largest] {
+					largest = at
+				}
+			}
+		}
+		outputs[i] = map[string]ioodin.Output{
+			artifact.Logits:     {Floats: []float32{0.5, 1.5}},
+			artifact.Prediction: {Ints: []int64{int64(results[i].Prediction)}},
+			artifact.Gradient:   {Floats: gradient},
+			artifact.Index:      {Ints: []int64{int64(largest)}},
+		}
+	}
+	return results, outputs, err
+}
+
 // blocking returns a model that, once it has begun a batch, waits for release to
 // be closed. begun receives a value for each batch.
 func blocking() (m *fakeModel, begun chan int, release chan struct{}) {
@@ -130,7 +164,7 @@ func open(t testing.TB, m tested, config Config) *scoring.Models {
 	if err := os.WriteFile(path, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	source := scoring.Source{Model: path, Open: func(string) (scoring.Model, error) { return m, nil }}
+	source := scoring.Source{Model: path, Open: func(string, bool) (scoring.Model, error) { return m, nil }}
 	models, err := scoring.Open(t.Context(), source, config.Limits, nil)
 	if err != nil {
 		t.Fatal(err)

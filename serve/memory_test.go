@@ -40,11 +40,11 @@ func TestMemoryPerPixel(t *testing.T) {
 		"lossless WebP":                   plainWebP(size),
 		"deflated TIFF of 16 bits, alpha": packed.Bytes(),
 	} {
-		if _, err := v.ScoreFile(t.Context(), progressiveJPEG(1, 1, 8)); err != nil {
+		if _, err := v.Score(t.Context(), scoring.Image{File: progressiveJPEG(1, 1, 8)}, false); err != nil {
 			t.Fatal(err) // libjpeg is there
 		}
 		used := allocated(func() {
-			if _, err := v.ScoreFile(t.Context(), file); err != nil {
+			if _, err := v.Score(t.Context(), scoring.Image{File: file}, false); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		})

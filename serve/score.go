@@ -147,7 +147,7 @@ func allFailed(imageErrors []error) error {
 
 // scoreOne scores one image file.
 func scoreOne(ctx context.Context, v *scoring.Version, file []byte) (*Decision, error) {
-	r, err := v.ScoreFile(ctx, file)
+	r, err := v.Score(ctx, scoring.Image{File: file}, false)
 	if err != nil {
 		return nil, err
 	}

@@ -34,8 +34,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer l.Close()
 
-	o.source.Open = func(path string) (scoring.Model, error) {
-		return o.compute.Open(path, o.score, o.limits.Logger)
+	o.source.Open = func(path string, details bool) (scoring.Model, error) {
+		return o.compute.OpenDetailed(path, o.score, details, o.limits.Logger)
 	}
 	models, err := scoring.Open(ctx, o.source, o.limits.Limits, o.limits.Logger)
 	if err != nil {

@@ -15,7 +15,8 @@ import (
 // never waits for a batch to fill: an image that comes alone is scored alone.
 type batcher struct {
 	model   Model
-	size    int // most images of a batch
+	details bool // of each image, too
+	size    int  // most images of a batch
 	metrics *modelMetrics
 	lose    context.CancelCauseFunc // is told if the device is lost
 	// waiting is unbuffered: senders stand in line, first come first served, and
@@ -40,13 +41,14 @@ type job struct {
 // outcome is what became of a job.
 type outcome struct {
 	result ioodin.Result
-	begun  time.Time // when its batch was run
+	extra  map[string]ioodin.Output // by name, where details are asked for
+	begun  time.Time                // when its batch was run
 	err    error
 }
 
-func newBatcher(model Model, size, workers int, m *modelMetrics, lose context.CancelCauseFunc) *batcher {
+func newBatcher(model Model, details bool, size, workers int, m *modelMetrics, lose context.CancelCauseFunc) *batcher {
 	ctx, stop := context.WithCancel(context.Background())
-	b := &batcher{model: model, size: size, metrics: m, lose: lose, waiting: make(chan *job), stop: stop, stopped: ctx.Done(),
+	b := &batcher{model: model, details: details, size: size, metrics: m, lose: lose, waiting: make(chan *job), stop: stop, stopped: ctx.Done(),
 		test: testImage(model.Info().Preprocess), retry: retryInterval}
 	for range workers {
 		b.workers.Go(b.work)
@@ -62,19 +64,19 @@ func (b *batcher) close() {
 }
 
 // score waits for the result of one crop.
-func (b *batcher) score(ctx context.Context, crop []uint8, t *Times) (ioodin.Result, error) {
+func (b *batcher) score(ctx context.Context, crop []uint8, t *Times) (outcome, error) {
 	start := time.Now()
 	j := &job{ctx: ctx, crop: crop, done: make(chan outcome, 1)}
 	if err := b.send(j); err != nil {
-		return ioodin.Result{}, err
+		return outcome{}, err
 	}
 	select {
 	case o := <-j.done:
 		t.Waiting += o.begun.Sub(start)
 		t.Inference = time.Since(o.begun)
-		return o.result, o.err
+		return o, o.err
 	case <-ctx.Done():
-		return ioodin.Result{}, ctx.Err()
+		return outcome{}, ctx.Err()
 	}
 }
 
@@ -133,7 +135,7 @@ func (b *batcher) run(batch []*job) {
 		return
 	}
 	begun := time.Now()
-	results, err := b.infer(batch)
+	results, extra, err := b.infer(batch)
 	if err != nil && len(batch) > 1 && !errors.Is(err, ascood.ErrDeviceLost) {
 		for _, j := range batch {
 			b.run([]*job{j})
@@ -144,13 +146,16 @@ func (b *batcher) run(batch []*job) {
 		o := outcome{begun: begun, err: err}
 		if err == nil {
 			o.result = results[i]
+			if b.details {
+				o.extra = extra[i]
+			}
 		}
 		j.done <- o
 	}
 }
 
 // infer calls the model. No single client's context governs a shared batch.
-func (b *batcher) infer(batch []*job) (results []ioodin.Result, err error) {
+func (b *batcher) infer(batch []*job) (results []ioodin.Result, extra []map[string]ioodin.Output, err error) {
 	b.metrics.batches.Observe(float64(len(batch)))
 	crops := make([][]uint8, len(batch))
 	for i, j := range batch {
@@ -158,8 +163,12 @@ func (b *batcher) infer(batch []*job) (results []ioodin.Result, err error) {
 	}
 	defer func(begun time.Time) { b.metrics.seconds.Add(time.Since(begun).Seconds()) }(time.Now())
 	err = Guard(func() error {
-		results, err = b.model.Score(context.Background(), crops)
-		if err == nil && len(results) != len(crops) {
+		if b.details {
+			results, extra, err = b.model.Details(context.Background(), crops)
+		} else {
+			results, err = b.model.Score(context.Background(), crops)
+		}
+		if err == nil && (len(results) != len(crops) || b.details && len(extra) != len(crops)) {
 			err = fmt.Errorf("the model gave %d results for %d images", len(results), len(crops))
 		}
 		return err
@@ -167,11 +176,11 @@ func (b *batcher) infer(batch []*job) (results []ioodin.Result, err error) {
 	b.health.note(err)
 	if errors.Is(err, ascood.ErrDeviceLost) {
 		b.lose(err)
-		return nil, ascood.Errorf(ascood.Unavailable, "shutting down: %w", ascood.ErrDeviceLost)
+		return nil, nil, ascood.Errorf(ascood.Unavailable, "shutting down: %w", ascood.ErrDeviceLost)
 	}
 	if err != nil {
 		// Whatever it is, the client can do nothing about it.
-		return nil, ascood.Errorf(ascood.Internal, "run model: %w", err)
+		return nil, nil, ascood.Errorf(ascood.Internal, "run model: %w", err)
 	}
-	return results, nil
+	return results, extra, nil
 }

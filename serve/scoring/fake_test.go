@@ -32,6 +32,7 @@ type fakeModel struct {
 	score        float64
 	uncalibrated bool
 	padded       []int
+	details      bool
 	before       func(n int) error // called ahead of each batch of n images, if set
 
 	mu      sync.Mutex
@@ -75,6 +76,22 @@ func (m *fakeModel) Score(_ context.Context, crops [][]uint8) ([]ioodin.Result, 
 		results[i] = ioodin.Result{Score: m.score, Prediction: 1}
 	}
 	return results, nil
+}
+
+func (m *fakeModel) Outputs() []ioodin.Signature {
+	return []ioodin.Signature{{Name: "index", Integer: true, Shape: []int{}}}
+}
+
+func (m *fakeModel) Details(ctx context.Context, crops [][]uint8) ([]ioodin.Result, []map[string]ioodin.Output, error) {
+	if !m.details {
+		return nil, nil, errors.New("opened without details")
+	}
+	results, err := m.Score(ctx, crops)
+	outputs := make([]map[string]ioodin.Output, len(crops))
+	for i, crop := range crops {
+		outputs[i] = map[string]ioodin.Output{"index": {Ints: []int64{int64(crop[0])}}}
+	}
+	return results, outputs, err
 }
 
 // shelf is where fake models are opened from: files that say what they score.
@@ -123,12 +140,12 @@ func (s *shelf) remove(name string) {
 	}
 }
 
-func (s *shelf) open(path string) (Model, error) {
+func (s *shelf) open(path string, details bool) (Model, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	m := &fakeModel{}
+	m := &fakeModel{details: details}
 	switch text := string(data); text {
 	case "uncalibrated":
 		m.uncalibrated = true
@@ -186,7 +203,7 @@ func scored(t *testing.T, m *Models, name string) float64 {
 		t.Fatal(err)
 	}
 	defer v.Release()
-	r, err := v.ScoreCrop(t.Context(), make([]uint8, info.Preprocess.CropLen()))
+	r, err := v.Score(t.Context(), Image{Crop: make([]uint8, info.Preprocess.CropLen())}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,8 +20,9 @@ type Source struct {
 	// "" is the folder's only model, or none where there are several.
 	Default string
 
-	// Open opens a model's file. Errors name the path as it is given.
-	Open func(path string) (Model, error)
+	// Open opens a model's file, with the details that it can give of an image or without.
+	// Errors name the path as it is given.
+	Open func(path string, details bool) (Model, error)
 }
 
 // file is a model's file at the time when it was looked at.

@@ -23,7 +23,7 @@ func TestReady(t *testing.T) {
 			}
 			return nil
 		}}
-		models, err := Open(t.Context(), Source{Model: s.put("a.onnx", ""), Open: func(string) (Model, error) { return m, nil }}, limits, nil)
+		models, err := Open(t.Context(), Source{Model: s.put("a.onnx", ""), Open: func(string, bool) (Model, error) { return m, nil }}, limits, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -41,7 +41,7 @@ func TestReady(t *testing.T) {
 		}
 		ask := func(fails bool) {
 			t.Helper()
-			if _, err := v.ScoreCrop(t.Context(), v.batcher.test); (err != nil) != fails {
+			if _, err := v.Score(t.Context(), Image{Crop: v.batcher.test}, false); (err != nil) != fails {
 				t.Errorf("asked: %v", err)
 			}
 		}

@@ -99,14 +99,14 @@ func (m *Models) open(ctx context.Context, f file) (v *Version, err error) {
 		return nil, f.err
 	}
 	err = Guard(func() error {
-		model, err := m.source.Open(f.path)
+		model, err := m.source.Open(f.path, false)
 		if err != nil {
 			return err
 		}
 		if f.name == "" {
 			f.name = model.Info().Name
 		}
-		if v, err = newVersion(ctx, m, f.name, model); err != nil {
+		if v, err = newVersion(ctx, m, f, model); err != nil {
 			return errors.Join(err, model.Close())
 		}
 		m.metrics.loads.WithLabelValues(f.name, "loaded").Inc()

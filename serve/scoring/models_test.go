@@ -205,7 +205,7 @@ func TestReloadUnderUse(t *testing.T) {
 			t.Fatal("the new one is not served")
 		}
 	}
-	if r, err := old.ScoreCrop(t.Context(), make([]uint8, info.Preprocess.CropLen())); err != nil || r.Score != 1 {
+	if r, err := old.Score(t.Context(), Image{Crop: make([]uint8, info.Preprocess.CropLen())}, false); err != nil || r.Score != 1 {
 		t.Errorf("the old one: %v, %v", r, err)
 	}
 	select {
@@ -282,11 +282,66 @@ func TestWatch(t *testing.T) {
 	t.Cleanup(func() { <-done })
 }
 
+// Details are of the same file as the scores, and opened only if asked for.
+func TestDetails(t *testing.T) {
+	s := newShelf(t)
+	m := s.serve(Source{Model: s.put("a.onnx", "1")})
+	ask := func() (*Result, error) {
+		v, err := m.Acquire("")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer v.Release()
+		crop := make([]uint8, info.Preprocess.CropLen())
+		crop[0] = 7
+		return v.Score(t.Context(), Image{Crop: crop}, true)
+	}
+	if n := s.alive(); n != 1 {
+		t.Errorf("%d models are open before anybody asks", n)
+	}
+	for range 2 {
+		r, err := ask()
+		if err != nil || r.Score != 1 || r.Details.Outputs["index"].Ints[0] != 7 || r.Details.Crop[0] != 7 {
+			t.Errorf("got %+v, %v", r, err)
+		}
+	}
+	if n := s.alive(); n != 2 {
+		t.Errorf("%d models are open", n)
+	}
+	s.put("a.onnx", "2")
+	m.Reload(t.Context(), false)
+	if n := s.alive(); n != 1 {
+		t.Errorf("%d models are open after a reload", n)
+	}
+	s.put("a.onnx", "3")
+	if _, err := ask(); ascood.CodeOf(err) != ascood.Unavailable || !strings.Contains(err.Error(), "has changed since it was loaded") {
+		t.Errorf("of a changed file: %v", err)
+	}
+	m.Reload(t.Context(), false)
+	if r, err := ask(); err != nil || r.Score != 3 {
+		t.Errorf("after the next reload: %+v, %v", r, err)
+	}
+}
+
+// A crop of another size is the client's mistake.
+func TestWrongCrop(t *testing.T) {
+	s := newShelf(t)
+	m := s.serve(Source{Model: s.put("a.onnx", "1")})
+	v, err := m.Acquire("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.Release()
+	if _, err := v.Score(t.Context(), Image{Crop: make([]uint8, 3)}, false); ascood.CodeOf(err) != ascood.Invalid {
+		t.Errorf("got %v", err)
+	}
+}
+
 // A device that is lost in a trial is lost to all.
 func TestDeviceLostInTrial(t *testing.T) {
 	s := newShelf(t)
 	m := s.serve(Source{Model: s.put("a.onnx", "1")})
-	m.source.Open = func(string) (Model, error) {
+	m.source.Open = func(string, bool) (Model, error) {
 		return &fakeModel{before: func(int) error { return ascood.Errorf(ascood.Unavailable, "run: %w", ascood.ErrDeviceLost) }}, nil
 	}
 	s.put("a.onnx", "2")

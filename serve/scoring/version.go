@@ -19,7 +19,9 @@ type Model interface {
 	Settings() artifact.Score
 	Device() ascood.Device
 	BatchSizes() []int // that batches are padded to; none if they run as they are
+	Outputs() []ioodin.Signature
 	Score(ctx context.Context, crops [][]uint8) ([]ioodin.Result, error)
+	Details(ctx context.Context, crops [][]uint8) ([]ioodin.Result, []map[string]ioodin.Output, error)
 	Close() error
 }
 
@@ -32,12 +34,13 @@ type Version struct {
 	decoder     *decoder
 	batcher     *batcher
 	metrics     *modelMetrics
+	detailed    detailed
 	users       sync.WaitGroup
 }
 
 // newVersion makes a version of a model, which must be calibrated: without that there
 // are no verdicts. An error leaves the model open.
-func newVersion(ctx context.Context, m *Models, name string, model Model) (*Version, error) {
+func newVersion(ctx context.Context, m *Models, f file, model Model) (*Version, error) {
 	info := model.Info()
 	calibration, err := info.CalibrationOf(model.Settings())
 	if err != nil {
@@ -47,10 +50,11 @@ func newVersion(ctx context.Context, m *Models, name string, model Model) (*Vers
 	if err := selfTest(ctx, model, batch); err != nil {
 		return nil, err
 	}
-	own := m.metrics.of(name)
+	own := m.metrics.of(f.name)
 	return &Version{
-		name: name, model: model, calibration: calibration, decoder: m.decoder, metrics: own,
-		batcher: newBatcher(model, batch, workers(model.Device()), own, m.lose),
+		name: f.name, model: model, calibration: calibration, decoder: m.decoder, metrics: own,
+		batcher:  newBatcher(model, false, batch, workers(model.Device()), own, m.lose),
+		detailed: detailed{models: m, file: f, metrics: own},
 	}, nil
 }
 
@@ -102,6 +106,9 @@ func (v *Version) Info() artifact.Metadata { return v.model.Info() }
 // Settings returns the score in use.
 func (v *Version) Settings() artifact.Score { return v.model.Settings() }
 
+// Outputs describes the outputs of the artifact.
+func (v *Version) Outputs() []ioodin.Signature { return v.model.Outputs() }
+
 // Device returns what the model runs on.
 func (v *Version) Device() ascood.Device { return v.model.Device() }
 
@@ -120,48 +127,73 @@ func (v *Version) retire() error {
 // close frees the model after the batches in work. What waits is refused.
 func (v *Version) close() error {
 	v.batcher.close()
+	err := v.detailed.close()
 	v.users.Wait()
-	return v.model.Close()
+	return errors.Join(err, v.model.Close())
 }
 
 // Result is a verdict about an image, and its grounds.
 type Result struct {
 	artifact.Decision
 	ioodin.Result
-	Class string // name of the most likely class, "" for one that the model does not name
-	Times Times
+	Class   string // name of the most likely class, "" for one that the model does not name
+	Times   Times
+	Details *Details // nil unless they were asked for
 }
+
+// Details are what a verdict can be explained by.
+type Details struct {
+	Crop    []uint8                  // what the network has seen of the image, [S,S,3]
+	Outputs map[string]ioodin.Output // of the artifact, by name
+}
+
+// Image is one to be scored: a file, or what the network takes, uint8 [S,S,3].
+type Image struct{ File, Crop []uint8 }
 
 // Times says where an image's time went.
 type Times struct{ Waiting, Decoding, Inference time.Duration }
 
-// ScoreFile decodes, scores and judges an image file.
-func (v *Version) ScoreFile(ctx context.Context, file []byte) (*Result, error) {
+// Score decodes an image, unless it is a crop already, scores and judges it. Details are
+// of the same run of the network.
+func (v *Version) Score(ctx context.Context, image Image, details bool) (*Result, error) {
 	var t Times
-	crop, err := v.decoder.crop(ctx, v.Info().Preprocess, file, &t)
+	crop, err := image.Crop, error(nil)
+	if crop == nil {
+		crop, err = v.decoder.crop(ctx, v.Info().Preprocess, image.File, &t)
+	}
+	if want := v.Info().Preprocess.CropLen(); err == nil && len(crop) != want {
+		err = ascood.Errorf(ascood.Invalid, "%d bytes are no image: the model takes %d", len(crop), want)
+	}
 	if err != nil {
 		v.count(err)
 		return nil, err
 	}
-	return v.score(ctx, crop, t)
-}
-
-// ScoreCrop scores and judges an image as the network takes it, uint8 [S,S,3].
-func (v *Version) ScoreCrop(ctx context.Context, crop []uint8) (*Result, error) {
-	return v.score(ctx, crop, Times{})
-}
-
-func (v *Version) score(ctx context.Context, crop []uint8, t Times) (*Result, error) {
-	scored, err := v.batcher.score(ctx, crop, &t)
+	b := v.batcher
+	if details {
+		if b, err = v.detailed.batcher(ctx); err != nil {
+			return nil, err
+		}
+	}
+	o, err := b.score(ctx, crop, &t)
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Decision: v.calibration.Decide(scored.Score), Result: scored, Times: t}
-	if classes := v.Info().Classes; r.Prediction >= 0 && r.Prediction < len(classes) {
-		r.Class = classes[r.Prediction]
+	r := v.judge(o.result)
+	r.Times = t
+	if details {
+		r.Details = &Details{crop, o.extra}
 	}
 	v.metrics.answered(r)
 	return r, nil
+}
+
+// judge says what a score means.
+func (v *Version) judge(scored ioodin.Result) *Result {
+	r := &Result{Decision: v.calibration.Decide(scored.Score), Result: scored}
+	if classes := v.Info().Classes; r.Prediction >= 0 && r.Prediction < len(classes) {
+		r.Class = classes[r.Prediction]
+	}
+	return r
 }
 
 // count counts an image that is wrong.

@@ -52,6 +52,12 @@ func (c *Compute) Options(log *slog.Logger) (ioodin.Options, error) {
 
 // Open opens an artifact with the score that the flags choose.
 func (c *Compute) Open(path string, score *Score, log *slog.Logger) (*ioodin.Model, error) {
+	return c.OpenDetailed(path, score, false, log)
+}
+
+// OpenDetailed is Open for a model that also tells the details of an image, if they are
+// asked for.
+func (c *Compute) OpenDetailed(path string, score *Score, details bool, log *slog.Logger) (*ioodin.Model, error) {
 	opt, err := c.Options(log)
 	if err != nil {
 		return nil, err
@@ -64,7 +70,7 @@ func (c *Compute) Open(path string, score *Score, log *slog.Logger) (*ioodin.Mod
 	if err != nil {
 		return nil, err
 	}
-	opt.Score = &settings
+	opt.Score, opt.Details = &settings, details
 	return ioodin.New(model, meta, opt)
 }
 
