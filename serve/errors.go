@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/labstack/echo/v4"
@@ -78,6 +79,10 @@ func writeError(err error, c echo.Context) {
 	status := statusOf(e.Code)
 	if status == http.StatusServiceUnavailable {
 		response.Header().Set(echo.HeaderRetryAfter, retryAfter(err))
+	}
+	if path := c.Request().URL.Path; path == "/v2" || strings.HasPrefix(path, "/v2/") {
+		_ = c.JSON(status, v2Error{e.Message})
+		return
 	}
 	// A failure to write means that the client has left.
 	_ = c.JSON(status, ErrorResponse{e, requestID(c)})

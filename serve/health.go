@@ -20,11 +20,15 @@ func (s *Server) live(c echo.Context) error {
 // ready says whether to send requests here: not once the server is shutting down, nor
 // while a model fails at every run.
 func (s *Server) ready(c echo.Context) error {
-	if s.draining.Load() {
-		return ascood.Errorf(ascood.Unavailable, "shutting down")
-	}
-	if err := s.models.Ready(); err != nil {
+	if err := s.isReady(); err != nil {
 		return err
 	}
 	return c.JSON(http.StatusOK, health{"ready"})
+}
+
+func (s *Server) isReady() error {
+	if s.draining.Load() {
+		return ascood.Errorf(ascood.Unavailable, "shutting down")
+	}
+	return s.models.Ready()
 }

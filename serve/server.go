@@ -60,8 +60,9 @@ func (s *Server) routes() {
 	e := s.echo
 	e.HTTPErrorHandler = writeError
 	e.Use(withRequestID, s.withLog, withRecover, withHeaders)
-	e.POST("/v1/score", s.score, s.withDeadline)
-	e.POST("/v1/models/:"+modelParam+"/score", s.score, s.withDeadline)
+	post := func(path string, handler echo.HandlerFunc) { e.POST(path, handler, s.withDeadline) }
+	post("/v1/score", s.score)
+	post("/v1/models/:"+modelParam+"/score", s.score)
 	get := func(path string, handler echo.HandlerFunc) {
 		e.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
 	}
@@ -70,6 +71,7 @@ func (s *Server) routes() {
 	get("/readyz", s.ready)
 	get("/v1/models", s.listModels)
 	get("/metrics", s.metrics.handler())
+	s.v2Routes(get, post)
 }
 
 // ServeHTTP implements http.Handler.

@@ -26,19 +26,13 @@ type upload struct {
 // is one. What kind of image it is shows in its content, never in a header.
 // Nothing beyond MaxBody is read, and nothing is written to disk.
 func (s *Server) readUploads(w http.ResponseWriter, r *http.Request) ([]upload, error) {
-	if err := checkEncoding(w, r); err != nil {
-		return nil, err
-	}
-	if r.ContentLength > s.config.MaxBody {
-		return nil, bodyTooLarge(s.config.MaxBody)
-	}
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if mediaType == "multipart/form-data" {
-		return s.readForm(r)
+		return s.readForm(w, r)
 	}
-	data, err := io.ReadAll(r.Body)
+	data, err := s.readBody(w, r)
 	if err != nil {
-		return nil, uploadError(err, r)
+		return nil, err
 	}
 	if err := checkMediaType(mediaType, data); err != nil {
 		return nil, err
@@ -64,6 +58,29 @@ func checkMediaType(mediaType string, body []byte) error {
 	return nil
 }
 
+// readBody reads a body of any kind, within the limits.
+func (s *Server) readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+	if err := s.checkBody(w, r); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(r.Body)
+	if err != nil {
+		return nil, uploadError(err, r)
+	}
+	return data, nil
+}
+
+// checkBody refuses by its header a body that is packed or too large.
+func (s *Server) checkBody(w http.ResponseWriter, r *http.Request) error {
+	if err := checkEncoding(w, r); err != nil {
+		return err
+	}
+	if r.ContentLength > s.config.MaxBody {
+		return bodyTooLarge(s.config.MaxBody)
+	}
+	return nil
+}
+
 // checkEncoding refuses a body that would have to be unpacked: images are
 // compressed already, and what is packed may be a bomb.
 func checkEncoding(w http.ResponseWriter, r *http.Request) error {
@@ -75,7 +92,10 @@ func checkEncoding(w http.ResponseWriter, r *http.Request) error {
 	return ascood.Errorf(ascood.Unsupported, "Content-Encoding %.50q is not supported: send the image as it is", encoding)
 }
 
-func (s *Server) readForm(r *http.Request) ([]upload, error) {
+func (s *Server) readForm(w http.ResponseWriter, r *http.Request) ([]upload, error) {
+	if err := s.checkBody(w, r); err != nil {
+		return nil, err
+	}
 	form, err := r.MultipartReader()
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "multipart form: %w", err)

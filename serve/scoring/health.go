@@ -53,9 +53,28 @@ func (m *Models) Ready() error {
 		return ascood.Errorf(ascood.Unavailable, "shutting down: %w", ascood.ErrDeviceLost)
 	}
 	for _, s := range m.List() {
-		if s.Serving != nil && s.Serving.batcher.health.unwell() {
-			return ascood.Errorf(ascood.Unavailable, "the last %d runs of model %s failed, or more; it is tried again every %v", failuresInARow, s.Name, retryInterval)
+		if s.Serving != nil {
+			if err := s.Serving.ready(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// ModelReady is Ready for one model.
+func (m *Models) ModelReady(name string) error {
+	v, err := m.Acquire(name)
+	if err != nil {
+		return err
+	}
+	defer v.Release()
+	return v.ready()
+}
+
+func (v *Version) ready() error {
+	if !v.batcher.health.unwell() {
+		return nil
+	}
+	return ascood.Errorf(ascood.Unavailable, "the last %d runs of model %s failed, or more; it is tried again every %v", failuresInARow, v.name, retryInterval)
 }
