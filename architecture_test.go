@@ -49,7 +49,7 @@ var mayImport = map[string]string{
 	"eval":                    "artifact dataset eval/features internal/atomicfile ioodin metrics onnx posthoc",
 	"eval/report":             "eval internal/atomicfile metrics posthoc",
 	"serve/scoring":           "artifact ioodin preprocess",
-	"serve/oip":               "serve/scoring",
+	"serve/oip":               "ioodin serve/scoring",
 	"serve":                   "artifact preprocess serve/oip serve/scoring",
 	"internal/pages":          "",
 	"internal/cli":            "",

@@ -10,9 +10,23 @@ import (
 
 // Signature describes an output of an artifact's graph.
 type Signature struct {
-	Name    string
-	Integer bool  // int64, or else float32
-	Shape   []int // of one image: without the dimension that counts them
+	Name  string
+	Type  Type
+	Shape []int // of one image: without the dimension that counts them
+}
+
+// Type is that of an output's elements.
+type Type string
+
+const (
+	Float32 Type = "float32"
+	Float64 Type = "float64"
+	Int64   Type = "int64"
+)
+
+// types are those that outputs of artifacts have.
+var types = map[onnx.TensorProto_DataType]Type{
+	onnx.TensorProto_FLOAT: Float32, onnx.TensorProto_DOUBLE: Float64, onnx.TensorProto_INT64: Int64,
 }
 
 // signatures describes the outputs of a graph that hold numbers of fixed shape.
@@ -20,7 +34,7 @@ func signatures(m *onnx.ModelProto) []Signature {
 	var all []Signature
 	for _, v := range m.GetGraph().GetOutput() {
 		tensor := v.GetType().GetTensorType()
-		s := Signature{Name: v.Name, Integer: onnx.TensorProto_DataType(tensor.GetElemType()) == onnx.TensorProto_INT64, Shape: []int{}}
+		s := Signature{Name: v.Name, Type: types[onnx.TensorProto_DataType(tensor.GetElemType())], Shape: []int{}}
 		dims := tensor.GetShape().GetDim()
 		for _, d := range dims[min(1, len(dims)):] {
 			s.Shape = append(s.Shape, int(d.GetDimValue()))
@@ -30,10 +44,12 @@ func signatures(m *onnx.ModelProto) []Signature {
 	return all
 }
 
-// Output is what the graph says of one image in one of its outputs: Floats or Ints.
+// Output is what the graph says of one image in one of its outputs: the slice of the
+// output's type.
 type Output struct {
-	Floats []float32
-	Ints   []int64
+	Floats  []float32
+	Doubles []float64
+	Ints    []int64
 }
 
 // Outputs describes all outputs of the artifact.
@@ -68,7 +84,8 @@ func (m *Model) split(out map[string]ort.Value, n int) []map[string]Output {
 	for i := range images {
 		images[i] = make(map[string]Output, len(m.outputs))
 		for _, s := range m.outputs {
-			images[i][s.Name] = Output{row(out[s.Name].Floats(), i, n), row(out[s.Name].Ints(), i, n)}
+			v := out[s.Name]
+			images[i][s.Name] = Output{row(v.Floats(), i, n), row(v.Doubles(), i, n), row(v.Ints(), i, n)}
 		}
 	}
 	return images
@@ -76,6 +93,9 @@ func (m *Model) split(out map[string]ort.Value, n int) []map[string]Output {
 
 // row is the i-th of n equal parts of values, nil of none.
 func row[T any](values []T, i, n int) []T {
+	if values == nil {
+		return nil
+	}
 	each := len(values) / n
 	return values[i*each : (i+1)*each : (i+1)*each]
 }

@@ -61,7 +61,7 @@ func TestDetails(t *testing.T) {
 			n *= d
 		}
 		out := outputs[0][s.Name]
-		if have := len(out.Floats) + len(out.Ints); have != n || s.Integer != (out.Ints != nil) {
+		if have := len(out.Floats) + len(out.Doubles) + len(out.Ints); have != n || (s.Type == ioodin.Int64) != (out.Ints != nil) {
 			t.Errorf("output %+v has %d values", s, have)
 		}
 	}

@@ -90,10 +90,10 @@ func (m *fakeModel) Score(_ context.Context, crops [][]uint8) ([]ioodin.Result, 
 // Outputs are a gradient that is as large as its pixel, and where it is largest.
 func (m *fakeModel) Outputs() []ioodin.Signature {
 	return []ioodin.Signature{
-		{Name: artifact.Logits, Shape: []int{2}},
-		{Name: artifact.Prediction, Integer: true, Shape: []int{}},
-		{Name: artifact.Gradient, Shape: []int{3, side, side}},
-		{Name: artifact.Index, Integer: true, Shape: []int{}},
+		{Name: artifact.Logits, Type: ioodin.Float32, Shape: []int{2}},
+		{Name: artifact.Prediction, Type: ioodin.Int64, Shape: []int{}},
+		{Name: artifact.Gradient, Type: ioodin.Float32, Shape: []int{3, side, side}},
+		{Name: artifact.Index, Type: ioodin.Int64, Shape: []int{}},
 	}
 }
 

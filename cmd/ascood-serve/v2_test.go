@@ -52,18 +52,18 @@ func TestV2(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer response.Body.Close()
-	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || answer.Error != "" || len(answer.Outputs) != len(artifact.Outputs()) {
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil || answer.Error != "" || len(answer.Outputs) != len(m.Outputs()) {
 		t.Fatalf("%d outputs, %q, %v", len(answer.Outputs), answer.Error, err)
 	}
 	for _, got := range answer.Outputs {
 		want := details[0][got.Name]
 		for i, v := range got.Data {
-			if want.Ints != nil && v != float64(want.Ints[i]) || want.Floats != nil && float32(v) != want.Floats[i] {
+			if want.Ints != nil && v != float64(want.Ints[i]) || want.Floats != nil && float32(v) != want.Floats[i] || want.Doubles != nil && v != want.Doubles[i] {
 				t.Errorf("%s[%d] is %v", got.Name, i, v)
 				break
 			}
 		}
-		if len(got.Data) != len(want.Ints)+len(want.Floats) {
+		if len(got.Data) != len(want.Ints)+len(want.Floats)+len(want.Doubles) {
 			t.Errorf("%s has %d elements", got.Name, len(got.Data))
 		}
 	}

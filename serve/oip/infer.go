@@ -144,13 +144,20 @@ func collect(m TensorMetadata, results []*scoring.Result) Tensor {
 	case "prediction":
 		t.Data = each(results, func(r *scoring.Result) int64 { return int64(r.Prediction) })
 	default:
-		if m.Type == Int64 {
-			t.Data = join(results, func(r *scoring.Result) []int64 { return r.Details.Outputs[m.Name].Ints })
-		} else {
-			t.Data = join(results, func(r *scoring.Result) []float32 { return r.Details.Outputs[m.Name].Floats })
-		}
+		t.Data = further(m, results)
 	}
 	return t
+}
+
+// further is the data of an output of the artifact.
+func further(m TensorMetadata, results []*scoring.Result) any {
+	switch m.Type {
+	case Int64:
+		return join(results, func(r *scoring.Result) []int64 { return r.Details.Outputs[m.Name].Ints })
+	case FP64:
+		return join(results, func(r *scoring.Result) []float64 { return r.Details.Outputs[m.Name].Doubles })
+	}
+	return join(results, func(r *scoring.Result) []float32 { return r.Details.Outputs[m.Name].Floats })
 }
 
 func each[T any](results []*scoring.Result, of func(*scoring.Result) T) []T {

@@ -8,6 +8,7 @@ package oip
 
 import (
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/serve/scoring"
 )
 
@@ -84,6 +85,8 @@ type ModelMetadata struct {
 	Outputs  []TensorMetadata `json:"outputs"`
 }
 
+var types = map[ioodin.Type]string{ioodin.Float32: FP32, ioodin.Float64: FP64, ioodin.Int64: Int64}
+
 // Describe describes a model that is served.
 func Describe(v *scoring.Version) ModelMetadata {
 	size := int64(v.Info().Preprocess.ImageSize)
@@ -96,15 +99,14 @@ func Describe(v *scoring.Version) ModelMetadata {
 		},
 	}
 	for _, s := range v.Outputs() {
+		if s.Name == ScoreOutput {
+			continue // there already
+		}
 		shape := []int64{-1}
 		for _, d := range s.Shape {
 			shape = append(shape, int64(d))
 		}
-		kind := FP32
-		if s.Integer {
-			kind = Int64
-		}
-		m.Outputs = append(m.Outputs, TensorMetadata{s.Name, kind, shape})
+		m.Outputs = append(m.Outputs, TensorMetadata{s.Name, types[s.Type], shape})
 	}
 	return m
 }

@@ -79,7 +79,7 @@ func (m *fakeModel) Score(_ context.Context, crops [][]uint8) ([]ioodin.Result, 
 }
 
 func (m *fakeModel) Outputs() []ioodin.Signature {
-	return []ioodin.Signature{{Name: "index", Integer: true, Shape: []int{}}}
+	return []ioodin.Signature{{Name: "index", Type: ioodin.Int64, Shape: []int{}}}
 }
 
 func (m *fakeModel) Details(ctx context.Context, crops [][]uint8) ([]ioodin.Result, []map[string]ioodin.Output, error) {
