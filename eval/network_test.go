@@ -36,6 +36,8 @@ func TestReferenceFromImages(t *testing.T) {
 		switch m := m.Method.(type) {
 		case *posthoc.VIM:
 			m.Dim = 32 // the feature has 64
+		case *posthoc.Residual:
+			m.Dim = 32
 		case *posthoc.TempScaling:
 			m.Temperature = 1.252 // where the reference's optimiser stopped
 		}

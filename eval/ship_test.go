@@ -55,6 +55,8 @@ func fewNeighbours(t *testing.T, name string) Entry {
 	switch m := m.Method.(type) {
 	case *posthoc.VIM:
 		m.Dim = 32
+	case *posthoc.Residual:
+		m.Dim = 32
 	case *posthoc.KNN:
 		m.K = 5
 	case *posthoc.NNGuide:

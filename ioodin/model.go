@@ -189,7 +189,8 @@ func (m *Model) results(out map[string]ort.Value, n int) ([]Result, error) {
 		r.Prediction = int(predictions[i])
 		r.Probability = maxSoftmax(z, 1)
 		if name := m.score.Output(); name != "" {
-			r.Score = out[name].Number(i)
+			// An infinite score has no place in JSON.
+			r.Score = math.Max(-math.MaxFloat64, math.Min(math.MaxFloat64, out[name].Number(i)))
 		} else {
 			r.Score = maxSoftmax(z, m.score.Temperature)
 		}

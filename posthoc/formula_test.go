@@ -182,10 +182,7 @@ func TestManyImages(t *testing.T) {
 
 func fitAndScore(t *testing.T, name string, d *Data, b *Batch) []float64 {
 	t.Helper()
-	m := newMethod(t, name)
-	if v, ok := m.(*VIM); ok {
-		v.Dim = 32
-	}
+	m := narrow(t, name)
 	if err := Fit(m, d); err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}

@@ -56,6 +56,12 @@ func TestPublishedSettings(t *testing.T) {
 			entropies = append(entropies, "gamma "+gamma+", m "+m)
 		}
 	}
+	var activations []string
+	for _, low := range []string{"1", "5", "10", "15"} {
+		for _, high := range []string{"85", "90", "95", "99"} {
+			activations = append(activations, "high "+high+", low "+low)
+		}
+	}
 	shapings := []string{"percentile 65", "percentile 70", "percentile 75", "percentile 80", "percentile 85", "percentile 90", "percentile 95"}
 	want := map[string]struct {
 		published string
@@ -64,7 +70,8 @@ func TestPublishedSettings(t *testing.T) {
 		"ash": {"percentile 90", shapings}, "dice": {"percentile 90", nil}, "ebo": {"temperature 1", nil},
 		"fdbd": {"distance_as_normalizer true", []string{"distance_as_normalizer true", "distance_as_normalizer false"}},
 		"gen":  {"gamma 0.1, m 100", entropies}, "gradnorm": {},
-		"iodin": {"temperature 1000, noise 0.0014", perturbations}, "klm": {},
+		"iodin": {"temperature 1000, noise 0.0014", perturbations}, "klm": {}, "mcm": {"tau 1", []string{"tau 0.01", "tau 1", "tau 10"}},
+		"nci": {"alpha 0.001", []string{"alpha 0.0001", "alpha 0.001", "alpha 0.01", "alpha 0.1"}}, "residual": {"dim 512", nil}, "vra": {"high 90, low 10", activations},
 		"knn": {"k 50", []string{"k 50", "k 100", "k 200", "k 500", "k 1000"}}, "mds": {}, "mls": {}, "msp": {},
 		"nnguide": {"k 100", nil}, "odin": {"temperature 1000, noise 0.0014", perturbations}, "rankfeat": {},
 		"react":    {"percentile 90", []string{"percentile 85", "percentile 90", "percentile 95", "percentile 99"}},
@@ -121,7 +128,7 @@ func TestNothingToNote(t *testing.T) {
 func TestFitNeedsItsSets(t *testing.T) {
 	learnsFrom := map[string]string{
 		"dice": "train", "fdbd": "train", "knn": "train", "mds": "train", "nnguide": "train", "relation": "train", "rmds": "train",
-		"she": "train", "vim": "train", "klm": "validation", "react": "validation", "temp_scaling": "validation",
+		"she": "train", "vim": "train", "nci": "train", "klm": "validation", "vra": "validation", "residual": "validation", "react": "validation", "temp_scaling": "validation",
 	}
 	ref := loadReference(t)
 	empty := without(ref.set(t, "train"), func(int) bool { return true })
@@ -137,10 +144,7 @@ func TestFitNeedsItsSets(t *testing.T) {
 		} {
 			d := ref.data(t)
 			c.take(d)
-			m := newMethod(t, name)
-			if v, ok := m.(*VIM); ok {
-				v.Dim = 32
-			}
+			m := narrow(t, name)
 			if err := Fit(m, d); (err != nil) != (learnsFrom[name] == c.without) {
 				t.Errorf("%s: error %v without %s images", name, err, c.without)
 			}
@@ -204,6 +208,11 @@ func TestWrongSettings(t *testing.T) {
 		{&GEN{Gamma: 1, M: 1}, ""},
 		{&GEN{M: 1}, "gamma 0"},
 		{&Relation{}, "power 0"},
+		{&Residual{Dim: 64}, "less than the feature's 64"},
+		{&VRA{High: 10, Low: 10}, "low 10 and high 10"},
+		{&VRA{High: 101, Low: 10}, "percentile 101"},
+		{&NCI{Alpha: -1}, "alpha -1"},
+		{&MCM{}, "temperature 0"},
 	} {
 		err := Fit(c.method, ref.data(t))
 		if c.want == "" {
@@ -327,12 +336,9 @@ func TestFeaturesOfZeros(t *testing.T) {
 	d := loadReference(t).data(t)
 	zeros := &Batch{Logits: Matrix{slices.Clone(d.Bias), 10}, Feature: Matrix{make([]float32, 64), 64}}
 	for _, name := range Names() {
-		m := newMethod(t, name)
+		m := narrow(t, name)
 		if len(m.Needs().Graph) > 0 {
 			continue
-		}
-		if v, ok := m.(*VIM); ok {
-			v.Dim = 32
 		}
 		if err := Fit(m, d); err != nil {
 			t.Fatal(err)

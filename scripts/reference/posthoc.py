@@ -49,6 +49,19 @@ def temp_scaling(d, T=1.251914):
     return lambda s: softmax(s.z / T, 1).max(1)
 
 
+def mcm(d, tau=1):
+    """Ming et al. 2022: max softmax(z/tau)."""
+    return lambda s: softmax(s.z / tau, 1).max(1)
+
+
+def mcm_sharp(d):
+    return mcm(d, 0.01)
+
+
+def mcm_flat(d):
+    return mcm(d, 10)
+
+
 def gen(d, gamma=0.1, M=100):
     """Liu et al. 2023: -Σ p^γ·(1-p)^γ over the M largest probabilities."""
     def score(s):
@@ -71,6 +84,12 @@ def react(d, percentile=90):
     """Sun et al. 2021: E of h cut off at a percentile, as in OpenOOD that of val_id."""
     threshold = np.percentile(d.val_id.h, percentile)
     return lambda s: E(d.logits(s.h.clip(max=threshold)))
+
+
+def vra(d, high=90, low=10):
+    """Xu et al. 2023: E of h between two percentiles of val_id."""
+    bounds = np.percentile(d.val_id.h, [low, high])
+    return lambda s: E(d.logits(s.h.clip(*bounds)))
 
 
 def strongest(h, percentile):
@@ -153,6 +172,22 @@ def vim(d, dim=32):
     return lambda s: E(d.logits(s.h)) - alpha * rest(s.h)
 
 
+def residual(d, dim=32):
+    """-‖what the principal subspace about -W⁺b of val_id leaves of h‖; published: 512."""
+    origin = -np.linalg.pinv(d.W) @ d.b
+    _, vectors = np.linalg.eigh((d.val_id.h - origin).T @ (d.val_id.h - origin))
+    return lambda s: -np.linalg.norm((s.h - origin) @ vectors[:, :-dim], axis=1)
+
+
+def nci(d, alpha=0.001):
+    """Liu and Qin 2025: w_pred·(h - mean h)/‖h - mean h‖ + alpha·‖h‖₁."""
+    def score(s):
+        centred = s.h - d.train.h.mean(0)
+        closeness = (d.W[s.z.argmax(1)] * centred).sum(1) / np.linalg.norm(centred, axis=1)
+        return closeness + alpha * np.abs(s.h).sum(1)
+    return score
+
+
 def she(d):
     """Zhang et al. 2023: h · mean h of the predicted class's correctly classified images."""
     pred = d.train.z.argmax(1)
@@ -161,13 +196,17 @@ def she(d):
     return lambda s: (s.h * patterns[s.z.argmax(1)]).sum(1)
 
 
-def fdbd(d):
-    """Liu and Qin 2024: Σ_c |z_c - z_pred| / ‖w_c - w_pred‖, over ‖h - mean h‖."""
+def fdbd(d, centre=True):
+    """Liu and Qin 2024: Σ_c |z_c - z_pred| / ‖w_c - w_pred‖, over ‖h - mean h‖ or ‖h‖."""
     between = np.linalg.norm(d.W[:, None] - d.W[None], axis=2) + np.eye(CLASSES)
     def score(s):
         below = np.abs(s.z - s.z.max(1, keepdims=True)) / between[s.z.argmax(1)]
-        return below.sum(1) / np.linalg.norm(s.h - d.train.h.mean(0), axis=1)
+        return below.sum(1) / np.linalg.norm(s.h - d.train.h.mean(0) * centre, axis=1)
     return score
+
+
+def fdbd_norm(d):
+    return fdbd(d, centre=False)
 
 
 # From the bank itself.
@@ -225,8 +264,10 @@ def rankfeat(d):
 
 METHODS = (
     msp, mls, ebo, temp_scaling, odin, iodin, gen, mds, rmds, knn, vim, react, ash, scale, dice, she, klm,
-    gradnorm, nnguide, relation, fdbd, rankfeat,
+    gradnorm, nnguide, relation, fdbd, rankfeat, mcm, vra, residual, nci, mcm_sharp, mcm_flat, fdbd_norm,
 )
+
+NAMES = {"mcm_sharp": "mcm.tau0.01", "mcm_flat": "mcm.tau10", "fdbd_norm": "fdbd.norm"}  # further settings of a method
 
 
 def observe(net, given, name):
@@ -249,5 +290,5 @@ def values(given, out):
     for method in METHODS:
         score = method(d)
         for name in SETS.keys() - {"train"}:
-            tensors[f"{method.__name__}.{name}"] = score(sets[name]).astype(np.float64)
+            tensors[f"{NAMES.get(method.__name__, method.__name__)}.{name}"] = score(sets[name]).astype(np.float64)
     safetensors.save(out / FILE, tensors)
