@@ -1,6 +1,7 @@
 package ioodin_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/ascood/ascood/artifact"
@@ -8,7 +9,9 @@ import (
 	"github.com/ascood/ascood/models"
 )
 
-// TestScoreDoesNotDependOnBatch scores images together, alone and beside others.
+// TestScoreDoesNotDependOnBatch scores images together, alone and beside others. The
+// energy is of double precision, of which ONNX Runtime rounds the last digit by where a
+// number lies in memory.
 func TestScoreDoesNotDependOnBatch(t *testing.T) {
 	for _, method := range artifact.ScoreNames() {
 		t.Run(string(method), func(t *testing.T) {
@@ -28,7 +31,11 @@ func TestScoreDoesNotDependOnBatch(t *testing.T) {
 						t.Fatal(err)
 					}
 					for k, r := range some {
-						if r != together[i+k] {
+						want := together[i+k]
+						if method == artifact.ScoreEBO && math.Abs(r.Score-want.Score) <= 0x1p-50*math.Abs(want.Score) {
+							want.Score = r.Score
+						}
+						if r != want {
 							t.Errorf("image %d scores %v in a batch of %d, %v in one of 24", i+k, r, size, together[i+k])
 						}
 					}
