@@ -153,11 +153,19 @@ func (f *flags) reportDevice(ctx context.Context, stdout, stderr io.Writer) erro
 }
 
 // images returns those that the words or --imglist name, for a model with the classes.
+// Class folders that are named otherwise keep the numbers of their order.
 func (f *flags) images(classes []string) (dataset.Dataset, error) {
-	if f.imglist != "" {
-		return dataset.OpenFor(classes, f.imglist, f.dataDir)
+	if f.imglist == "" {
+		return dataset.OpenFiles(f.Args()), nil
 	}
-	return dataset.OpenFiles(f.Args()), nil
+	d, err := dataset.OpenFor(classes, f.imglist, f.dataDir)
+	if err != nil {
+		return nil, err
+	}
+	if of, err := dataset.Relabel(d, classes); err == nil {
+		d = of
+	}
+	return d, nil
 }
 
 // output is where the CSV goes: a file that appears when it is complete, or a

@@ -79,6 +79,40 @@ func TestScoreDataset(t *testing.T) {
 	}
 }
 
+// TestLabels: the model's numbers of classes that a list or folders name; other folders
+// have those of their order.
+func TestLabels(t *testing.T) {
+	model := testmodel.LeNet(t)
+	folders := func(names ...string) (dir string) {
+		dir = t.TempDir()
+		for _, name := range names {
+			if err := os.Mkdir(filepath.Join(dir, name), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			writePNG(t, filepath.Join(dir, name, "a.png"))
+		}
+		return dir
+	}
+	bag, coat := testmodel.Classes[8], testmodel.Classes[4]
+	list := filepath.Join(folders("x"), "list.txt")
+	write(t, list, "x/a.png "+bag+"\nx/a.png "+coat+"\nx/a.png 3\n")
+	for images, want := range map[string]string{
+		list: "8 4 3", folders(bag, coat): "8 4", folders("3", "7"): "3 7", folders("cat", "dog"): "0 1",
+	} {
+		out := filepath.Join(t.TempDir(), "scores.csv")
+		if _, _, err := score(t, "--model", model, "--imglist", images, "-o", out); err != nil {
+			t.Fatal(err)
+		}
+		var labels []string
+		for _, row := range readCSV(t, out)[1:] {
+			labels = append(labels, row[1])
+		}
+		if got := strings.Join(labels, " "); got != want {
+			t.Errorf("%s: labels %s, want %s", images, got, want)
+		}
+	}
+}
+
 func TestScoreMethods(t *testing.T) {
 	model := testmodel.LeNet(t)
 	file := filepath.Join(t.TempDir(), "a.png")
