@@ -161,12 +161,17 @@ type gifBlocks struct {
 	block []byte // what is yet to be read of the present one
 }
 
-// next returns the next block, nil at the end of the sequence.
+// next returns the next block, nil at the end of the sequence. A block that is not all
+// there is none, as in PIL.
 func (b *gifBlocks) next() []byte {
 	if len(b.rest) == 0 {
 		return nil
 	}
-	n := min(int(b.rest[0]), len(b.rest)-1)
+	n := int(b.rest[0])
+	if n >= len(b.rest) {
+		b.rest = nil
+		return nil
+	}
 	block := b.rest[1 : 1+n]
 	b.rest = b.rest[1+n:]
 	if n == 0 {

@@ -43,7 +43,7 @@ func TestVariants(t *testing.T) {
 			})
 		}
 	}
-	if tested[Reading{}] != 34 || tested[Reading{Truncated: Fill}] != 4 || tested[Reading{Orientation: Apply}] != 10 {
+	if tested[Reading{}] != 34 || tested[Reading{Truncated: Fill}] != 5 || tested[Reading{Orientation: Apply}] != 10 {
 		t.Errorf("tested %v", tested)
 	}
 }
@@ -51,7 +51,7 @@ func TestVariants(t *testing.T) {
 // TestTruncatedIsRefused unless it is to be filled.
 func TestTruncatedIsRefused(t *testing.T) {
 	files, err := filepath.Glob("testdata/variants/cut*.fill.png")
-	if err != nil || len(files) != 4 {
+	if err != nil || len(files) != 5 {
 		t.Fatalf("%d files: %v", len(files), err)
 	}
 	for _, file := range files {

@@ -148,6 +148,7 @@ def truncated():
         ("cut-progressive.jpg", encoded(photo, "JPEG", quality=95, progressive=True)),
         ("cut.png", png(rows(COLOURS))),
         ("cut-interlaced.png", interlaced()),
+        ("cut.gif", gif()),
     ]:
         yield name, whole[: len(whole) * 3 // 4]
 
