@@ -161,9 +161,10 @@ func Constant(s *gotorch.Scope, t *onnx.TensorProto, device gotorch.Device, floa
 // products compute in bfloat16 if they may, with sums in float32.
 var products = []string{"Conv", "ConvTranspose", "Gemm", "MatMul", "Einsum"}
 
-// insensitive are operators that lose nothing in bfloat16 that their operands have.
+// insensitive are operators that lose nothing in bfloat16 that their operands have. Of
+// Clip and HardSigmoid not every libtorch has the gradient in it.
 var insensitive = []string{
-	"Add", "BatchNormalization", "Clip", "Concat", "DepthToSpace", "Dropout", "Flatten", "Gather", "HardSigmoid", "HardSwish",
+	"Add", "BatchNormalization", "Concat", "DepthToSpace", "Dropout", "Flatten", "Gather", "HardSwish",
 	"Identity", "LeakyRelu", "MaxPool", "Mul", "Pad", "PRelu", "Relu", "Reshape", "Sigmoid", "Slice", "SpaceToDepth", "Split",
 	"Squeeze", "Transpose", "Unsqueeze",
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/weights"
@@ -75,7 +76,7 @@ func TestNewWrongSpec(t *testing.T) {
 		spec models.Spec
 		want string
 	}{
-		{models.Spec{Arch: "vgg", Classes: 10, Head: models.HeadLinear}, "known are lenet"},
+		{models.Spec{Arch: "vgg", Classes: 10, Head: models.HeadLinear}, "known are densenet121, efficientnet_b0, lenet"},
 		{models.Spec{Arch: "lenet", Classes: 1, Head: models.HeadLinear}, "at least 2"},
 		{models.Spec{Arch: "lenet", Classes: 10, Width: -1, Head: models.HeadLinear}, "at least 1"},
 		{models.Spec{Arch: "lenet", Classes: 10, Head: "cosine"}, "known are [linear ascood]"},
@@ -83,6 +84,38 @@ func TestNewWrongSpec(t *testing.T) {
 		_, err := models.New(c.spec, 0)
 		wantError(t, err, c.want)
 	}
+}
+
+// TestUnsuitableWidth: heads of attention and groups of channels are whole.
+func TestUnsuitableWidth(t *testing.T) {
+	for arch, want := range map[string]string{
+		"vit_b_16":        "width 40 is no multiple of 64",
+		"swin_t":          "width 40 is no multiple of 32",
+		"resnext50_32x4d": "80 channels do not make 32 groups",
+	} {
+		_, err := models.New(models.Spec{Arch: arch, Width: 40, Classes: 2, Head: models.HeadLinear}, 0)
+		wantError(t, err, want)
+	}
+}
+
+// TestWeightsOfOneSize: a vision transformer's positions are of one size of image.
+func TestWeightsOfOneSize(t *testing.T) {
+	small, err := models.New(models.Spec{Arch: "vit_b_16", Width: 64, Classes: 2, Head: models.HeadASCOOD}, 48)
+	if err != nil {
+		t.Fatal(err)
+	}
+	large, err := models.New(small.Spec, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	shapes := map[string][]int{}
+	for _, p := range small.Params {
+		shapes[p.Name] = p.Shape
+	}
+	if err := small.Check(shapes); err != nil {
+		t.Error(err)
+	}
+	wantError(t, large.Check(shapes), "the weights of vit_b_16 are for images of 48x48 pixels alone, not for 224x224")
 }
 
 func TestShapesOfUnsuitableImage(t *testing.T) {
@@ -97,7 +130,7 @@ func TestShapesOfUnsuitableImage(t *testing.T) {
 
 func TestWidthScalesChannels(t *testing.T) {
 	for _, arch := range models.Archs() {
-		g, err := models.New(models.Spec{Arch: arch, Classes: 7, Head: models.HeadASCOOD, Width: 12}, 0)
+		g, err := models.New(models.Spec{Arch: arch, Classes: 7, Head: models.HeadASCOOD, Width: 3 * testmodel.Narrow(arch)}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +179,7 @@ func TestCanonical(t *testing.T) {
 				if arch == "lenet" && size != 0 {
 					continue // its classifier takes maps of one size
 				}
-				n, err := models.New(models.Spec{Arch: arch, Width: 4, Classes: 3, Head: head}, size)
+				n, err := models.New(models.Spec{Arch: arch, Width: testmodel.Narrow(arch), Classes: 3, Head: head}, size)
 				if err != nil {
 					t.Fatal(err)
 				}

@@ -2,6 +2,7 @@ package models
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/ascood/ascood/onnx"
@@ -21,10 +22,10 @@ type module struct {
 
 // writer is a network on its way.
 type writer struct {
-	b       *onnx.Builder
-	params  []Param
-	initial func(fanIn, fanOut int) Init // what weights of convolutions begin with
-	err     error                        // the first
+	b      *onnx.Builder
+	params []Param
+	initial
+	err error // the first
 }
 
 // in returns the module of a name inside; a path names one inside of that.
@@ -49,13 +50,28 @@ func (m module) counter(name string) {
 	m.params = append(m.params, Param{Name: m.path + name, Shape: []int{}, Integer: true})
 }
 
+// integers adds a buffer that is always the same.
+func (m module) integers(name string, values []int) string {
+	p := Param{Name: m.path + name, Shape: []int{len(values)}, Integer: true}
+	for _, v := range values {
+		p.Values = append(p.Values, int64(v))
+	}
+	m.params = append(m.params, p)
+	return m.b.Tensor(onnx.NewInts(p.Name, p.Values, int64(len(values))))
+}
+
 // op adds an operator of one output.
 func (m module) op(op string, inputs []string, attrs ...onnx.Attr) string {
+	return m.ops(op, 1, inputs, attrs...)[0]
+}
+
+// ops adds an operator of so many outputs.
+func (m module) ops(op string, outputs int, inputs []string, attrs ...onnx.Attr) []string {
 	m.b.Scope(onnx.Prefix + strings.TrimSuffix(m.path, ".") + "/")
-	value := m.b.Op(op, inputs, attrs...)
-	_, err := m.b.Shape(value)
+	values := m.b.Ops(op, outputs, inputs, attrs...)
+	_, err := m.b.Shape(values[0])
 	m.note(err)
-	return value
+	return values
 }
 
 // dim is a dimension of a value, 1 after an error.
@@ -90,9 +106,9 @@ type conv struct {
 func (m module) conv(name string, x string, c conv) string {
 	l, group := m.in(name), max(c.groups, 1)
 	in, area := m.dim(x, 1)/group, c.kernel*c.kernel
-	inputs := []string{x, l.param("weight", m.initial(in*area, c.out*area/group), c.out, in, c.kernel, c.kernel)}
+	inputs := []string{x, l.param("weight", m.initial.conv(in*area, c.out*area/group), c.out, in, c.kernel, c.kernel)}
 	if c.bias {
-		inputs = append(inputs, l.param("bias", byFanIn(in*area, 0), c.out))
+		inputs = append(inputs, l.param("bias", m.initial.bias(in*area, 0), c.out))
 	}
 	attrs := window(c.kernel, c.stride, c.padding)
 	if group > 1 {
@@ -114,13 +130,19 @@ func (m module) norm(name string, x string) string {
 // linear is x·Wᵀ + b of rows [N,in].
 func (m module) linear(name string, x string, out int) string {
 	l, in := m.in(name), m.dim(x, 1)
-	init := byFanIn(in, out)
-	return l.op("Gemm", []string{x, l.param("weight", init, out, in), l.param("bias", init, out)}, onnx.Int("transB", 1))
+	weight := l.param("weight", m.dense(in, out), out, in)
+	return l.op("Gemm", []string{x, weight, l.param("bias", m.bias(in, out), out)}, transB)
 }
+
+// transB says that weights are [out,in], as PyTorch has them.
+var transB = onnx.Int("transB", 1)
 
 func (m module) relu(x string) string { return m.op("Relu", []string{x}) }
 
 func (m module) add(x, y string) string { return m.op("Add", []string{x, y}) }
+
+// index is the name of a module in an nn.Sequential.
+func index(i int) string { return strconv.Itoa(i) }
 
 // flatten makes rows of maps.
 func (m module) flatten(x string) string { return m.op("Flatten", []string{x}) }

@@ -48,10 +48,11 @@ const Image = "image"
 type Param struct {
 	Name      string
 	Shape     []int
-	Trainable bool // updated by the optimiser; the others are buffers and constants
-	Last      bool // of the last layer
-	Integer   bool // int64 instead of float32: a counter of seen batches, which is in no graph
-	Init      Init // what training begins with
+	Trainable bool    // updated by the optimiser; the others are buffers and constants
+	Last      bool    // of the last layer
+	Integer   bool    // int64 instead of float32: Values, or a counter of seen batches, which is in no graph
+	Values    []int64 // of an integer tensor that is always the same
+	Init      Init    // what training begins with
 }
 
 // Elements is how many numbers the tensor holds.
@@ -67,6 +68,9 @@ func (p Param) Elements() int {
 // error lists what is missing, unexpected or of another shape. Counters of
 // seen batches may be missing.
 func (n *Network) Check(state map[string][]int) error {
+	if err := n.CheckSize(state); err != nil {
+		return err
+	}
 	unexpected := maps.Clone(state)
 	var faults []string
 	for _, p := range n.Params {
@@ -91,6 +95,22 @@ func (n *Network) Check(state map[string][]int) error {
 	}
 	return fmt.Errorf("the weights are not those of %s (width %d, %d classes, %s head):\n  %s",
 		n.Spec.Arch, n.Spec.Width, n.Spec.Classes, n.Spec.Head, strings.Join(faults, "\n  "))
+}
+
+// CheckSize reports weights that are for images of another size, by the shapes of a state
+// dict with or without the prefix of the head.
+func (n *Network) CheckSize(state map[string][]int) error {
+	prefix := strings.TrimSuffix(n.Last, registry[n.Spec.Arch].last)
+	size := SizeOf(n.Spec.Arch, func(name string) []int {
+		if shape, ok := state[prefix+name]; ok {
+			return shape
+		}
+		return state[name]
+	})
+	if image, err := n.Graph.Input[0].Shape(); err == nil && size != 0 && size != image[2].Size {
+		return fmt.Errorf("the weights of %s are for images of %dx%d pixels alone, not for %dx%d: its positions are of that size", n.Spec.Arch, size, size, image[2].Size, image[3].Size)
+	}
+	return nil
 }
 
 // Model returns the network with weights, by their names in the state dict. One that is

@@ -16,14 +16,29 @@ type arch struct {
 	size     int                                                      // of the images that it was made for, pixels a side
 	backbone func(m module, image string, width int) (feature string) // [N,D]
 	last     string                                                   // path of the last layer
-	initial  func(fanIn, fanOut int) Init                             // of convolutions' weights
+	initial
 }
 
+var (
+	asPyTorch = initial{byFanIn, byFanIn, byFanIn}
+	asResNets = initial{byFanOut, byFanIn, byFanIn} // torchvision's
+)
+
 var registry = map[string]arch{
-	"lenet":            {width: 6, size: 28, backbone: lenet, last: "fc", initial: byFanIn},
-	"resnet18_32x32":   {width: 64, size: 32, backbone: resnet18For32x32, last: "fc", initial: byFanIn},
-	"resnet18_224x224": {width: 64, size: 224, backbone: resnet18For224x224, last: "fc", initial: byFanOut},
-	"resnet50":         {width: 64, size: 224, backbone: resnet50, last: "fc", initial: byFanOut},
+	"lenet":            {6, 28, lenet, "fc", asPyTorch},
+	"resnet18_32x32":   {64, 32, resnet18For32x32, "fc", asPyTorch},
+	"resnet18_224x224": {64, 224, resNet(basicBlock("downsample"), 2, 2, 2, 2), "fc", asResNets},
+	"resnet34":         {64, 224, resNet(basicBlock("downsample"), 3, 4, 6, 3), "fc", asResNets},
+	"resnet50":         {64, 224, resNet(bottleneck(1, 1), 3, 4, 6, 3), "fc", asResNets},
+	"resnet101":        {64, 224, resNet(bottleneck(1, 1), 3, 4, 23, 3), "fc", asResNets},
+	"resnet152":        {64, 224, resNet(bottleneck(1, 1), 3, 8, 36, 3), "fc", asResNets},
+	"wide_resnet50_2":  {64, 224, resNet(bottleneck(2, 1), 3, 4, 6, 3), "fc", asResNets},
+	"resnext50_32x4d":  {64, 224, resNet(bottleneck(2, 32), 3, 4, 6, 3), "fc", asResNets},
+	"mobilenet_v2":     {32, 224, mobileNetV2, "classifier.1", initial{byFanOut, normal(0.01), zero}},
+	"efficientnet_b0":  {32, 224, efficientNetB0, "classifier.1", initial{byFanOut, byOutputs, zero}},
+	"densenet121":      {64, 224, denseNet121, "classifier", initial{forReLU, byFanIn, zero}},
+	"vit_b_16":         {768, 224, vitB16, "heads.head", initial{lecun, xavier, zero}},
+	"swin_t":           {96, 224, swinT, "head", initial{byFanIn, normal(0.02), zero}},
 }
 
 // Archs returns the names of the known architectures, sorted.
@@ -101,6 +116,19 @@ func New(spec Spec, size int) (*Network, error) {
 
 func unknownArch(name string) error {
 	return ascood.Errorf(ascood.Invalid, "unknown architecture %q; known are %s", name, strings.Join(Archs(), ", "))
+}
+
+// sized are the architectures whose weights are for images of one size, which the shapes
+// of a state dict tell; 0 if they do not.
+var sized = map[string]func(shape func(name string) []int) int{"vit_b_16": vitSize}
+
+// SizeOf returns the size of the images that weights are for, by the shapes of their
+// state dict; 0 if any will do.
+func SizeOf(arch string, shape func(name string) []int) int {
+	if size := sized[arch]; size != nil {
+		return size(shape)
+	}
+	return 0
 }
 
 // OddSize says what is odd about images of size x size pixels for an architecture, ""

@@ -7,17 +7,14 @@ import "fmt"
 func resnet18For32x32(m module, x string, width int) string {
 	x = m.conv("conv1", x, conv{out: width, kernel: 3, stride: 1, padding: 1})
 	x = m.relu(m.norm("bn1", x))
-	return m.stages(x, width, [4]int{2, 2, 2, 2}, basicBlock("shortcut"))
+	return m.stages(x, width, []int{2, 2, 2, 2}, basicBlock("shortcut"))
 }
 
-// resnet18For224x224 is torchvision's ResNet-18.
-func resnet18For224x224(m module, x string, width int) string {
-	return m.stages(m.largeStem(x, width), width, [4]int{2, 2, 2, 2}, basicBlock("downsample"))
-}
-
-// resnet50 is torchvision's ResNet-50.
-func resnet50(m module, x string, width int) string {
-	return m.stages(m.largeStem(x, width), width, [4]int{3, 4, 6, 3}, bottleneck)
+// resNet is one of torchvision's, of so many blocks in each stage.
+func resNet(write block, blocks ...int) func(m module, x string, width int) string {
+	return func(m module, x string, width int) string {
+		return m.stages(m.largeStem(x, width), width, blocks, write)
+	}
 }
 
 // largeStem quarters the resolution before the first stage.
@@ -31,7 +28,7 @@ type block func(m module, x string, planes, stride int) string
 
 // stages writes four stages of blocks, each with twice the planes of the one
 // before and half the resolution, and the average pool.
-func (m module) stages(x string, width int, blocks [4]int, write block) string {
+func (m module) stages(x string, width int, blocks []int, write block) string {
 	for s, n := range blocks {
 		stage := fmt.Sprintf("layer%d", s+1)
 		stride := min(s, 1) + 1
@@ -57,16 +54,24 @@ func basicBlock(projection string) block {
 }
 
 // bottleneck is a 3x3 convolution, which has the stride, between two of 1x1 that
-// narrow and widen the channels.
-func bottleneck(m module, x string, planes, stride int) string {
+// narrow and widen the channels. It works on planes times wide channels, in so many
+// groups (ResNeXt, Xie et al. 2017; wide ResNets, Zagoruyko and Komodakis 2016).
+func bottleneck(wide, groups int) block {
 	const expansion = 4
-	y := m.conv("conv1", x, conv{out: planes, kernel: 1, stride: 1})
-	y = m.relu(m.norm("bn1", y))
-	y = m.conv("conv2", y, conv{out: planes, kernel: 3, stride: stride, padding: 1})
-	y = m.relu(m.norm("bn2", y))
-	y = m.conv("conv3", y, conv{out: expansion * planes, kernel: 1, stride: 1})
-	y = m.norm("bn3", y)
-	return m.relu(m.add(y, m.skip("downsample", x, expansion*planes, stride)))
+	return func(m module, x string, planes, stride int) string {
+		inner := planes * wide
+		if inner%groups != 0 {
+			m.refuse("%d channels do not make %d groups", inner, groups)
+			return x
+		}
+		y := m.conv("conv1", x, conv{out: inner, kernel: 1, stride: 1})
+		y = m.relu(m.norm("bn1", y))
+		y = m.conv("conv2", y, conv{out: inner, kernel: 3, stride: stride, padding: 1, groups: groups})
+		y = m.relu(m.norm("bn2", y))
+		y = m.conv("conv3", y, conv{out: expansion * planes, kernel: 1, stride: 1})
+		y = m.norm("bn3", y)
+		return m.relu(m.add(y, m.skip("downsample", x, expansion*planes, stride)))
+	}
 }
 
 // skip projects x where the block changes its shape.

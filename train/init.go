@@ -23,7 +23,7 @@ func initial(n *models.Network, sigma float64, seed uint64) checkpoint.StateDict
 			draw = func() float64 { return from.Scale * rng.NormFloat64() }
 		}
 		if p.Integer {
-			state[p.Name] = checkpoint.FromInt64s([]int64{0})
+			state[p.Name] = integers(p, 0)
 			continue
 		}
 		values := make([]float32, p.Elements())

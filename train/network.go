@@ -46,6 +46,9 @@ func newNetwork(s *gotorch.Scope, net *models.Network, state checkpoint.StateDic
 		state: map[string]gotorch.Tensor{}, frozen: map[string]gotorch.Tensor{}, constants: map[string]gotorch.Tensor{},
 	}
 	for _, p := range net.Params {
+		if p.Values != nil {
+			continue
+		}
 		if p.Integer {
 			if err := n.setBatches(state[p.Name]); err != nil {
 				return nil, fmt.Errorf("%s: %w", p.Name, err)
@@ -153,7 +156,7 @@ func (n *network) stateDict() (checkpoint.StateDict, error) {
 	state := checkpoint.StateDict{}
 	for _, p := range n.Params {
 		if p.Integer {
-			state[p.Name] = checkpoint.FromInt64s([]int64{n.batches})
+			state[p.Name] = integers(p, n.batches)
 			continue
 		}
 		t, err := download(n.frozen[p.Name])
@@ -163,6 +166,14 @@ func (n *network) stateDict() (checkpoint.StateDict, error) {
 		state[p.Name] = t
 	}
 	return state, nil
+}
+
+// integers is an integer tensor after so many batches.
+func integers(p models.Param, batches int64) *checkpoint.Tensor {
+	if p.Values != nil {
+		return checkpoint.FromInt64s(p.Values, p.Shape...)
+	}
+	return checkpoint.FromInt64s([]int64{batches})
 }
 
 // download copies a tensor from the device, as float32.

@@ -8,6 +8,7 @@ import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/gotorch"
+	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/runs"
 )
@@ -105,8 +106,8 @@ func TestBF16Steps(t *testing.T) {
 	for _, arch := range models.Archs() {
 		scope := gotorch.NewScope()
 		c := Default(OODShuffle)
-		c.Arch, c.Width, c.Precision = arch, 6, BF16
-		st := newStepper(t, scope, c, 28, 4)
+		c.Arch, c.Width, c.Precision = arch, testmodel.Narrow(arch), BF16
+		st := newStepper(t, scope, c, smallSize(arch), 4)
 		st.step(t)
 		if _, err := st.learner.net.stateDict(); err != nil {
 			t.Errorf("%s: %v", arch, err)

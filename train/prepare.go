@@ -109,6 +109,9 @@ func (r *run) begin(saved *saved) (*models.Network, checkpoint.StateDict, error)
 	}
 	state := initial(graph, r.config.Sigma, r.config.Seed)
 	if weights != nil {
+		if err := graph.CheckSize(weights.state.Shapes()); err != nil {
+			return nil, nil, ascood.Errorf(ascood.Invalid, "%s: %w", ascood.Field("pretrained"), err)
+		}
 		weights.into(state, graph).log(r.options.Log, weights)
 	}
 	return graph, state, nil

@@ -357,8 +357,8 @@ func TestWrongInput(t *testing.T) {
 		want   string
 	}{
 		{"method", func(c *Config, _ *Options) { c.Method = "sgd" }, `unknown method "sgd"; known are ascood, ce`},
-		{"no architecture", func(c *Config, _ *Options) { c.Arch = "" }, "arch is missing; known are lenet, resnet"},
-		{"architecture", func(c *Config, _ *Options) { c.Arch = "vgg" }, `unknown architecture "vgg"; known are lenet, resnet`},
+		{"no architecture", func(c *Config, _ *Options) { c.Arch = "" }, "arch is missing; known are densenet121, "},
+		{"architecture", func(c *Config, _ *Options) { c.Arch = "vgg" }, `unknown architecture "vgg"; known are densenet121, `},
 		{"outliers", func(c *Config, _ *Options) { c.OODType = "noise" }, "known are gradient, shuffle, gaussian"},
 		{"precision", func(c *Config, _ *Options) { c.Precision = "fp16" }, `unknown precision "fp16"; known are float32, bf16`},
 		{"augmentation", func(c *Config, _ *Options) { c.Augment = "strong" }, `unknown augmentation "strong"; known are none, classic, largescale`},

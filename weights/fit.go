@@ -192,7 +192,7 @@ func (f *fit) notes(all []*fit, opt Options) []string {
 	if others := slices.DeleteFunc(namesOf(all), func(name string) bool { return name == f.name }); len(others) > 0 {
 		note("not taken: the networks under %s", Brief(others))
 	}
-	if of := f.naming.of(); of != "" {
+	if of := f.naming.of; of != "" {
 		note("names: those of %s", of)
 	}
 	prefix := f.prefix

@@ -26,22 +26,28 @@ func (m *match) complete() bool { return len(m.faults) == 0 }
 // matches returns the complete backbones of an architecture in a state dict or, if
 // there is none, the one that most is found of; none without a first convolution.
 func matches(arch string, shapes map[string][]int) ([]*match, error) {
-	var whole []*match
-	var best *match
-	found := map[string]bool{} // prefixes of complete ones
 	stem, err := stemOf(arch)
 	if err != nil {
 		return nil, err
 	}
-	for _, n := range namings() {
+	var whole []*match
+	var best *match
+	found := map[string]bool{} // prefixes of complete ones
+	networks := networks{}
+	for _, n := range namings(stem) {
 		for _, prefix := range prefixes(n.rename(stem), shapes) {
 			if found[prefix] {
 				continue
 			}
-			m, err := newMatch(arch, n, prefix, shapes, shapes[prefix+n.rename(stem)][0])
-			if err != nil {
-				return nil, err
+			if shapes[prefix+n.rename(stem)][0] == 0 {
+				return nil, ascood.Errorf(ascood.Invalid, "%s has no channels", prefix+n.rename(stem))
 			}
+			size := models.SizeOf(arch, func(name string) []int { return shapes[prefix+n.rename(name)] })
+			g := networks.of(arch, shapes[prefix+n.rename(stem)][0], size)
+			if g == nil {
+				continue
+			}
+			m := newMatch(g, n, prefix, shapes)
 			switch {
 			case m.complete():
 				whole, found[prefix] = append(whole, m), true
@@ -84,16 +90,21 @@ func prefixes(stem string, shapes map[string][]int) []string {
 	return found
 }
 
-// newMatch compares a state dict with an architecture of a width, that of the first
-// convolution.
-func newMatch(arch string, n naming, prefix string, shapes map[string][]int, width int) (*match, error) {
-	if width == 0 {
-		return nil, ascood.Errorf(ascood.Invalid, "the first convolution of %s, under %q, has no channels", arch, prefix)
+// networks are those of one architecture, by their width and the size of their images.
+// One that cannot be is nil.
+type networks map[[2]int]*models.Network
+
+func (n networks) of(arch string, width, size int) *models.Network {
+	key := [2]int{width, size}
+	if g, ok := n[key]; ok {
+		return g
 	}
-	g, err := models.New(models.Spec{Arch: arch, Width: width, Classes: 2, Head: models.HeadLinear}, 0)
-	if err != nil {
-		return nil, err
-	}
+	n[key], _ = models.New(models.Spec{Arch: arch, Width: width, Classes: 2, Head: models.HeadLinear}, size)
+	return n[key]
+}
+
+// newMatch compares a state dict with a network.
+func newMatch(g *models.Network, n naming, prefix string, shapes map[string][]int) *match {
 	m := &match{graph: g, naming: n, prefix: prefix, names: map[string]string{}}
 	for _, p := range m.backbone() {
 		name := prefix + n.rename(p.Name)
@@ -106,7 +117,7 @@ func newMatch(arch string, n naming, prefix string, shapes map[string][]int, wid
 			m.names[p.Name] = name
 		}
 	}
-	return m, nil
+	return m
 }
 
 // last returns the name of a parameter of the last layer.
@@ -118,8 +129,8 @@ func (m *match) width() int {
 	return m.graph.Params[at].Shape[1]
 }
 
-// backbone returns the parameters before the last layer, but for the counters of seen
-// batches, which say nothing.
+// backbone returns the parameters before the last layer, but for the integers, which say
+// nothing.
 func (m *match) backbone() []models.Param {
 	return slices.DeleteFunc(slices.Clone(m.graph.Params), func(p models.Param) bool {
 		return p.Integer || strings.HasPrefix(p.Name, m.last(""))
@@ -131,6 +142,11 @@ func (m *match) rest(shapes map[string][]int) []string {
 	left := maps.Clone(shapes)
 	for _, name := range m.names {
 		delete(left, name)
+	}
+	for _, p := range m.graph.Params {
+		if p.Integer {
+			delete(left, m.prefix+m.naming.rename(p.Name))
+		}
 	}
 	return slices.Sorted(maps.Keys(left))
 }

@@ -1,10 +1,13 @@
 package weights
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // A network's modules have other names in other programs. The names of package models
-// are torchvision's; the tables say what stands in their place elsewhere. A program
-// is a row of each: of the trunk, and of what is within its blocks.
+// are torchvision's; the tables say what stands in the place of those of ResNets
+// elsewhere. A program is a row of each: of the trunk, and of what is within its blocks.
 
 // trunk names what comes before the blocks, and the stages that these are in.
 type trunk struct {
@@ -45,32 +48,39 @@ var blocks = []block{
 
 // naming is a program's names.
 type naming struct {
-	trunk trunk
-	block block
+	of     string                   // whose names they are, "" for those of package models or like them
+	rename func(name string) string // of a parameter of package models
 }
 
-// namings are all that are tried, the common ones first.
-func namings() []naming {
+// namings are all that are tried of an architecture that begins with the weights stem,
+// the common ones first.
+func namings(stem string) []naming {
+	if stem != "conv1.weight" {
+		return []naming{{"", func(name string) string { return name }}, {"torchvision's first files", firstFiles.Replace}}
+	}
 	var all []naming
 	for _, t := range trunks {
 		for _, b := range blocks {
-			all = append(all, naming{t, b})
+			all = append(all, naming{cmp.Or(t.of, b.of), resNet{t, b}.rename})
 		}
 	}
 	return all
 }
 
-// of says whose names they are, "" for those of package models or like them.
-func (n naming) of() string {
-	if n.trunk.of != "" {
-		return n.trunk.of
-	}
-	return n.block.of
+// firstFiles are the names of the DenseNets and vision transformers that torchvision
+// distributes, which it changed later.
+var firstFiles = strings.NewReplacer(
+	".norm1.", ".norm.1.", ".norm2.", ".norm.2.", ".conv1.", ".conv.1.", ".conv2.", ".conv.2.",
+	".mlp.0.", ".mlp.linear_1.", ".mlp.3.", ".mlp.linear_2.",
+)
+
+// resNet is how a program names the parts of ResNets.
+type resNet struct {
+	trunk trunk
+	block block
 }
 
-// rename returns the name that a parameter of package models has here. Names outside
-// of ResNets stay.
-func (n naming) rename(name string) string {
+func (n resNet) rename(name string) string {
 	module, param := cutLast(name)
 	switch module {
 	case "conv1":

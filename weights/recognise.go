@@ -9,9 +9,9 @@ import (
 	"strings"
 )
 
-// strangers are architectures that are not handled, by a part of a name that each has
-// and that those before it lack.
-var strangers = []struct{ mark, kind string }{
+// kinds are what weights may be of, by a part of a name that each has and that those
+// before it lack.
+var kinds = []struct{ mark, kind string }{
 	{".weight_mask", "a pruned network, which torch.nn.utils.prune.remove makes an ordinary one"},
 	{".weight_g", "a network with weight normalisation, which torch.nn.utils.remove_weight_norm takes off"},
 	{".parametrizations.", "a network with parametrisations, which torch.nn.utils.parametrize.remove_parametrizations takes off"},
@@ -50,12 +50,12 @@ var strangers = []struct{ mark, kind string }{
 // does not know.
 func recognise(shapes map[string][]int) string {
 	names := slices.Sorted(maps.Keys(shapes))
-	for _, s := range strangers {
+	for _, s := range kinds {
 		if slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, s.mark) }) {
 			return s.kind
 		}
 	}
-	return resNet(shapes)
+	return resNetKind(shapes)
 }
 
 // depths are the ResNets by the convolutions in a block and the blocks in each stage.
@@ -67,17 +67,27 @@ var depths = map[string]string{
 	"3 [3 8 36 3]": "ResNet-152",
 }
 
-// recognised is what the ResNets of package models are recognised as.
+// recognised is what the architectures of package models are recognised as.
 var recognised = map[string]string{
 	"resnet18_32x32":   "a ResNet-18 (2 2 2 2 blocks)",
 	"resnet18_224x224": "a ResNet-18 (2 2 2 2 blocks)",
+	"resnet34":         "a ResNet-34 (3 4 6 3 blocks)",
 	"resnet50":         "a ResNet-50 (3 4 6 3 blocks)",
+	"resnet101":        "a ResNet-101 (3 4 23 3 blocks)",
+	"resnet152":        "a ResNet-152 (3 8 36 3 blocks)",
+	"wide_resnet50_2":  "a wide ResNet-50 (3 4 6 3 blocks)",
+	"resnext50_32x4d":  "a ResNeXt-50 (3 4 6 3 blocks)",
+	"mobilenet_v2":     "a MobileNet",
+	"efficientnet_b0":  "an EfficientNet or MobileNet",
+	"densenet121":      "a DenseNet",
+	"vit_b_16":         "a vision transformer",
+	"swin_t":           "a Swin transformer",
 }
 
 var blockWeight = regexp.MustCompile(`(?:^|\.)layer([1-4])\.(\d+)\.conv([1-3])\.weight$`)
 
-// resNet names a ResNet by its blocks.
-func resNet(shapes map[string][]int) string {
+// resNetKind names a ResNet by its blocks.
+func resNetKind(shapes map[string][]int) string {
 	blocks, convs := []int{}, 0
 	wide, grouped, batchNorm := false, false, false
 	for name, shape := range shapes {

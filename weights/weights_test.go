@@ -312,10 +312,11 @@ func TestFaults(t *testing.T) {
 		"deeper":              {file(deeper), "resnet18", "unexpected layer1.2.bn1.bias [1], "},
 		"another of ours":     {file(resnet50(t)), "resnet18", "not those of any of resnet18_224x224, resnet18_32x32, but by their names those of a ResNet-50 (3 4 6 3 blocks): layer1.0.conv1.weight is [1 1 1 1], want [1 1 3 3], "},
 		"its name":            {file(resnet50(t)), "resnet18", "they are those of arch resnet50, width 1"},
-		"no arch fits":        {file(checkpoint.StateDict{"features.denseblock1.x.weight": ones(2, 2)}), "", "the weights are not those of any of lenet, resnet18_224x224, resnet18_32x32, resnet50, but by their names those of a DenseNet: no block1.0.weight or conv1.weight of 4 dimensions among features.denseblock1.x.weight"},
-		"pruned":              {file(renamed(with(resnet18(t), checkpoint.StateDict{"conv1.weight_mask": ones(1, 3, 7, 7)}), `^conv1.weight$`, `conv1.weight_orig`)), "", "those of a pruned network, which torch.nn.utils.prune.remove makes an ordinary one: no block1.0.weight or conv1.weight"},
+		"no arch fits":        {file(checkpoint.StateDict{"features.denseblock1.x.weight": ones(2, 2)}), "", "wide_resnet50_2, but by their names those of a DenseNet: no features.conv0.weight or features.0.0.weight or block1.0.weight or conv1.weight or conv_proj.weight of 4 dimensions among features.denseblock1.x.weight"},
+		"a stranger":          {file(checkpoint.StateDict{"inception3a.x.weight": ones(2, 2)}), "", "wide_resnet50_2, but by their names those of a GoogLeNet: no features.conv0.weight or features.0.0.weight or block1.0.weight or conv1.weight or conv_proj.weight of 4 dimensions among inception3a.x.weight"},
+		"pruned":              {file(renamed(with(resnet18(t), checkpoint.StateDict{"conv1.weight_mask": ones(1, 3, 7, 7)}), `^conv1.weight$`, `conv1.weight_orig`)), "", "those of a pruned network, which torch.nn.utils.prune.remove makes an ordinary one: no features.conv0.weight or "},
 		"weight normalised":   {file(with(without(resnet18(t), `^fc.weight`), checkpoint.StateDict{"fc.weight_g": ones(3, 1), "fc.weight_v": ones(3, 8)})), "", "left over are fc.bias [3], fc.weight_g [3 1], fc.weight_v [3 8]; by their names the weights are those of a network with weight normalisation"},
-		"an unknown arch":     {file(resnet18(t)), "vgg", `arch: unknown architecture "vgg"; known are lenet, `},
+		"an unknown arch":     {file(resnet18(t)), "vgg", `arch: unknown architecture "vgg"; known are densenet121, `},
 		"first layer of none": {file(with(resnet18(t), checkpoint.StateDict{"conv1.weight": checkpoint.FromFloat32s(nil, 0, 3, 7, 7)})), "resnet18_224x224", "no channels"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -366,5 +367,43 @@ func TestBackbone(t *testing.T) {
 				t.Errorf("%d classes, not taken %v; want %d, %v", n.Spec.Classes, n.Unfit, test.classes, test.unfit)
 			}
 		})
+	}
+}
+
+// TestFirstFiles: torchvision's files of DenseNets and vision transformers have names
+// that it changed later, and tell the size of their images.
+func TestFirstFiles(t *testing.T) {
+	for _, test := range []struct {
+		spec models.Spec
+		size int
+		was  []string // pairs for renamed
+	}{
+		{models.Spec{Arch: "densenet121", Width: 2, Classes: 3, Head: models.HeadLinear}, 0, []string{`(denselayer\d+\.(norm|conv))`, `$1.`}},
+		{models.Spec{Arch: "vit_b_16", Width: 64, Classes: 3, Head: models.HeadLinear}, 48, []string{`mlp\.0`, `mlp.linear_1`, `mlp\.3`, `mlp.linear_2`}},
+		{models.Spec{Arch: "swin_t", Width: 32, Classes: 3, Head: models.HeadLinear}, 0, nil},
+	} {
+		net, err := models.New(test.spec, test.size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		state := checkpoint.StateDict{}
+		for _, p := range net.Params {
+			if p.Integer {
+				state[p.Name] = checkpoint.FromInt64s(make([]int64, p.Elements()), p.Shape...)
+			} else {
+				state[p.Name] = ones(p.Shape...)
+			}
+		}
+		found, err := weights.Find(file(renamed(state, test.was...)), weights.Options{})
+		if err != nil {
+			t.Errorf("%s: %v", test.spec.Arch, err)
+			continue
+		}
+		if found.Spec != test.spec {
+			t.Errorf("found %+v, want %+v", found.Spec, test.spec)
+		}
+		if note := "names: those of torchvision's first files"; slices.Contains(found.Notes, note) != (test.was != nil) {
+			t.Errorf("%s: the notes are %q", test.spec.Arch, found.Notes)
+		}
 	}
 }

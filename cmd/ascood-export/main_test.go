@@ -146,7 +146,7 @@ func TestWrongInput(t *testing.T) {
 		"few images":            {slices.Concat(good, []string{"--calibrate", clothes + "[:19]"}), "at least 20 are needed"},
 		"tpr alone":             {slices.Concat(good, []string{"--tpr", "0.9"}), "no meaning without --calibrate"},
 		"checkpoint as output":  {slices.Concat(good, []string{"-o", lenet}), "read from"},
-		"unknown architecture":  {slices.Concat(pre28, []string{"--checkpoint", lenet, "--arch", "vgg"}), "known are lenet"},
+		"unknown architecture":  {slices.Concat(pre28, []string{"--checkpoint", lenet, "--arch", "vgg"}), "known are densenet121"},
 		"tpr":                   {slices.Concat(good, []string{"--calibrate", clothes + "[:50]", "--tpr", "1"}), "between 0 and 1"},
 		"output folder":         {slices.Concat(good, []string{"-o", filepath.Join(dir, "no", "m.onnx")}), "there is no folder"},
 		"words":                 {slices.Concat(good, []string{"extra"}), `unexpected argument "extra": the file of the weights is named by --checkpoint`},

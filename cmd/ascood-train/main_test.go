@@ -135,7 +135,7 @@ func TestFlags(t *testing.T) {
 	}{
 		{"unknown flag", []string{"--speed", "9"}, "unknown flag: --speed"},
 		{"nothing", nil, "missing:\n  --train: training images: "},
-		{"all that is missing", []string{"--val", images, "--augment", "none"}, "\n  --arch: architecture: lenet, "},
+		{"all that is missing", []string{"--val", images, "--augment", "none"}, "\n  --arch: architecture: densenet121, "},
 		{"preprocessing is missing", []string{"--arch", "lenet"}, "; or --pre-size, --image-size, --mean and --std\n  --augment: "},
 		{"seed twice", args(images, "run", "--seeds", "0,0"), `--seeds 0,0: 0 is there twice`},
 		{"negative seed", args(images, "run", "--seeds", "-1"), `--seeds -1: want numbers from 0, such as 0,1,2`},

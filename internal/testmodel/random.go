@@ -73,3 +73,9 @@ func Square(size int) preprocess.Config {
 	half := [3]float64{.5, .5, .5}
 	return preprocess.Config{PreSize: size, ImageSize: size, Mean: half, Std: half}
 }
+
+// Narrow returns a width at which an architecture is small.
+func Narrow(arch string) int {
+	whole := map[string]int{"resnext50_32x4d": 16, "vit_b_16": 64, "swin_t": 32}
+	return max(6, whole[arch])
+}

@@ -26,8 +26,8 @@ import torchvision
 import compare
 
 GENERATORS = (
-    "torch_files", "formats", "variants", "tiffs", "bmps", "crops", "torchvision_names", "nets", "schedules", "train",
-    "metrics", "posthoc", "single", "onnx_files", "user_networks",
+    "torch_files", "formats", "variants", "tiffs", "bmps", "crops", "torchvision_names", "architectures", "nets",
+    "schedules", "train", "metrics", "posthoc", "single", "onnx_files", "user_networks",
 )
 
 

@@ -10,21 +10,22 @@ from torch import nn
 from torch.nn import functional as F
 
 
-def conv_bn(inside, out, kernel, stride=1):
-    return nn.Conv2d(inside, out, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(out)
+def conv_bn(inside, out, kernel, stride=1, groups=1):
+    return nn.Conv2d(inside, out, kernel, stride, kernel // 2, groups=groups, bias=False), nn.BatchNorm2d(out)
 
 
 class Block(nn.Module):
     """A residual block of He et al., "Deep Residual Learning for Image Recognition",
-    2016: basic (fig. 5, left) or bottleneck (right), whose 3x3 convolution strides."""
+    2016: basic (fig. 5, left) or bottleneck (right), whose 3x3 convolution strides. It
+    is on wide times as many channels in wide ResNets, and in groups in ResNeXts."""
 
-    def __init__(self, inside, planes, stride, bottleneck, projection):
+    def __init__(self, inside, planes, stride, bottleneck, projection, wide=1, groups=1):
         super().__init__()
         out = planes * 4 if bottleneck else planes
         if bottleneck:
-            self.conv1, self.bn1 = conv_bn(inside, planes, 1)
-            self.conv2, self.bn2 = conv_bn(planes, planes, 3, stride)
-            self.conv3, self.bn3 = conv_bn(planes, out, 1)
+            self.conv1, self.bn1 = conv_bn(inside, planes * wide, 1)
+            self.conv2, self.bn2 = conv_bn(planes * wide, planes * wide, 3, stride, groups)
+            self.conv3, self.bn3 = conv_bn(planes * wide, out, 1)
         else:
             self.conv1, self.bn1 = conv_bn(inside, planes, 3, stride)
             self.conv2, self.bn2 = conv_bn(planes, planes, 3)
@@ -51,7 +52,7 @@ class ResNet(Classifier):
     """torchvision's ResNet, or with small=True OpenOOD's for images of 32x32: a 3x3
     stem without stride and max-pool, and projections named shortcut."""
 
-    def __init__(self, counts, width, classes, bottleneck=False, small=False):
+    def __init__(self, counts, width, classes, bottleneck=False, small=False, **block):
         super().__init__()
         self.small = small
         self.conv1, self.bn1 = conv_bn(3, width, 3) if small else conv_bn(3, width, 7, 2)
@@ -60,7 +61,7 @@ class ResNet(Classifier):
             blocks, planes = [], width << stage
             for i in range(count):
                 stride = 2 if stage and not i else 1
-                blocks.append(Block(inside, planes, stride, bottleneck, "shortcut" if small else "downsample"))
+                blocks.append(Block(inside, planes, stride, bottleneck, "shortcut" if small else "downsample", **block))
                 inside = planes * (4 if bottleneck else 1)
             setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
         self.fc = nn.Linear(inside, classes)
