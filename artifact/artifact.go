@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"google.golang.org/protobuf/proto"
 
@@ -82,9 +83,23 @@ type Metadata struct {
 	Classes     []string          `json:"classes"`
 	Preprocess  preprocess.Config `json:"preprocess"`
 	Score       Score             `json:"score"`
+	Target      Target            `json:"target,omitempty"` // "" in files of before it was there: CPU
 	Calibration *Calibration      `json:"calibration,omitempty"`
 	Source      Source            `json:"source"`
 }
+
+// Target is the device that an artifact's gradient is written for. It computes the same
+// on all, but each has operators that are slow on the other.
+type Target string
+
+// The targets.
+const (
+	CPU  Target = "cpu"
+	CUDA Target = "cuda"
+)
+
+// Targets returns all of them.
+func Targets() []Target { return []Target{CPU, CUDA} }
 
 // Source says where the weights came from.
 type Source struct {
@@ -108,6 +123,9 @@ func (d *Metadata) validate() error {
 	}
 	if err := d.Score.Validate(); err != nil {
 		return fmt.Errorf("score: %w", err)
+	}
+	if d.Target != "" && !slices.Contains(Targets(), d.Target) {
+		return fmt.Errorf("target %q: want one of %v", d.Target, Targets())
 	}
 	if d.Calibration != nil {
 		if err := d.Calibration.validate(); err != nil {

@@ -117,7 +117,8 @@ func TestCheckFaults(t *testing.T) {
 		// Class names.
 		"classes has 3 names, but the graph computes 10 logits":  meta(func(d *Metadata) { d.Classes = names(3) }),
 		"classes has 12 names, but the graph computes 10 logits": meta(func(d *Metadata) { d.Classes = names(12) }),
-		"classes has no names": meta(func(d *Metadata) { d.Classes = nil }),
+		`target "gpu": want one of [cpu cuda]`:                   meta(func(d *Metadata) { d.Target = "gpu" }),
+		"classes has no names":                                   meta(func(d *Metadata) { d.Classes = nil }),
 		"classes has 11 names, but the graph computes 10": func(m *onnx.ModelProto, d *Metadata) {
 			describeAs(m.Graph.Output, Logits, float, "N", "C") // the weight says how many
 			d.Classes = names(11)

@@ -25,9 +25,12 @@ type Options struct {
 	Classes    []string           // names in the order of the logits
 	Folders    []string           // names of class folders, for want of others and if they are as many as the logits
 	Score      artifact.Score     // what the artifact computes
+	Target     artifact.Target    // what it is to be fast on; "" is artifact.CPU
 	Outputs    []string           // to keep, of artifact.Outputs; nil is all
 	Source     artifact.Source    // where the weights came from; FromFile adds what it took of them
 }
+
+func (opt Options) target() artifact.Target { return cmp.Or(opt.Target, artifact.CPU) }
 
 // FromCheckpoint is FromFile of a checkpoint at hand.
 func FromCheckpoint(c *checkpoint.Checkpoint, opt Options) (*onnx.ModelProto, *artifact.Metadata, error) {
@@ -55,7 +58,7 @@ func FromFile(f *checkpoint.File, opt Options) (*onnx.ModelProto, *artifact.Meta
 		return nil, nil, err
 	}
 	named := Named(graph)
-	model, err := Build(named, pre, opt.Score)
+	model, err := Build(named, pre, opt.Score, opt.target())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -69,7 +72,7 @@ func FromFile(f *checkpoint.File, opt Options) (*onnx.ModelProto, *artifact.Meta
 	opt.Source.Taken = append(net.notes, notes...)
 	return model, &artifact.Metadata{
 		Name: opt.Name, Arch: net.spec.Arch, Width: net.spec.Width, Head: head,
-		Classes: classes, Preprocess: pre, Score: opt.Score, Source: opt.Source,
+		Classes: classes, Preprocess: pre, Score: opt.Score, Target: opt.target(), Source: opt.Source,
 	}, nil
 }
 

@@ -31,9 +31,12 @@ func newComposer(b *onnx.Builder, batch any, pre preprocess.Config, pass func(sc
 	return &composer{b, pass, batch, pre.ImageSize, float32s(pre.Mean), float32s(pre.Std)}
 }
 
+// targets are those of package gradient.
+var targets = map[artifact.Target]gradient.Target{artifact.CPU: gradient.CPU, artifact.CUDA: gradient.CUDA}
+
 // compose emits the whole graph; see the constants of package artifact for what each
 // value is.
-func (c *composer) compose(score artifact.Score) error {
+func (c *composer) compose(score artifact.Score, target gradient.Target) error {
 	c.Scope("preprocess/")
 	pixels := c.Input(artifact.Pixels, "images, RGB", onnx.TensorProto_UINT8, c.batch, c.size, c.size, 3)
 	temperature, noise := score.Perturbation()
@@ -55,7 +58,7 @@ func (c *composer) compose(score artifact.Score) error {
 	prediction := c.Rename(c.Op("ArgMax", []string{logits}, onnx.Int("axis", 1), onnx.Int("keepdims", 0)), artifact.Prediction)
 
 	c.Scope("gradient/")
-	byImage, err := gradient.Of(c.Builder, gradient.CPU, logits, c.gradCrossEntropy(logits, prediction, net.classes), image)
+	byImage, err := gradient.Of(c.Builder, target, logits, c.gradCrossEntropy(logits, prediction, net.classes), image)
 	if err != nil {
 		return err
 	}

@@ -19,9 +19,9 @@ const (
 
 // Build returns the ONNX model of a network with the input and outputs that package
 // artifact names, without metadata. Temperature and noise of score become constants of
-// the graph. Images of another size than the network's, and what cannot be
+// the graph; target decides in which operators the gradient is. Images of another size than the network's, and what cannot be
 // differentiated, are errors that name it all.
-func Build(net Network, pre preprocess.Config, score artifact.Score) (*onnx.ModelProto, error) {
+func Build(net Network, pre preprocess.Config, score artifact.Score, target artifact.Target) (*onnx.ModelProto, error) {
 	g := net.Model.Graph
 	if err := gradient.Refusal(gradient.Unsupported(g)); err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func Build(net Network, pre preprocess.Config, score artifact.Score) (*onnx.Mode
 	if !image[0].Batch {
 		batch = image[0].Size
 	}
-	if err := newComposer(b, batch, pre, pass).compose(score); err != nil {
+	if err := newComposer(b, batch, pre, pass).compose(score, targets[target]); err != nil {
 		return nil, err
 	}
 	return b.Model(Producer, Version)

@@ -30,7 +30,7 @@ func TestWeightsAreHeldOnce(t *testing.T) {
 // TestSizeOfImages: a graph takes images of one size.
 func TestSizeOfImages(t *testing.T) {
 	m, _ := tiny{"", 4, nil, nil, 0}.model(t)
-	_, err := export.Build(export.Named(m), testmodel.Square(5), artifact.Score{Temperature: 1})
+	_, err := export.Build(export.Named(m), testmodel.Square(5), artifact.Score{Temperature: 1}, artifact.CPU)
 	if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), "image_size 5: the network takes images of [N,3,4,4]") {
 		t.Errorf("error %v", err)
 	}

@@ -143,7 +143,7 @@ func (c tiny) model(t *testing.T) (*onnx.ModelProto, map[string]*onnx.TensorProt
 func (c tiny) open(t *testing.T) (*ort.Session, *onnx.ModelProto, map[string]*onnx.TensorProto) {
 	t.Helper()
 	m, values := c.model(t)
-	m, err := export.Build(export.Named(m), testmodel.Square(c.size), artifact.Score{Temperature: 1})
+	m, err := export.Build(export.Named(m), testmodel.Square(c.size), artifact.Score{Temperature: 1}, artifact.CPU)
 	if err != nil {
 		t.Fatal(err)
 	}

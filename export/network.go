@@ -57,7 +57,7 @@ func FromNetwork(net Network, opt Options) (*onnx.ModelProto, *artifact.Metadata
 		return nil, nil, err
 	}
 	opt.Source.Taken = append(opt.Source.Taken, notes...)
-	model, err := Build(net, *opt.Preprocess, opt.Score)
+	model, err := Build(net, *opt.Preprocess, opt.Score, opt.target())
 	if err != nil {
 		return nil, nil, err
 	}
@@ -65,7 +65,7 @@ func FromNetwork(net Network, opt Options) (*onnx.ModelProto, *artifact.Metadata
 		return nil, nil, err
 	}
 	return model, &artifact.Metadata{
-		Name: opt.Name, Arch: ArchONNX, Head: headOf(net), Classes: classes, Preprocess: *opt.Preprocess, Score: opt.Score, Source: opt.Source,
+		Name: opt.Name, Arch: ArchONNX, Head: headOf(net), Classes: classes, Preprocess: *opt.Preprocess, Score: opt.Score, Target: opt.target(), Source: opt.Source,
 	}, nil
 }
 

@@ -157,7 +157,7 @@ func openReference(t *testing.T, file, arch string, pre preprocess.Config) *ort.
 	if err != nil {
 		t.Fatal(err)
 	}
-	m, err = export.Build(export.Named(m), pre, artifact.Score{Temperature: 1000, Noise: 0.0014})
+	m, err = export.Build(export.Named(m), pre, artifact.Score{Temperature: 1000, Noise: 0.0014}, artifact.CPU)
 	if err != nil {
 		t.Fatal(err)
 	}

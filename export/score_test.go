@@ -15,7 +15,7 @@ import (
 func TestNormalisation(t *testing.T) {
 	network, _ := tiny{name: "Flatten", size: 2}.model(t)
 	pre := preprocess.Config{PreSize: 2, ImageSize: 2, Mean: [3]float64{0.1, 0.2, 0.4}, Std: [3]float64{0.5, 0.25, 2}}
-	model, err := export.Build(export.Named(network), pre, artifact.Score{Temperature: 1})
+	model, err := export.Build(export.Named(network), pre, artifact.Score{Temperature: 1}, artifact.CPU)
 	if err != nil {
 		t.Fatal(err)
 	}

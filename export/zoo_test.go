@@ -36,7 +36,7 @@ func BenchmarkZoo(b *testing.B) {
 	}
 	for _, file := range files {
 		b.Run(strings.TrimSuffix(filepath.Base(file), ".onnx"), func(b *testing.B) {
-			m, size := artifactOf(b, file)
+			m, size := artifactOf(b, file, artifact.CPU)
 			outputs := [][]string{{artifact.Logits}, {artifact.Logits, artifact.Gradient}, {artifact.IODIN, artifact.Prediction}}
 			var sessions []*ort.Session
 			for _, wanted := range outputs {
@@ -64,7 +64,7 @@ func BenchmarkZoo(b *testing.B) {
 }
 
 // artifactOf exports another program's network for images of the size that it takes.
-func artifactOf(tb testing.TB, file string) (m *onnx.ModelProto, size int) {
+func artifactOf(tb testing.TB, file string, target artifact.Target) (m *onnx.ModelProto, size int) {
 	tb.Helper()
 	read, err := importer.Read(file)
 	if err != nil {
@@ -78,7 +78,7 @@ func artifactOf(tb testing.TB, file string) (m *onnx.ModelProto, size int) {
 		tb.Fatal(err)
 	}
 	m, _, err = export.FromNetwork(export.Network{Model: net.Model, Feature: net.Feature, Linear: net.Linear}, export.Options{
-		Name: "zoo", Preprocess: &pre, Score: artifact.Score{Name: artifact.ScoreIODIN, Temperature: 1000, Noise: 0.0014},
+		Name: "zoo", Target: target, Preprocess: &pre, Score: artifact.Score{Name: artifact.ScoreIODIN, Temperature: 1000, Noise: 0.0014},
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -59,6 +60,7 @@ type request struct {
 	tpr                float64
 	skipBroken         bool
 	threads            int
+	target             string
 	score              *modelflags.Score
 	preprocess         *imageflags.Preprocess
 	foreign            foreign
@@ -104,6 +106,7 @@ func newFlags(stdout io.Writer) *request {
 		"they ask it for (default: all, "+strings.Join(artifact.Outputs(), ",")+")")
 	fs.StringVar(&r.classes, "classes", "", "`file` with one class name a line, in the order of the logits (default: those in\n"+
 		"the checkpoint, or the names of --calibrate's class folders)")
+	fs.StringVar(&r.target, "target", string(artifact.CPU), "`device` that the gradient is written for, cpu or cuda; it runs, and computes the same, on both, but slower on the other")
 	cli.AddThreads(fs, &r.threads, "threads", "threads to calibrate with")
 	return r
 }
@@ -169,7 +172,10 @@ func (r *request) checkImages() error {
 
 // options gathers what the flags say of the network.
 func (r *request) options() (export.Options, error) {
-	opt := export.Options{Name: r.name, Arch: r.arch, StateDict: r.stateDict, Outputs: r.outputs}
+	opt := export.Options{Name: r.name, Arch: r.arch, StateDict: r.stateDict, Outputs: r.outputs, Target: artifact.Target(r.target)}
+	if !slices.Contains(artifact.Targets(), opt.Target) {
+		return opt, cli.Usagef("--target %q: want one of %v", r.target, artifact.Targets())
+	}
 	if opt.Name == "" {
 		opt.Name = strings.TrimSuffix(filepath.Base(r.output), ".onnx")
 	}

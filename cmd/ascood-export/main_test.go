@@ -83,14 +83,14 @@ func TestOwnCheckpoint(t *testing.T) {
 	if err := c.Save(own); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := command(t, "--checkpoint", own, "-o", out, "--name", "clothes", "--score", "odin", "--noise", "0.01"); err != nil {
+	if _, err := command(t, "--checkpoint", own, "-o", out, "--name", "clothes", "--score", "odin", "--noise", "0.01", "--target", "cuda"); err != nil {
 		t.Fatal(err)
 	}
 	_, meta, err := artifact.Load(out)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := (artifact.Score{Name: "odin", Temperature: 1000, Noise: 0.01}); meta.Name != "clothes" || meta.Score != want ||
+	if want := (artifact.Score{Name: "odin", Temperature: 1000, Noise: 0.01}); meta.Name != "clothes" || meta.Score != want || meta.Target != artifact.CUDA ||
 		meta.Preprocess != pre || meta.Classes[2] != "two" || meta.Head != "ascood" || meta.Width != 8 {
 		t.Errorf("metadata %+v", meta)
 	}
@@ -131,6 +131,7 @@ func TestWrongInput(t *testing.T) {
 		"an address":            {slices.Concat(pre28, []string{"--checkpoint", "https://x.org/resnet18.pth"}), "download it first"},
 		"bare without size":     {[]string{"--checkpoint", lenet, "--arch", "lenet"}, "give --preprocess with one of"},
 		"half of a size":        {[]string{"--checkpoint", lenet, "--arch", "lenet", "--pre-size", "28"}, "--pre-size: want --preprocess, which has the rest, or all of --pre-size"},
+		"unknown target":        {slices.Concat(good, []string{"--target", "gpu"}), `--target "gpu": want one of [cpu cuda]`},
 		"unknown output":        {slices.Concat(good, []string{"--outputs", "logits,scores"}), `--outputs: unknown output "scores"; known are logits, feature, `},
 		"output missing":        {slices.Concat(good, []string{"--outputs", "logits,prediction,odin"}), "--outputs: iodin is not among them"},
 		"no outputs":            {slices.Concat(good, []string{"--outputs", ""}), "--outputs: logits is not among them"},

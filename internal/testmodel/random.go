@@ -29,7 +29,7 @@ func Random(tb testing.TB, spec models.Spec, pre preprocess.Config, method artif
 	if err != nil {
 		tb.Fatal(err)
 	}
-	model, err := export.Build(export.Named(m), pre, score)
+	model, err := export.Build(export.Named(m), pre, score, artifact.CPU)
 	if err != nil {
 		tb.Fatal(err)
 	}
