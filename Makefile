@@ -6,7 +6,7 @@ override ONNXRUNTIME_LIB := $(abspath $(ONNXRUNTIME_LIB))
 # OpenMP's waiting threads are to sleep, so that others get the cores.
 with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000
 
-.PHONY: help setup setup-cuda build test test-kernels mutate lint bench bench-eval bench-zoo bench-serve reference demo serve generate libjpeg notices clean
+.PHONY: help setup setup-cuda build test test-kernels test-zoo mutate lint bench bench-eval bench-zoo bench-serve reference demo serve generate libjpeg notices clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -33,6 +33,10 @@ lint: setup ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "not gofmt-ed: $$unformatted"; exit 1; }
 	go vet ./...
 	go tool staticcheck ./...
+
+test-zoo: setup ## import torchvision's families at all opsets, for any number of images and for one (needs Debian's python3-torch, python3-torchvision)
+	@folder=$$(mktemp -d); trap 'rm -r "$$folder"' EXIT; nice /usr/bin/python3 -B scripts/reference/onnx_files.py "$$folder" && \
+	$(with-runtime) TORCHVISION_FILES="$$folder/importer/testdata/torchvision" go test -run '^TestTorchvision$$' -v ./importer
 
 bench: setup ## run all benchmarks
 	$(with-runtime) go test -run '^$$' -bench . -benchmem ./...

@@ -39,7 +39,6 @@ var odd = map[string]string{
 	"test_castlike_.*_to_FLOAT(_expanded)?":                   "does not depend on the image",
 	"test_scatter(_elements_with|nd)_(multiply|max|min)":      "has the reduction",
 	"test_pow_.*|test_pow":                                    "an exponent that is not one constant number|the output is FLOAT",
-	"test_gather_elements_.*|test_nllloss_.*_expanded":        "GatherElements .* has no gradient rule",
 }
 
 // isOdd reports whether a test is among these, and its error is theirs.

@@ -19,9 +19,13 @@ func normal(size int) Options {
 
 // TestTorchvision imports a network of each of torchvision's families, of several
 // opsets, and compares with PyTorch's logits, of both images at once. Each takes any
-// number of images, also if the file takes one.
+// number of images, also if the file takes one. TORCHVISION_FILES names a folder of
+// others to import (make test-zoo).
 func TestTorchvision(t *testing.T) {
-	folder := filepath.Join("testdata", "torchvision")
+	folder := os.Getenv("TORCHVISION_FILES")
+	if folder == "" {
+		folder = filepath.Join("testdata", "torchvision")
+	}
 	text, err := os.ReadFile(filepath.Join(folder, "logits.json"))
 	if err != nil {
 		t.Fatal(err)
