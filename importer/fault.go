@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/ascood/ascood"
@@ -28,6 +29,25 @@ func (f *faults) add(n *onnx.NodeProto, format string, args ...any) {
 		f.reasons = append(f.reasons, reason)
 	}
 	f.nodes[reason] = append(f.nodes[reason], nameOf(n))
+}
+
+// join adds those of others that are of further nodes.
+func (f *faults) join(others faults) {
+	var known []string
+	for _, nodes := range f.nodes {
+		known = append(known, nodes...)
+	}
+	for _, reason := range others.reasons {
+		for _, node := range others.nodes[reason] {
+			if slices.Contains(known, node) {
+				continue
+			}
+			if f.nodes[reason] == nil {
+				f.reasons = append(f.reasons, reason)
+			}
+			f.nodes[reason] = append(f.nodes[reason], node)
+		}
+	}
 }
 
 // err lists all faults, nil if there are none.

@@ -175,6 +175,7 @@ func after(m *onnx.ModelProto, op string) {
 func TestAllFaults(t *testing.T) {
 	f := newForeign()
 	x := small(f, "N")
+	x = f.Op("Resize", []string{x, "", "", f.Int64s(1, 4, 4, 4)}, onnx.String("coordinate_transformation_mode", "tf_crop_and_resize"))
 	x = f.Op("NonMaxSuppression", []string{f.Op("Det", []string{f.Op("Det", []string{x})})})
 	x = f.Op("Loop", []string{x})
 	x = f.Op("FusedConv", []string{f.Op("QLinearConv", []string{x})})
@@ -188,6 +189,7 @@ func TestAllFaults(t *testing.T) {
 	for _, want := range []string{
 		`Det: it has no gradient rule (2 nodes, first "Det")`,
 		`NonMaxSuppression: it has no gradient rule (node "NonMaxSuppression")`,
+		`Resize: it cuts out a part; cut and resize before the network (node "Resize")`,
 		`Loop: loops are not handled; export with a fixed number of steps`,
 		`com.microsoft.FusedConv: operators of com.microsoft are not handled; export without that runtime's optimiser`,
 		`QLinearConv: quantised networks have no gradient`,

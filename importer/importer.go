@@ -85,8 +85,9 @@ func newSource(m *onnx.ModelProto, opt Options) (*source, error) {
 	}
 	s.file.keep(opt)
 	s.file.prune()
-	if err := s.file.refuse(); err != nil {
-		return nil, err
+	if f := s.file.refused(); len(f.reasons) > 0 {
+		f.join(s.file.odd(s.in, opt))
+		return nil, f.err()
 	}
 	s.original = s.file.adapted(s.in, true)
 	if s.original.runs() {
@@ -149,8 +150,8 @@ func (g *graph) canonical(in image, opt Options) (*canonical, []string, error) {
 	if err := work.chooseBranches(opt.Run, noise); err != nil {
 		return nil, nil, err
 	}
-	if err := work.refuse(); err != nil {
-		return nil, nil, err
+	if f := work.refused(); len(f.reasons) > 0 { // in a branch
+		return nil, nil, f.err()
 	}
 	if err := work.observe(opt.Run, noise); err != nil {
 		return nil, nil, err
@@ -179,9 +180,22 @@ func uniform(v [3]float64) error {
 	return nil
 }
 
-// refuse lists the operators that are not handled, of those that depend on the image.
-func (g *graph) refuse() error {
-	var f faults
+// odd lists the operators of a graph in forms that are not handled, as far as that shows
+// where there are others that are not handled at all.
+func (g *graph) odd(in image, opt Options) faults {
+	work := g.adapted(in, false)
+	if _, err := work.single(); err != nil {
+		return faults{}
+	}
+	if err := work.observe(opt.Run, in.noise()); err != nil {
+		return faults{}
+	}
+	c, _ := work.legalise(opt.Run, in.name, []int{in.batch, 3, in.size, in.size}, opt.Taken) // the error is of c.faults
+	return c.faults
+}
+
+// refused lists the operators that are not handled, of those that depend on the image.
+func (g *graph) refused() (f faults) {
 	dependent := g.dependent()
 	for _, n := range g.nodes {
 		switch {
@@ -203,7 +217,7 @@ func (g *graph) refuse() error {
 			f.add(n, "it has no gradient rule")
 		}
 	}
-	return f.err()
+	return f
 }
 
 func (net *Network) note(notes ...string) {

@@ -92,7 +92,7 @@ func TestNodes(t *testing.T) {
 		count[fate]++
 	}
 	t.Logf("%d tests: %d with gradient, %d without, %d refused; %d operators", len(folders), count[differentiated], count[stepped], count[refused], len(operators))
-	if count[differentiated] < 360 || len(operators) < 60 {
+	if count[differentiated] < 420 || len(operators) < 90 {
 		t.Error("these are few")
 	}
 }
@@ -140,8 +140,8 @@ func importNode(folder string) (op string, is fate, err error) {
 		return "no network", refused, ascood.Errorf(ascood.Unsupported, "no input is a tensor of float32")
 	}
 	g.outputs = g.outputs[:1]
-	if err := g.refuse(); err != nil {
-		return op, refused, err
+	if f := g.refused(); len(f.reasons) > 0 {
+		return op, refused, f.err()
 	}
 	if _, err := g.single(); err != nil {
 		return op, refused, err

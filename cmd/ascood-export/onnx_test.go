@@ -167,6 +167,7 @@ func TestONNXWrong(t *testing.T) {
 		"channels":         {append(good[:4:4], "--channels", "gray"), "--channels gray: --mean and --std must be the same"},
 		"logits":           {append(good[:4:4], "--logits", "y"), `--logits: there is no output or value "y"; the outputs are logits: FLOAT [batch,10]`},
 		"size":             {[]string{"--onnx", file, "--preprocess", "imagenet"}, "--image-size 224: the network takes images of 32x32 pixels"},
+		"classes":          {append(good[:4:4], "--classes", write(t, "three.txt", []byte("a\nb\nc\n"))), "--classes names 3 classes, but the network has 10"},
 		"missing":          {append(good[:4:4], "--onnx", file+"x"), "no such file"},
 		"no ONNX file":     {append(good[:4:4], "--onnx", lenet), "a checkpoint, not an ONNX file: it is given by --checkpoint"},
 		"file as output":   {append(good[:4:4], "-o", file), "read from"},
