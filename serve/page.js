@@ -58,6 +58,26 @@ async function ask(file, card) {
   if (file.size > limits.body_bytes) throw new Error("The file is larger than the server accepts.");
   const answer = await call(endpoint, { method: "POST", body: file });
   show(card, answer.results[0], answer.time_ms, calibration);
+  $(".why", card).addEventListener("click", () => explain(file, card));
+}
+
+// explain asks about an image again, for the heat map of its gradient.
+async function explain(file, card) {
+  const button = $(".why", card), figure = $(".map", card), caption = $("figcaption", card);
+  button.disabled = true;
+  try {
+    const answer = await call(endpoint + "?explain=1", { method: "POST", body: file });
+    const { image, element } = answer.results[0].explanation;
+    $("img", figure).src = image;
+    $("img", figure).alt = "The image in gray, red where a change of the pixels changes the score most.";
+    caption.textContent = "Red: where a change of the pixels changes the score most, within what the model sees of the image." +
+      (element ? ` Ring: the ${element.channel} of pixel ${element.x}, ${element.y}, which i-ODIN moves.` : "");
+    button.hidden = true;
+  } catch (error) {
+    caption.textContent = sentence(error.message);
+    button.disabled = false;
+  }
+  figure.hidden = false;
 }
 
 // call returns the server's answer. Its errors are for people to read, also where
@@ -102,14 +122,16 @@ function show(card, r, ms, calibration) {
   $(".mark", card).style.left = position(r.p_value, 1 - calibration.tpr, inside) + "%";
   $(".track", card).setAttribute("aria-label",
     `score ${r.score.toPrecision(6)}, ${inside ? "at or above" : "below"} the threshold of ${r.threshold.toPrecision(6)}`);
-  $(".meter", card).hidden = $("dl", card).hidden = false;
+  $(".meter", card).hidden = $("dl", card).hidden = $(".why", card).hidden = false;
 }
 
 function fail(card, message) {
   card.classList.add("failed");
   $(".verdict", card).textContent = "Not scored";
-  $(".words", card).textContent = message[0].toUpperCase() + message.slice(1);
+  $(".words", card).textContent = sentence(message);
 }
+
+function sentence(message) { return message[0].toUpperCase() + message.slice(1); }
 
 // position places a p-value on the bar, whose first 35% are below the threshold.
 function position(p, threshold, inside) {

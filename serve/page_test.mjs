@@ -44,11 +44,11 @@ class Page {
         revokeObjectURL: url => this.previews.delete(url),
       },
       fetch: (path, options) => {
-        const { pathname } = new URL(path, server);
+        const { pathname, search } = new URL(path, server);
         if (pathname === "/v1/models" && !options) return this.later(models);
         assert.equal(pathname, "/v1/score");
         assert.equal(options.method, "POST");
-        return this.upload(options.body, answer);
+        return this.upload(options.body, answer, search);
       },
     });
     vm.runInContext(this.document.querySelector("script").textContent, this.context);
@@ -56,11 +56,11 @@ class Page {
 
   async later(f) { return f(); }
 
-  async upload(file, answer) {
+  async upload(file, answer, search) {
     this.uploads.push(file);
     this.mostAsking = Math.max(this.mostAsking, ++this.asking);
     try {
-      return await answer(file);
+      return await answer(file, search);
     } finally {
       this.asking--;
     }
@@ -290,8 +290,34 @@ test("the mark is on the verdict's side of the threshold, and within the bar", (
   }
 });
 
+test("an explanation is asked for on demand, once", async () => {
+  const explanation = { image: "data:image/png;base64,AA==", element: { channel: "green", x: 3, y: 5 } };
+  const page = new Page((_, search) => scored(search === "?explain=1" ? { ...inside, explanation } : inside));
+  await page.choose(file("shirt.png"));
+  const [card] = page.cards;
+  const button = card.querySelector(".why"), map = card.querySelector(".map");
+  assert.ok(!button.hidden && map.hidden && page.uploads.length === 1);
+  button.dispatch("click");
+  assert.ok(button.disabled);
+  await page.settled();
+  assert.equal(page.uploads.length, 2);
+  assert.ok(button.hidden && !map.hidden);
+  assert.equal(map.querySelector("img").src, explanation.image);
+  assert.match(page.text("figcaption", card), /Ring: the green of pixel 3, 5, which i-ODIN moves\.$/);
+});
+
+test("an explanation that cannot be had says why, and can be asked for again", async () => {
+  const page = new Page((_, search) => search ? failed(415, "model m cannot explain") : scored(inside));
+  await page.choose(file("shirt.png"));
+  const button = page.cards[0].querySelector(".why");
+  button.dispatch("click");
+  await page.settled();
+  assert.equal(page.text("figcaption", page.cards[0]), "Model m cannot explain");
+  assert.ok(!button.hidden && !button.disabled);
+});
+
 test("the server's own answers", async () => {
-  const send = file => fetch(server + "/v1/score", { method: "POST", body: file });
+  const send = (file, search) => fetch(server + "/v1/score" + search, { method: "POST", body: file });
   const page = new Page(send, () => fetch(server + "/v1/models"));
   const files = [[image, "white.png"], [Buffer.from("text"), "text.png"]].map(([data, name]) => Object.assign(new Blob([data]), { name }));
   await page.choose(...files);
@@ -300,4 +326,8 @@ test("the server's own answers", async () => {
     ["white.png", "✓ In distribution", "Looks like the images the model knows."],
     ["text.png", "Not scored", "Not an image in a known format; known are JPEG, PNG, GIF, BMP, TIFF and WebP"],
   ]);
+  const card = page.cards[0];
+  card.querySelector(".why").dispatch("click");
+  for (const end = Date.now() + 10_000; card.querySelector(".map").hidden && Date.now() < end;) await page.settled();
+  assert.match(card.querySelector(".map").querySelector("img").src, /^data:image\/png;base64,iVBOR/);
 });

@@ -10,6 +10,7 @@ import (
 	"github.com/labstack/echo/v4"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/serve/scoring"
 )
@@ -40,6 +41,7 @@ type Decision struct {
 	Class       string           `json:"class"`       // its name
 	Probability float64          `json:"probability"` // and its probability
 	StagesMS    Stages           `json:"stages_ms"`
+	Explanation *Explanation     `json:"explanation,omitempty"` // if it was asked for
 }
 
 // Stages says where an image's time went, in milliseconds.
@@ -60,9 +62,19 @@ func (s *Server) score(c echo.Context) error {
 	if err != nil {
 		return err
 	}
-	answer, err := s.answer(c, model)
+	explained, alone, err := explains(c.Request())
 	if err != nil {
 		return err
+	}
+	answer, err := s.answer(c, model, explained)
+	if err != nil {
+		return err
+	}
+	if alone {
+		if len(answer.Results) != 1 {
+			return ascood.Errorf(ascood.Invalid, "%d images: Accept: %s is for the explanation of one", len(answer.Results), mimePNG)
+		}
+		return answer.Results[0].Explanation.png(c)
 	}
 	answer.RequestID, answer.TimeMS = requestID(c), milliseconds(time.Since(start))
 	return c.JSON(http.StatusOK, answer)
@@ -71,7 +83,7 @@ func (s *Server) score(c echo.Context) error {
 // answer reads the images and scores them. Only those that are there in full
 // take places in the queue, and nothing is held any more when the answer is written:
 // a client that is slow to send or to read keeps no other one out.
-func (s *Server) answer(c echo.Context, model string) (*ScoreResponse, error) {
+func (s *Server) answer(c echo.Context, model string, explained bool) (*ScoreResponse, error) {
 	// Refuse before the upload what would be refused after it.
 	if err := s.models.Check(model); err != nil {
 		return nil, err
@@ -98,7 +110,12 @@ func (s *Server) answer(c echo.Context, model string) (*ScoreResponse, error) {
 		return nil, err
 	}
 	defer v.Release()
-	results, err := scoreAll(r.Context(), v, uploads)
+	if explained {
+		if err := checkExplain(v); err != nil {
+			return nil, err
+		}
+	}
+	results, err := scoreAll(r.Context(), v, uploads, explained)
 	if err != nil {
 		return nil, err
 	}
@@ -108,14 +125,14 @@ func (s *Server) answer(c echo.Context, model string) (*ScoreResponse, error) {
 
 // scoreAll scores the images side by side. An error that is not an image's own
 // ends them all.
-func scoreAll(ctx context.Context, v *scoring.Version, uploads []upload) ([]Result, error) {
+func scoreAll(ctx context.Context, v *scoring.Version, uploads []upload, explained bool) ([]Result, error) {
 	results := make([]Result, len(uploads))
 	imageErrors := make([]error, len(uploads))
 	group, ctx := errgroup.WithContext(ctx)
 	for i, u := range uploads {
 		group.Go(func() error {
 			return scoring.Guard(func() error {
-				d, err := scoreOne(ctx, v, u.data)
+				d, err := scoreOne(ctx, v, u.data, explained)
 				results[i] = Result{File: u.name, Decision: d}
 				if err == nil || !scoring.IsImageError(err) {
 					return err
@@ -145,16 +162,23 @@ func allFailed(imageErrors []error) error {
 	return fmt.Errorf("none of the %d images can be scored; the first: %w", len(imageErrors), first)
 }
 
-// scoreOne scores one image file.
-func scoreOne(ctx context.Context, v *scoring.Version, file []byte) (*Decision, error) {
-	r, err := v.Score(ctx, scoring.Image{File: file}, false)
+// scoreOne scores one image file, and explains the score if that is asked for.
+func scoreOne(ctx context.Context, v *scoring.Version, file []byte, explained bool) (*Decision, error) {
+	r, err := v.Score(ctx, scoring.Image{File: file}, explained)
 	if err != nil {
 		return nil, err
+	}
+	var why *Explanation
+	if explained {
+		if why, err = explain(v, r.Details); err != nil {
+			return nil, err
+		}
 	}
 	t := r.Times
 	return &Decision{
 		Verdict: r.Verdict, Score: r.Score, Threshold: r.Threshold, PValue: r.PValue,
 		Prediction: r.Prediction, Class: r.Class, Probability: r.Probability,
-		StagesMS: Stages{milliseconds(t.Waiting), milliseconds(t.Decoding), milliseconds(t.Inference)},
+		StagesMS:    Stages{milliseconds(t.Waiting), milliseconds(t.Decoding), milliseconds(t.Inference)},
+		Explanation: why,
 	}, nil
 }
