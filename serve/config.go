@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/serve/drift"
 	"github.com/ascood/ascood/serve/scoring"
 )
 
@@ -33,7 +34,7 @@ type Config struct {
 // DefaultConfig returns limits that suit a camera's photographs and a small machine.
 func DefaultConfig() Config {
 	return Config{
-		Limits:          scoring.Limits{MaxPixels: 25_000_000, MaxQueue: 128},
+		Limits:          scoring.Limits{MaxPixels: 25_000_000, MaxQueue: 128, Drift: drift.Config{Window: 500, Age: time.Hour, Level: 0.001}},
 		MaxBody:         16 << 20,
 		MaxUploadMemory: 1 << 30,
 		MaxImages:       16,
@@ -53,6 +54,8 @@ func (c Config) Validate() error {
 		{ascood.Field("max_pixels"), int64(c.MaxPixels)},
 		{ascood.Field("max_images"), int64(c.MaxImages)},
 		{ascood.Field("max_queue"), int64(c.MaxQueue)},
+		{ascood.Field("drift_window"), int64(c.Drift.Window)},
+		{ascood.Field("drift_age"), int64(c.Drift.Age)},
 		{ascood.Field("timeout"), int64(c.Timeout)},
 		{ascood.Field("drain_timeout"), int64(c.DrainTimeout)},
 	} {
@@ -73,6 +76,9 @@ func (c Config) Validate() error {
 	}
 	if c.DrainDelay < 0 {
 		return ascood.Errorf(ascood.Invalid, "%s %v: must not be negative", ascood.Field("drain_delay"), c.DrainDelay)
+	}
+	if !(c.Drift.Level > 0 && c.Drift.Level < 1) {
+		return ascood.Errorf(ascood.Invalid, "%s %v: must be between 0 and 1", ascood.Field("drift_level"), c.Drift.Level)
 	}
 	return nil
 }

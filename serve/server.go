@@ -70,6 +70,7 @@ func (s *Server) routes() {
 	get("/livez", s.live)
 	get("/readyz", s.ready)
 	get("/v1/models", s.listModels)
+	get("/v1/drift", s.driftReport)
 	get("/metrics", s.metrics.handler())
 	s.v2Routes(get, post)
 }

@@ -38,6 +38,10 @@ const (
 	mostImages     = 10_000
 	mostQueue      = 1_000_000
 	mostBatch      = 1024
+	leastWindow    = 20
+	mostWindow     = 1_000_000
+	leastLevel     = 1e-9
+	mostLevel      = 0.5
 	leastTime      = time.Millisecond
 	mostTime       = 24 * time.Hour
 )
@@ -84,6 +88,9 @@ func newFlags(stdout io.Writer) *options {
 	fs.Var(cli.Duration(&c.Timeout, leastTime, mostTime), "timeout", "longest time for a request, its upload included")
 	fs.Var(cli.Duration(&c.DrainDelay, 0, mostTime), "drain-delay", "at shutdown, time to go on serving while /readyz fails")
 	fs.Var(cli.Duration(&c.DrainTimeout, leastTime, mostTime), "drain-timeout", "at shutdown, longest time for requests to finish")
+	fs.Var(cli.Int(&c.Drift.Window, leastWindow, mostWindow), "drift-window", "`images` that are compared with the calibration at once, for drift")
+	fs.Var(cli.Float(&c.Drift.Level, leastLevel, mostLevel), "drift-level", "`probability` of an alarm in a window without drift")
+	fs.Var(cli.Duration(&c.Drift.Age, leastTime, mostTime), "drift-age", "images older than this are left out of the report on drift")
 	fs.StringVar(&o.logFormat, "log-format", "text", "`format` of the log: text or json")
 	return o
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/serve/drift"
 )
 
 var score = artifact.Score{Name: artifact.ScoreIODIN, Temperature: 1000, Noise: 0.0014}
@@ -177,7 +178,7 @@ func (s *shelf) alive() int {
 	return n
 }
 
-var limits = Limits{MaxPixels: 1000, MaxBatch: 4, MaxQueue: 100}
+var limits = Limits{MaxPixels: 1000, MaxBatch: 4, MaxQueue: 100, Drift: drift.Config{Window: 10, Age: time.Hour, Level: 0.01}}
 
 // serve opens the models until the test ends.
 func (s *shelf) serve(source Source) *Models {

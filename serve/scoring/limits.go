@@ -3,13 +3,17 @@ package scoring
 import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/serve/drift"
 )
 
-// Limits bound the work that is done at once, for all models together.
+// Limits bound the work that is done at once, for all models together, and what is kept
+// of it.
 type Limits struct {
 	MaxPixels int // of one image, and of all images being decoded at once
 	MaxBatch  int // images that share one run of the network; 0 is what suits each model (ioodin.DefaultBatchSize)
 	MaxQueue  int // images in work, those that wait included; further ones are refused as busy
+
+	Drift drift.Config
 }
 
 // batch is how many images of a model may share a run.

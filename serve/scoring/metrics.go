@@ -14,6 +14,7 @@ type metrics struct {
 	batches *prometheus.HistogramVec // images a run
 	seconds *prometheus.CounterVec   // in which the network ran
 	queued  *prometheus.GaugeVec
+	pValues *prometheus.HistogramVec
 	loads   *prometheus.CounterVec // outcome: loaded, refused
 }
 
@@ -36,6 +37,10 @@ func newMetrics() *metrics {
 		queued: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ascood_images_queued", Help: "Images that wait for the network.",
 		}, []string{"model"}),
+		pValues: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ascood_p_value", Help: "p-values of images: uniform while they are like the calibration's.",
+			Buckets: prometheus.LinearBuckets(0.1, 0.1, 10),
+		}, []string{"model"}),
 		loads: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "ascood_model_loads_total", Help: "Model files by what came of them: loaded or refused.",
 		}, []string{"model", "outcome"}),
@@ -50,7 +55,7 @@ func (m *metrics) vectors() []interface {
 	return []interface {
 		prometheus.Collector
 		DeletePartialMatch(prometheus.Labels) int
-	}{m.images, m.stages, m.batches, m.seconds, m.queued, m.loads}
+	}{m.images, m.stages, m.batches, m.seconds, m.queued, m.pValues, m.loads}
 }
 
 // of returns those of one model. All of its series are there from now on, so that a
@@ -67,6 +72,7 @@ func (m *metrics) of(model string) *modelMetrics {
 		batches:   m.batches.WithLabelValues(model),
 		seconds:   m.seconds.WithLabelValues(model),
 		queued:    m.queued.WithLabelValues(model),
+		pValues:   m.pValues.WithLabelValues(model),
 	}
 }
 
@@ -81,7 +87,7 @@ func (m *metrics) forget(model string) {
 type modelMetrics struct {
 	images                       *prometheus.CounterVec
 	waiting, decoding, inference prometheus.Observer
-	batches                      prometheus.Observer
+	batches, pValues             prometheus.Observer
 	seconds                      prometheus.Counter
 	queued                       prometheus.Gauge
 }
@@ -92,17 +98,27 @@ func (m *modelMetrics) answered(r *Result) {
 	m.waiting.Observe(r.Times.Waiting.Seconds())
 	m.decoding.Observe(r.Times.Decoding.Seconds())
 	m.inference.Observe(r.Times.Inference.Seconds())
+	m.pValues.Observe(r.PValue)
 }
 
 // inWork is of all models together, as is the limit.
 var inWork = prometheus.NewDesc("ascood_images_in_work", "Images being decoded, waiting or being scored; --max-queue is the most.", nil, nil)
+
+// Of drift (package drift).
+var (
+	driftAlarm = prometheus.NewDesc("ascood_drift_alarm", "1 if the last full window of images was not like the calibration's.", []string{"model"}, nil)
+	driftShare = prometheus.NewDesc("ascood_out_of_distribution_ratio", "Share of the images of the sliding window that are out of distribution.", []string{"model"}, nil)
+	driftNow   = prometheus.NewDesc("ascood_drift_distance", "Kolmogorov-Smirnov distance of the scores of the sliding window from the calibration's.", []string{"model"}, nil)
+)
 
 // Describe implements prometheus.Collector.
 func (m *Models) Describe(descriptions chan<- *prometheus.Desc) {
 	for _, v := range m.metrics.vectors() {
 		v.Describe(descriptions)
 	}
-	descriptions <- inWork
+	for _, d := range []*prometheus.Desc{inWork, driftAlarm, driftShare, driftNow} {
+		descriptions <- d
+	}
 }
 
 // Collect implements prometheus.Collector.
@@ -110,7 +126,27 @@ func (m *Models) Collect(samples chan<- prometheus.Metric) {
 	for _, v := range m.metrics.vectors() {
 		v.Collect(samples)
 	}
-	m.queue.mu.Lock()
-	defer m.queue.mu.Unlock()
-	samples <- prometheus.MustNewConstMetric(inWork, prometheus.GaugeValue, float64(m.queue.images))
+	samples <- prometheus.MustNewConstMetric(inWork, prometheus.GaugeValue, float64(m.queue.inWork()))
+	for _, s := range m.List() {
+		if s.Serving != nil {
+			s.Serving.collectDrift(samples)
+		}
+	}
+}
+
+// collectDrift tells of the sliding window only what is known of it.
+func (v *Version) collectDrift(samples chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64) {
+		samples <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, v.name)
+	}
+	r := v.Drift()
+	alarm := 0.0
+	if r.Last != nil && r.Last.Alarm {
+		alarm = 1
+	}
+	gauge(driftAlarm, alarm)
+	if r.Now != nil {
+		gauge(driftShare, r.Out.Share)
+		gauge(driftNow, r.Now.Distance)
+	}
 }

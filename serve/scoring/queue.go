@@ -80,6 +80,12 @@ func (q *queue) enter(ctx context.Context, images int) (*Place, error) {
 	return &Place{q, images, q.images, time.Now()}, nil
 }
 
+func (q *queue) inWork() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.images
+}
+
 // refuse says why there is no room for more images. An empty queue takes a request
 // whatever it expects: how else would it learn?
 func (q *queue) refuse(ctx context.Context, images int) error {

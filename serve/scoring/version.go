@@ -11,6 +11,7 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/preprocess"
+	"github.com/ascood/ascood/serve/drift"
 )
 
 // Model is what is asked of an *ioodin.Model.
@@ -34,6 +35,7 @@ type Version struct {
 	decoder     *decoder
 	batcher     *batcher
 	metrics     *modelMetrics
+	drift       *drift.Watch
 	detailed    detailed
 	users       sync.WaitGroup
 }
@@ -54,6 +56,7 @@ func newVersion(ctx context.Context, m *Models, f file, model Model) (*Version, 
 	return &Version{
 		name: f.name, model: model, calibration: calibration, decoder: m.decoder, metrics: own,
 		batcher:  newBatcher(model, false, batch, workers(model.Device()), own, m.lose),
+		drift:    drift.NewWatch(m.limits.Drift, calibration.Samples),
 		detailed: detailed{models: m, file: f, metrics: own},
 	}, nil
 }
@@ -114,6 +117,9 @@ func (v *Version) Device() ascood.Device { return v.model.Device() }
 
 // Calibration returns what the verdicts follow.
 func (v *Version) Calibration() *artifact.Calibration { return v.calibration }
+
+// Drift describes the images that it has answered of late.
+func (v *Version) Drift() drift.Report { return v.drift.Report(len(v.Info().Classes)) }
 
 // Release ends the use of a version that was acquired.
 func (v *Version) Release() { v.users.Done() }
@@ -184,6 +190,7 @@ func (v *Version) Score(ctx context.Context, image Image, details bool) (*Result
 		r.Details = &Details{crop, o.extra}
 	}
 	v.metrics.answered(r)
+	v.drift.Add(r.PValue, r.Verdict == artifact.OutOfDistribution, r.Prediction)
 	return r, nil
 }
 
