@@ -208,3 +208,23 @@ func TestPretrainedWhole(t *testing.T) {
 		})
 	}
 }
+
+// TestPretrainedOfAnotherSize: a vision transformer's weights are for images of one size.
+func TestPretrainedOfAnotherSize(t *testing.T) {
+	net, err := models.New(models.Spec{Arch: "vit_b_16", Width: 64, Classes: 4, Head: models.HeadLinear}, 48)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "vit.safetensors")
+	if err := (&checkpoint.Checkpoint{Model: initial(net, 0.5, 1)}).Save(path); err != nil {
+		t.Fatal(err)
+	}
+	c, o := small(t), options(t)
+	c.Arch, c.Pretrained = "vit_b_16", path
+	c.Preprocess.PreSize, c.Preprocess.ImageSize = 32, 32
+	err = Run(t.Context(), c, o)
+	want := "pretrained: the weights of vit_b_16 are for images of 48x48 pixels alone, not for 32x32"
+	if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
+	}
+}
