@@ -66,7 +66,7 @@ func classesOf(c Config, d dataset.Dataset) ([]string, error) {
 		return numbers(c.ClassCount, d), nil
 	}
 	if c.ClassCount != 0 && c.ClassCount != len(names) {
-		return nil, ascood.Errorf(ascood.Invalid, "%s %d: %s names %d classes", ascood.Field("class_count"), c.ClassCount, where, len(names))
+		return nil, ascood.Errorf(ascood.Invalid, "%s %d: %s names %d classes; 0 takes as many as it names", ascood.Field("class_count"), c.ClassCount, where, len(names))
 	}
 	return names, nil
 }

@@ -64,12 +64,15 @@ func (h *head) name() string {
 
 // check reports what keeps it from being that of a classifier.
 func (h *head) check(m *match, shapes map[string][]int) error {
-	layers := slices.DeleteFunc(slices.Clone(h.rest), func(name string) bool { return m.ofBackbone(name) || len(shapes[name]) != 2 })
+	layers := slices.DeleteFunc(slices.Clone(h.rest), func(name string) bool { return m.ofBackbone(name) || !isWeight(name) || len(shapes[name]) != 2 })
+	if h.weight != "" {
+		layers = slices.Insert(layers, 0, h.weight)
+	}
 	switch {
+	case len(layers) > 1:
+		return ascood.Errorf(ascood.Unsupported, "a head of several layers: %s; want one linear layer after the backbone", describe(layers, shapes))
 	case h.weight == "":
 		return ascood.Errorf(ascood.Invalid, "no last layer: want a matrix of %d columns, as wide as the feature, left over are %s", m.width(), describe(h.rest, shapes))
-	case len(layers) > 0:
-		return ascood.Errorf(ascood.Unsupported, "a head of several layers: %s; want one linear layer after the backbone", describe(append([]string{h.weight}, layers...), shapes))
 	case h.classes == 1:
 		return ascood.Errorf(ascood.Unsupported, "one output, %s: a binary classifier with a sigmoid; two are needed: put a row of zeros before the weights and before the bias, for logits (0, x)", describe([]string{h.weight}, shapes))
 	}

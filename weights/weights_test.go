@@ -300,6 +300,7 @@ func TestFaults(t *testing.T) {
 	}{
 		"two last layers":     {file(with(renamed(resnet18(t), `^`, `backbone.`), checkpoint.StateDict{"fc.weight": ones(3, 8)})), "resnet18", "2 last layers: backbone.fc.weight [3 8], fc.weight [3 8]; want one"},
 		"several layers":      {file(with(without(resnet18(t), `^fc`), checkpoint.StateDict{"fc.0.weight": ones(4, 8), "fc.0.bias": ones(4), "fc.2.weight": ones(3, 4), "fc.2.bias": ones(3)})), "", "a head of several layers: fc.0.weight [4 8], fc.2.weight [3 4]; want one linear layer"},
+		"a head of fastai":    {file(with(without(resnet18(t), `^fc`), checkpoint.StateDict{"1.2.weight": ones(16), "1.4.weight": ones(4, 16), "1.8.weight": ones(3, 4)})), "", "a head of several layers: 1.4.weight [4 16], 1.8.weight [3 4]; want one linear layer"},
 		"one output":          {file(with(resnet18(t), checkpoint.StateDict{"fc.weight": ones(1, 8), "fc.bias": ones(1)})), "", "one output, fc.weight [1 8]: a binary classifier with a sigmoid; two are needed: put a row of zeros"},
 		"no last layer":       {file(without(resnet18(t), `^fc`)), "", "no last layer: want a matrix of 8 columns"},
 		"strange tensor":      {file(with(resnet18(t), checkpoint.StateDict{"attention": ones(1)})), "", "the weights are not those of resnet18_224x224: unexpected attention [1]"},
