@@ -8,22 +8,30 @@ import (
 )
 
 // classKeys are where training scripts put the names of the classes: a list, an array
-// of NumPy, a dict from name to label, or one from label to name.
+// of NumPy, a dict from name to label, or one from label to name. The likelier are
+// first.
 var classKeys = []string{
 	"classes", "CLASSES", "classes_", "class_names", "classnames", "class_list", "class_map", "class_dict", "categories",
-	"labels", "label_names", "label_map", "class_to_idx", "class2idx", "cls2idx", "label_to_idx", "label2idx", "label2id",
+	"label_names", "label_map", "class_to_idx", "class2idx", "cls2idx", "label_to_idx", "label2idx", "label2id",
 	"name_to_idx", "idx_to_class", "idx2class", "idx_to_label", "idx2label", "id2label", "idx_to_name", "index_to_name",
+	"labels",
 }
 
-// lookForClasses takes the first names that it comes by.
+// lookForClasses takes the first names that it comes by, of several in one place those
+// under the likelier key.
 func (f *finder) lookForClasses(key string, entries []pickle.Entry) {
+	if f.classes.Names != nil {
+		return
+	}
+	best := len(classKeys)
 	for _, entry := range entries {
 		name, _ := entry.Key.(string)
-		if f.classes.Names != nil || !slices.Contains(classKeys, name) {
+		at := slices.Index(classKeys, name)
+		if at < 0 || at >= best {
 			continue
 		}
 		if names := namesIn(entry.Value); complete(names) {
-			f.classes = ClassList{names, join(key, name)}
+			f.classes, best = ClassList{names, join(key, name)}, at
 		}
 	}
 }

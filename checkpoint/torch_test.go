@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/pickle"
 )
 
 // expectation is what opening a file of testdata/torch must give: the tensors of each
@@ -180,6 +181,16 @@ func float32Bytes(v float32) []byte { return FromFloat32s([]float32{v}).Data }
 
 // TestStridedBounds: a tensor that reaches outside its storage, or whose size
 // overflows, is refused before anything is read.
+// TestLikelierClasses: of two lists of names in one place the likelier is taken.
+func TestLikelierClasses(t *testing.T) {
+	names := func(names ...any) any { return &pickle.List{Kind: "list", Items: names} }
+	f := &finder{}
+	f.lookForClasses("meta", []pickle.Entry{{Key: "labels", Value: names("day", "night", "dawn")}, {Key: "classes", Value: names("cat", "dog")}, {Key: "class_to_idx", Value: 3}})
+	if f.classes.Key != "meta.classes" || !slices.Equal(f.classes.Names, []string{"cat", "dog"}) {
+		t.Errorf("classes %+v", f.classes)
+	}
+}
+
 // TestWrongRecord: one that cannot be read, or has another size than its storage, is an
 // error whenever it is asked for: tensors share storages.
 func TestWrongRecord(t *testing.T) {

@@ -18,16 +18,17 @@ import (
 // Options says what a checkpoint may not: a bare state dict knows little of it. For
 // a checkpoint of ours they may be left out, and must agree if given.
 type Options struct {
-	Name       string             // of the model
-	Arch       string             // a name of models.Resolve; "" is the one that the weights fit
-	StateDict  string             // where in the file the weights lie; "" is where they fit
-	Preprocess *preprocess.Config // how images become the network's input
-	Classes    []string           // names in the order of the logits
-	Folders    []string           // names of class folders, for want of others and if they are as many as the logits
-	Score      artifact.Score     // what the artifact computes
-	Target     artifact.Target    // what it is to be fast on; "" is artifact.CPU
-	Outputs    []string           // to keep, of artifact.Outputs; nil is all
-	Source     artifact.Source    // where the weights came from; FromFile adds what it took of them
+	Name       string                // of the model
+	Arch       string                // a name of models.Resolve; "" is the one that the weights fit
+	StateDict  string                // where in the file the weights lie; "" is where they fit
+	Preprocess *preprocess.Config    // how images become the network's input
+	Truncated  *preprocess.Truncated // what becomes of images that end early; nil is what the checkpoint or Preprocess says
+	Classes    []string              // names in the order of the logits
+	Folders    []string              // names of class folders, for want of others and if they are as many as the logits
+	Score      artifact.Score        // what the artifact computes
+	Target     artifact.Target       // what it is to be fast on; "" is artifact.CPU
+	Outputs    []string              // to keep, of artifact.Outputs; nil is all
+	Source     artifact.Source       // where the weights came from; FromFile adds what it took of them
 }
 
 func (opt Options) target() artifact.Target { return cmp.Or(opt.Target, artifact.CPU) }
@@ -48,6 +49,9 @@ func FromFile(f *checkpoint.File, opt Options) (*onnx.ModelProto, *artifact.Meta
 	pre, err := choosePreprocess(f.Meta.Preprocess, opt.Preprocess)
 	if err != nil {
 		return nil, nil, err
+	}
+	if opt.Truncated != nil {
+		pre.Truncated = *opt.Truncated
 	}
 	classes, notes, err := chooseClasses(f.Meta.Classes, f.Classes, opt, net.spec.Classes)
 	if err != nil {
@@ -165,7 +169,15 @@ func chooseArch(inCheckpoint, given string) (string, error) {
 	return inCheckpoint, nil
 }
 
+// choosePreprocess returns what is given or, if the checkpoint says how it was trained,
+// that, which is to be the same. What it made of images that end early is no matter of
+// the network's.
 func choosePreprocess(inCheckpoint, given *preprocess.Config) (preprocess.Config, error) {
+	if inCheckpoint != nil && given != nil {
+		same := *given
+		same.Truncated = inCheckpoint.Truncated
+		given = &same
+	}
 	switch {
 	case inCheckpoint == nil && given == nil:
 		return preprocess.Config{}, ascood.Errorf(ascood.Invalid, "the checkpoint does not say how images become its input: give %w", preprocess.Missing())

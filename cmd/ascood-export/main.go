@@ -194,6 +194,7 @@ func (r *request) options() (export.Options, error) {
 	if opt.Preprocess, err = r.preprocess.Config(); err != nil {
 		return opt, err
 	}
+	opt.Truncated = r.preprocess.Truncated()
 	if r.classes != "" {
 		opt.Classes, err = dataset.ReadClasses(r.classes)
 	} else if r.calibrate != "" {

@@ -77,6 +77,7 @@ func TestOwnCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	pre.Truncated = preprocess.Fill
 	c.Meta = checkpoint.Meta{Arch: "resnet18_32x32", Preprocess: &pre, Classes: testmodel.Classes}
 	dir := t.TempDir()
 	own, out := filepath.Join(dir, "best.safetensors"), filepath.Join(dir, "m.onnx")
@@ -96,6 +97,15 @@ func TestOwnCheckpoint(t *testing.T) {
 	}
 	checkWithONNX(t, out)
 
+	for line, want := range map[string]preprocess.Truncated{
+		"--preprocess cifar100": preprocess.Fill, "--truncated refuse": preprocess.Refuse, "--preprocess cifar100 --truncated refuse": preprocess.Refuse,
+	} {
+		if _, err := command(t, append(strings.Fields(line), "--checkpoint", own, "-o", out)...); err != nil {
+			t.Errorf("%s: %v", line, err)
+		} else if _, meta, err := artifact.Load(out); err != nil || meta.Preprocess.Truncated != want {
+			t.Errorf("%s: truncated images %v, want %v (%v)", line, meta.Preprocess.Truncated, want, err)
+		}
+	}
 	for _, args := range [][]string{{"--arch", "lenet"}, {"--preprocess", "cifar10"}} {
 		_, err := command(t, append(args, "--checkpoint", own, "-o", out)...)
 		if err == nil || !strings.Contains(err.Error(), "the checkpoint") {

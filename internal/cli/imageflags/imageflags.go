@@ -62,8 +62,17 @@ func (p *Preprocess) Config() (*preprocess.Config, error) {
 	return &c, nil
 }
 
+// Truncated returns what --truncated says, nil if it is not given.
+func (p *Preprocess) Truncated() *preprocess.Truncated {
+	if p.given("truncated") == nil {
+		return nil
+	}
+	return &p.own.Truncated
+}
+
 // Over returns base, or the preset if one is given, with what the flags change of it.
-// Where there is neither, they must say all or nothing.
+// Where there is neither, they must say all or nothing, but for --truncated, which
+// changes whatever it turns out to be.
 func (p *Preprocess) Over(base preprocess.Config) (preprocess.Config, error) {
 	if p.preset != "" {
 		if len(p.given(needed...)) == len(needed) {
@@ -74,7 +83,7 @@ func (p *Preprocess) Over(base preprocess.Config) (preprocess.Config, error) {
 			return base, cli.Usagef("--preprocess: %w", err)
 		}
 	} else if base == (preprocess.Config{}) && len(p.given(needed...)) < len(needed) {
-		if given := p.given(Flags()...); given != nil {
+		if given := p.given(Flags()...); given != nil && !(len(given) == 1 && p.Truncated() != nil) {
 			return base, cli.Usagef("%s: want --preprocess, which has the rest, or all of --%s", strings.Join(given, ", "), strings.Join(needed, ", --"))
 		}
 		return base, nil

@@ -28,6 +28,9 @@ func TestReadingFlags(t *testing.T) {
 	if over, err := parse("--gray16 clip").Over(*c); err != nil || over.Reading != (preprocess.Reading{Orientation: preprocess.Apply, Truncated: preprocess.Fill}) {
 		t.Errorf("over a base: %+v, %v", over, err)
 	}
+	if c, err := parse("--truncated fill").Config(); c != nil || err != nil || *parse("--truncated fill").Truncated() != preprocess.Fill || parse("--gray16 clip").Truncated() != nil {
+		t.Errorf("--truncated alone: %v, %v", c, err)
+	}
 	if _, err := parse(all).Config(); err == nil || !strings.Contains(err.Error(), "--gray16, --exif-orientation, --truncated: want --preprocess") {
 		t.Errorf("alone: %v", err)
 	}
