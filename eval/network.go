@@ -40,21 +40,40 @@ func OpenNetwork(path string, opt ioodin.Options) (*Network, error) {
 // NewNetwork takes an artifact from memory. opt.Score is not used. What the device
 // lacks is an error here, not in the middle of an evaluation.
 func NewNetwork(m *onnx.ModelProto, d *artifact.Metadata, opt ioodin.Options) (*Network, error) {
-	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(m.Graph)
+	digest, err := identify(m.Graph, d)
 	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", d.Name, err)
+		return nil, err
 	}
-	pre, err := json.Marshal(d.Preprocess)
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", d.Name, err)
-	}
-	n := &Network{model: m, meta: d, digest: digestOf(contentDigest(content), string(pre)), opt: opt, graphs: map[string]*ioodin.Graph{}}
+	n := &Network{model: m, meta: d, digest: digest, opt: opt, graphs: map[string]*ioodin.Graph{}}
 	g, err := n.graph("", plan(nil)[0].values)
 	if err != nil {
 		return nil, err
 	}
 	n.opt.Device = g.Device() // what "auto" has chosen is for all graphs
 	return n, nil
+}
+
+// Identity is a digest of the network, with its weights and preprocessing: that of all
+// artifacts of it, whatever score they have.
+func (n *Network) Identity() (string, error) {
+	part, err := onnx.Extract(n.model, []string{artifact.Logits})
+	if err != nil {
+		return "", err
+	}
+	return identify(part.Graph, n.meta)
+}
+
+// identify is a digest of a graph, and of how images become its input.
+func identify(g *onnx.GraphProto, d *artifact.Metadata) (string, error) {
+	content, err := proto.MarshalOptions{Deterministic: true}.Marshal(g)
+	if err != nil {
+		return "", fmt.Errorf("model %s: %w", d.Name, err)
+	}
+	pre, err := json.Marshal(d.Preprocess)
+	if err != nil {
+		return "", fmt.Errorf("model %s: %w", d.Name, err)
+	}
+	return digestOf(contentDigest(content), string(pre)), nil
 }
 
 // Info returns what the artifact says about itself.

@@ -33,6 +33,7 @@ type learning struct {
 	bank           int
 	bankType       string
 	method         *eval.Entry // nil for a score of every artifact
+	network        string      // that the settings were found for, "" if it is not known
 }
 
 func (r *request) addLearning() {
@@ -98,10 +99,14 @@ func (r *request) scoreFile() (name, settings string, err error) {
 	if err != nil {
 		return "", "", ascood.Errorf(ascood.Invalid, "--score: %w", err)
 	}
-	var found struct{ Settings json.RawMessage }
+	var found struct {
+		Settings json.RawMessage
+		Network  string
+	}
 	if err := json.Unmarshal(text, &found); err != nil || found.Settings == nil {
 		return "", "", ascood.Errorf(ascood.Invalid, "--score %s: not a file of settings that ascood-eval --output wrote", score)
 	}
+	r.learning.network = found.Network
 	return name, string(found.Settings), nil
 }
 
@@ -131,6 +136,9 @@ func (r *request) learn(ctx context.Context, m *onnx.ModelProto, d *artifact.Met
 		return nil, nil, err
 	}
 	defer n.Close()
+	if err := r.checkNetwork(n); err != nil {
+		return nil, nil, err
+	}
 	e := &eval.Evaluation{Network: n, SkipBroken: r.skipBroken}
 	e.Skipped = func(set string, images int, broken []error) { modelflags.WarnSkipped(stderr, set, images, broken) }
 	e.Progress = func(what string, images int) (func(int), func()) { return cli.Progress(stderr, images, what) }
@@ -154,6 +162,18 @@ func (r *request) learn(ctx context.Context, m *onnx.ModelProto, d *artifact.Met
 	}
 	m, err = export.Keep(m, d.Score, r.outputs)
 	return m, d, err
+}
+
+// checkNetwork reports settings that were found for another network.
+func (r *request) checkNetwork(n *eval.Network) error {
+	if r.learning.network == "" {
+		return nil
+	}
+	this, err := n.Identity()
+	if err == nil && this != r.learning.network {
+		err = ascood.Errorf(ascood.Invalid, "--score %s: its settings were found for another network, or other preprocessing: evaluate this one, or give the method's name and --set", r.score.Name())
+	}
+	return err
 }
 
 // reuse takes the features of the images that are learnt from out of the folder of

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,7 +10,9 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/internal/testmodel"
+	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/posthoc"
 )
 
@@ -24,7 +28,15 @@ func TestScoresThatLearn(t *testing.T) {
 		t.Fatal(err)
 	}
 	chosen := filepath.Join(dir, "temp_scaling.json")
-	if err := os.WriteFile(chosen, []byte(`{"settings": {"temperature": 1.5}, "notes": ["x"]}`), 0o600); err != nil {
+	n, err := eval.OpenNetwork(model, ioodin.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	network, err := n.Identity()
+	if err := errors.Join(err, n.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(chosen, fmt.Appendf(nil, `{"settings": {"temperature": 1.5}, "notes": ["x"], "network": %q}`, network), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	train, valid := []string{"--id-train", trained + "[:300]"}, []string{"--id-val", clothes + "[:100]"}
@@ -76,6 +88,10 @@ func TestWrongLearning(t *testing.T) {
 	if err := os.WriteFile(notes, []byte(`["knn"]`), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	other := filepath.Join(dir, "mls.json")
+	if err := os.WriteFile(other, []byte(`{"settings": {}, "network": "5e1f"}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	few := []string{"--id-train", trained + "[:30]"}
 	for _, c := range []struct {
 		flags []string
@@ -95,6 +111,7 @@ func TestWrongLearning(t *testing.T) {
 		{append([]string{"--score", "mds", "--arch", "lenet"}, few...), "--arch has no meaning beside --model"},
 		{[]string{"--score", "mds", "--id-train", filepath.Join(dir, "none.txt")}, "--id-train: "},
 		{[]string{"--score", "rankfeat"}, "rankfeat works on layer3 of the network"},
+		{[]string{"--score", other}, "were found for another network"},
 		{[]string{"--score", notes}, "not a file of settings that ascood-eval --output wrote"},
 		{[]string{"--score", filepath.Join(dir, "vim.json")}, "no such file"},
 		{nil, "--score is missing"},

@@ -47,11 +47,15 @@ func files(dir string, e *eval.Evaluation, suffixes ...string) []string {
 // it, METHOD.json, its settings and how they were found, and, where scores are kept,
 // METHOD.thresholds.csv.
 func Save(dir string, e *eval.Evaluation, results []eval.Result) error {
+	network, err := e.Network.Identity()
+	if err != nil {
+		return err
+	}
 	for _, r := range results {
 		if err := saveTable(dir, r.Method, metrics.Lines(r.Table, e.SkipBroken)); err != nil {
 			return err
 		}
-		text, err := json.MarshalIndent(Settings{json.RawMessage(r.Settings), r.Notes, r.Trials}, "", "  ")
+		text, err := json.MarshalIndent(Settings{json.RawMessage(r.Settings), r.Notes, r.Trials, network}, "", "  ")
 		if err != nil {
 			return err
 		}
@@ -107,4 +111,5 @@ type Settings struct {
 	Settings json.RawMessage `json:"settings"`
 	Notes    []string        `json:"notes,omitempty"`
 	Searched []eval.Trial    `json:"searched,omitempty"`
+	Network  string          `json:"network"` // that they were found for, as eval.Network.Identity has it
 }
