@@ -85,20 +85,28 @@ func openShipped(t *testing.T, n *Network, opt ioodin.Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	var all []Entry
 	for _, name := range posthoc.Names() {
-		m := fewNeighbours(t, name)
+		all = append(all, fewNeighbours(t, name))
+	}
+	both, err := posthoc.NewCombined([]string{"iodin", "mds"}, posthoc.Fisher)
+	if err != nil {
+		t.Fatal(err)
+	}
+	both.Place([][]float64{{1, 2}, {3}})
+	for _, m := range append(all, Entry{"iodin+mds", both}) {
 		if err := posthoc.Fit(m.Method, d); err != nil {
 			t.Fatal(err)
 		}
 		model, meta, err := n.with(m, posthoc.Float16)
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", m.Name, err)
 			continue
 		}
 		opt.Score = nil
 		shipped, err := ioodin.New(model, meta, opt)
 		if err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", m.Name, err)
 			continue
 		}
 		shipped.Close()

@@ -25,11 +25,36 @@ func (e *Evaluation) Ship(ctx context.Context, c Choice, bank posthoc.BankType) 
 	if err := posthoc.Fit(e.precise(c.Entry.Method), from.Data); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", c.Name, err)
 	}
+	if combined, ok := c.Entry.Method.(*posthoc.Combined); ok {
+		if err := e.place(ctx, combined); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", c.Name, err)
+		}
+	}
 	m, d, err := e.Network.with(c.Entry, bank)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", c.Name, err)
 	}
 	return m, d, nil
+}
+
+// place shows a combination how its parts score the validation images.
+func (e *Evaluation) place(ctx context.Context, c *posthoc.Combined) error {
+	var parts []Entry
+	for i, m := range c.Parts {
+		parts = append(parts, Entry{c.Names[i], m})
+	}
+	opt, finish := e.scan(validIDName, e.ValidID.Images)
+	defer finish()
+	all, err := e.Network.Score(ctx, e.ValidID.Images, parts, opt)
+	if err != nil {
+		return err
+	}
+	var scores [][]float64
+	for _, s := range all {
+		scores = append(scores, s.Values)
+	}
+	c.Place(scores)
+	return nil
 }
 
 // checkShipping finds what a choice lacks before any image is looked at.
@@ -68,10 +93,9 @@ func (n *Network) with(m Entry, bank posthoc.BankType) (*onnx.ModelProto, *artif
 		return nil, nil, err
 	}
 	b := onnx.Extend(rest.Graph)
-	for name, v := range map[string]float64{artifact.Temperature: d.Score.Temperature, artifact.Noise: d.Score.Noise} {
-		if d.Score.Output() == artifact.IODIN || d.Score.Output() == artifact.ODIN {
-			b.Replace(onnx.NewFloats(name, []float32{float32(v)}))
-		}
+	if needs := m.Needs(); needs.Temperature > 0 {
+		b.Replace(onnx.NewFloats(artifact.Temperature, []float32{float32(needs.Temperature)}))
+		b.Replace(onnx.NewFloats(artifact.Noise, []float32{float32(needs.Noise)}))
 	}
 	if err := posthoc.Attach(b, m.Method, artifact.OwnScore, bank); err != nil {
 		return nil, nil, err

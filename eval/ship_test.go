@@ -140,3 +140,49 @@ func compareScores(t *testing.T, how string, got, want []float64) {
 		t.Errorf("%s: the scores differ by %g, and spread over %g", how, worst, spread)
 	}
 }
+
+// TestCombined ships scores of several methods: of in-distribution images that nothing has
+// seen the p-values are uniform, of others they are small.
+func TestCombined(t *testing.T) {
+	n := openNetwork(t)
+	e := &Evaluation{Network: n, Train: Set{Images: openImages(t, "train")}, ValidID: Set{Images: openImages(t, "val_id")}}
+	for _, rule := range posthoc.Rules() {
+		c, err := posthoc.NewCombined([]string{"iodin", "mds", "knn"}, rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(t.TempDir(), "combined.onnx")
+		ship(t, e, Entry{"iodin+mds+knn", c}, path)
+		id := openImages(t, "test_id")
+		compareScores(t, string(rule), ownScores(t, path, id), scoresOf(t, path, id))
+
+		scores := scoresOf(t, path, id)
+		calibration, err := artifact.Calibrate(scores[:100], 0.95, n.Info().Score, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var values []float64
+		for _, v := range scores[100:] {
+			values = append(values, calibration.PValue(v))
+		}
+		slices.Sort(values)
+		worst := 0.0 // distance of Kolmogorov and Smirnov
+		for i, v := range values {
+			worst = max(worst, math.Abs(v-float64(i+1)/100), math.Abs(v-float64(i)/100))
+		}
+		// Of two samples of 100 it is more than this in 1 of 100 cases.
+		if !(worst <= 0.23) {
+			t.Errorf("%s: the p-values are %v from uniform", rule, worst)
+		}
+		small := 0
+		for _, v := range scoresOf(t, path, openImages(t, "test_ood")) {
+			if calibration.PValue(v) <= 0.05 {
+				small++
+			}
+		}
+		t.Logf("%s: %v from uniform, %d of 200 others have a p-value of at most 0.05", rule, worst, small)
+		if small < 100 {
+			t.Errorf("%s: %d of 200 others have a p-value of at most 0.05", rule, small)
+		}
+	}
+}

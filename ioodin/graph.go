@@ -23,6 +23,7 @@ type Tensor struct {
 type Graph struct {
 	session *ort.Session
 	from    string // the value that is an input, "" for none
+	own     Inputs // the artifact's temperature and noise
 	size    int    // of the images
 }
 
@@ -47,7 +48,22 @@ func OpenGraph(m *onnx.ModelProto, d *artifact.Metadata, from string, values []s
 	if err != nil {
 		return nil, err
 	}
-	return &Graph{session, from, d.Preprocess.ImageSize}, nil
+	return &Graph{session, from, ownSettings(m), d.Preprocess.ImageSize}, nil
+}
+
+// ownSettings are the values of the constants that a run may vary.
+func ownSettings(m *onnx.ModelProto) Inputs {
+	constants := onnx.Constants(m.Graph)
+	value := func(name string) float64 {
+		if constants[name] == nil {
+			return 0
+		}
+		if v, err := constants[name].Floats(); err == nil && len(v) == 1 {
+			return float64(v[0])
+		}
+		return 0
+	}
+	return Inputs{Temperature: value(artifact.Temperature), Noise: value(artifact.Noise)}
 }
 
 // expose returns m with the named values among its outputs, sharing memory with
@@ -69,8 +85,8 @@ func expose(m *onnx.ModelProto, values []string) *onnx.ModelProto {
 // be left out.
 type Inputs struct {
 	Pixels             []uint8 // [N,S,S,3], as the artifact takes them
-	Temperature, Noise float64
-	Value              Tensor // in the place of the one that OpenGraph named
+	Temperature, Noise float64 // both the artifact's own if Temperature is 0
+	Value              Tensor  // in the place of the one that OpenGraph named
 }
 
 // values are the inputs by name, for images of size x size pixels; Value goes by
@@ -96,6 +112,9 @@ func (g *Graph) Run(ctx context.Context, in Inputs) (map[string]Tensor, error) {
 	}
 	if each := g.size * g.size * 3; g.session.Takes(artifact.Pixels) && (len(in.Pixels) == 0 || len(in.Pixels)%each != 0) {
 		return nil, ascood.Errorf(ascood.Invalid, "%d bytes are not a number of images of %dx%dx3", len(in.Pixels), g.size, g.size)
+	}
+	if in.Temperature == 0 {
+		in.Temperature, in.Noise = g.own.Temperature, g.own.Noise
 	}
 	out, err := g.session.Run(in.values(g.size, g.from))
 	if err != nil {

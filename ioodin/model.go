@@ -89,7 +89,11 @@ func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) 
 
 // scoring returns the part of an artifact that computes a score, and further values.
 func scoring(m *onnx.ModelProto, d *artifact.Metadata, score artifact.Score, further ...string) (*onnx.ModelProto, error) {
-	part, err := onnx.Extract(m, unique(append(score.Needed(), further...)), settings(m)...)
+	cut := settings(m)
+	if score.Output() == artifact.OwnScore {
+		cut = nil // it has its settings in the graph
+	}
+	part, err := onnx.Extract(m, unique(append(score.Needed(), further...)), cut...)
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "model %s: %w", d.Name, err)
 	}

@@ -266,3 +266,28 @@ func TestRelationPower(t *testing.T) {
 		}
 	}
 }
+
+// TestCombinedFormulas places an image between the scores of others.
+func TestCombinedFormulas(t *testing.T) {
+	b := &Batch{Logits: Matrix{[]float32{3, 1, -9, -9}, 2}, Feature: Matrix{make([]float32, 2), 1}}
+	for rule, want := range map[Rule][]float64{
+		// The largest logit is 3, above two of four places: its p-value is 3/5; the energy
+		// is above all three: 1. The other image is below all.
+		Fisher:  {math.Log(3. / 5), math.Log(1./5) + math.Log(1./4)},
+		Minimum: {2 * 3. / 5, 2 * 1. / 5},
+	} {
+		c, err := NewCombined([]string{"mls", "ebo"}, rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := Fit(c, loadReference(t).data(t)); err != nil {
+			t.Fatal(err)
+		}
+		c.Place([][]float64{{7, 2, 3, 5}, {1, 0, 2}})
+		for i, got := range scoreOf(t, c, b) {
+			if math.Abs(got-want[i]) > 1e-9 {
+				t.Errorf("%s: image %d scores %v, want %v", rule, i, got, want[i])
+			}
+		}
+	}
+}

@@ -32,6 +32,7 @@ type learning struct {
 	settings       []string
 	bank           int
 	bankType       string
+	combine        string
 	method         *eval.Entry // nil for a score of every artifact
 	network        string      // that the settings were found for, "" if it is not known
 }
@@ -42,6 +43,7 @@ func (r *request) addLearning() {
 	fs.StringVar(&r.learning.validID, "id-val", "", "labelled in-distribution validation `images`, for the scores that learn from these")
 	fs.StringArrayVar(&r.learning.settings, "set", nil, "hyperparameter of the score as `method.name=value`; may be repeated")
 	fs.Var(cli.Int(&r.learning.bank, 0, 1<<31), "bank", "take only `N` of the training images, at random; 0 is all")
+	fs.StringVar(&r.learning.combine, "combine", string(posthoc.Fisher), "how the p-values of a score of several methods, such as iodin+knn, become one number: fisher or minimum")
 	fs.StringVar(&r.learning.bankType, "bank-type", string(posthoc.Float32), "how the file holds the training images' features: float32, or float16 in half the room")
 }
 
@@ -56,14 +58,14 @@ func (r *request) chooseScore() error {
 		return cli.Usagef("--set %w", err)
 	}
 	for method := range given {
-		if method != name {
+		if !slices.Contains(strings.Split(name, "+"), method) {
 			return cli.Usagef("--set %s: the score is %s", method, name)
 		}
 	}
 	if slices.Contains(artifact.ScoreNames(), artifact.ScoreName(name)) && settings == "" && len(given) == 0 {
 		return r.checkLearning(name, posthoc.Needs{})
 	}
-	m, err := posthoc.New(name)
+	m, parts, err := r.newMethod(name)
 	if err != nil {
 		return cli.Usagef("--score: %w", err)
 	}
@@ -72,16 +74,40 @@ func (r *request) chooseScore() error {
 			return cli.Usagef("--%s has no meaning beside the settings of %s: choose with --set %s.NAME=VALUE", flag, name, name)
 		}
 	}
-	for _, object := range []string{settings, given[name]} {
-		if object == "" {
-			continue
-		}
-		if err := posthoc.Configure(m, object); err != nil {
-			return cli.Usagef("the score %s: %w", name, err)
+	for method, part := range parts {
+		for _, object := range []string{settings, given[method]} {
+			if object == "" {
+				continue
+			}
+			if err := posthoc.Configure(part, object); err != nil {
+				return cli.Usagef("the score %s: %w", method, err)
+			}
 		}
 	}
 	r.learning.method = &eval.Entry{Name: name, Method: m}
 	return r.checkLearning(name, m.Needs())
+}
+
+// newMethod returns the method of a name, or those of several names with "+" between them,
+// combined, with its parts by name.
+func (r *request) newMethod(name string) (posthoc.Method, map[string]posthoc.Method, error) {
+	names := strings.Split(name, "+")
+	if len(names) == 1 {
+		if r.fs.Changed("combine") {
+			return nil, nil, ascood.Errorf(ascood.Invalid, "--combine is for several methods, such as iodin+knn")
+		}
+		m, err := posthoc.New(name)
+		return m, map[string]posthoc.Method{name: m}, err
+	}
+	c, err := posthoc.NewCombined(names, posthoc.Rule(r.learning.combine))
+	if err != nil {
+		return nil, nil, err
+	}
+	parts := map[string]posthoc.Method{}
+	for i, part := range c.Parts {
+		parts[names[i]] = part
+	}
+	return c, parts, nil
 }
 
 // scoreFile returns the score that the flag names, or the one in a file of ascood-eval's
@@ -246,7 +272,7 @@ func (r *request) fromArtifact() (*onnx.ModelProto, *artifact.Metadata, error) {
 
 // checkModel reports flags that have no meaning for a model that is there already.
 func checkModel(fs *pflag.FlagSet) error {
-	return cli.OnlyBeside(fs, "model", "score", "temperature", "noise", "set", "id-train", "id-val", "bank", "bank-type",
+	return cli.OnlyBeside(fs, "model", "score", "temperature", "noise", "set", "combine", "id-train", "id-val", "bank", "bank-type",
 		"data-dir", "skip-broken", "calibrate", "tpr", "threads", "outputs", "name", "output", "check", "truncated")
 }
 

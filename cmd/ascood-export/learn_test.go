@@ -52,6 +52,8 @@ func TestScoresThatLearn(t *testing.T) {
 		{[]string{"--score", chosen}, artifact.Score{Name: "temp_scaling", Settings: `{"temperature":1.5}`}, "temperature 1.5"},
 		{[]string{"--score", "odin", "--set", "odin.noise=0.004"}, artifact.Score{Name: "odin", Temperature: 1000, Noise: 0.004}, "noise 0.004"},
 		{[]string{"--score", "odin", "--noise", "0.004"}, artifact.Score{Name: "odin", Temperature: 1000, Noise: 0.004}, "noise 0.004"},
+		{append([]string{"--score", "iodin+mls", "--set", "iodin.noise=0.004", "--combine", "minimum"}, valid...),
+			artifact.Score{Name: "iodin+mls", Settings: `{"iodin":{"temperature":1000,"noise":0.004},"mls":{},"rule":"minimum"}`}, "score iodin+mls ("},
 		{[]string{"--score", "mls"}, artifact.Score{Name: "mls"}, "score mls"},
 	} {
 		var calibrations []*artifact.Calibration
@@ -111,6 +113,12 @@ func TestWrongLearning(t *testing.T) {
 		{append([]string{"--score", "mds", "--arch", "lenet"}, few...), "--arch has no meaning beside --model"},
 		{[]string{"--score", "mds", "--id-train", filepath.Join(dir, "none.txt")}, "--id-train: "},
 		{[]string{"--score", "rankfeat"}, "rankfeat works on layer3 of the network"},
+		{[]string{"--score", "msp+mls"}, "msp+mls learns from in-distribution validation images: give --id-val"},
+		{[]string{"--score", "msp+msp", "--id-val", clothes + "[:40]"}, "msp is combined with itself"},
+		{[]string{"--score", "msp+energy", "--id-val", clothes + "[:40]"}, `unknown method "energy"`},
+		{[]string{"--score", "msp+mls", "--combine", "mean", "--id-val", clothes + "[:40]"}, `unknown rule "mean"; known are fisher and minimum`},
+		{[]string{"--score", "ash", "--combine", "minimum"}, "--combine is for several methods"},
+		{[]string{"--score", "odin+iodin", "--set", "odin.noise=1", "--id-val", clothes + "[:40]"}, "one temperature and noise for all"},
 		{[]string{"--score", other}, "were found for another network"},
 		{[]string{"--score", notes}, "not a file of settings that ascood-eval --output wrote"},
 		{[]string{"--score", filepath.Join(dir, "vim.json")}, "no such file"},
