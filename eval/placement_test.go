@@ -30,7 +30,9 @@ func TestPlacement(t *testing.T) {
 	ort.OnlyPlace()
 	for _, arch := range models.Archs() {
 		for _, head := range models.Heads() {
-			t.Run(arch+" "+string(head), func(t *testing.T) { openAll(t, models.Spec{Arch: arch, Width: 8, Classes: 10, Head: head}) })
+			t.Run(arch+" "+string(head), func(t *testing.T) {
+				openAll(t, models.Spec{Arch: arch, Width: testmodel.Narrow(arch), Classes: 10, Head: head})
+			})
 		}
 	}
 }
