@@ -6,6 +6,7 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/serve/drift"
+	"github.com/ascood/ascood/serve/keep"
 	"github.com/ascood/ascood/serve/scoring"
 )
 
@@ -27,6 +28,9 @@ type Config struct {
 
 	DrainDelay   time.Duration // between failing /readyz and closing the door, for load balancers to notice
 	DrainTimeout time.Duration // for the requests in flight at shutdown to finish
+
+	Keep       *keep.Store // for images to look at; nil keeps none
+	KeepPValue float64     // those with a p-value up to it; 0 is those that are out of distribution
 
 	Logger *slog.Logger // one line a request; nil is silent
 }
@@ -76,6 +80,9 @@ func (c Config) Validate() error {
 	}
 	if c.DrainDelay < 0 {
 		return ascood.Errorf(ascood.Invalid, "%s %v: must not be negative", ascood.Field("drain_delay"), c.DrainDelay)
+	}
+	if !(c.KeepPValue >= 0 && c.KeepPValue <= 1) {
+		return ascood.Errorf(ascood.Invalid, "%s %v: must be from 0 to 1", ascood.Field("keep_p_value"), c.KeepPValue)
 	}
 	if !(c.Drift.Level > 0 && c.Drift.Level < 1) {
 		return ascood.Errorf(ascood.Invalid, "%s %v: must be between 0 and 1", ascood.Field("drift_level"), c.Drift.Level)

@@ -21,6 +21,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec // route, status
 	rejected *prometheus.CounterVec   // reason: of a scoring.BusyError
+	kept     *prometheus.CounterVec   // outcome: kept, left_out
 	inFlight atomic.Int64             // score requests being received, in work or being answered
 }
 
@@ -40,6 +41,9 @@ func newMetrics(models *scoring.Models) *metrics {
 			Name: "ascood_rejected_total",
 			Help: "Requests told to try again, by reason: queue (full), deadline (too much ahead), memory (for uploads), timeout (no result in time).",
 		}, []string{"reason"}),
+		kept: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "ascood_kept_images_total", Help: "Images to look at, by whether they were kept or left out for want of time or room.",
+		}, []string{"outcome"}),
 	}
 	factory.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "ascood_requests_in_flight", Help: "Score requests being received, in work or being answered.",

@@ -36,6 +36,7 @@ func modelName(c echo.Context) (string, error) {
 // ModelsResponse answers GET /v1/models.
 type ModelsResponse struct {
 	Models []ModelInfo `json:"models"`
+	Keeps  string      `json:"keeps,omitempty"` // which images are kept for people to look at, in words; none by default
 }
 
 // ModelInfo says what is served under a name.
@@ -76,7 +77,7 @@ type Limits struct {
 
 // listModels describes the models that are served.
 func (s *Server) listModels(c echo.Context) error {
-	answer := ModelsResponse{[]ModelInfo{}}
+	answer := ModelsResponse{[]ModelInfo{}, s.keeps()}
 	for _, status := range s.models.List() {
 		info := ModelInfo{Name: status.Name, Default: status.Default, Refused: status.Refused}
 		if status.Serving != nil {

@@ -3,7 +3,8 @@
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const endpoint = location.origin + "/v1/score";
-const model = call("/v1/models").then(({ models }) => models.find(m => m.default) ?? models[0]);
+const served = call("/v1/models");
+const model = served.then(({ models }) => models.find(m => m.default) ?? models[0]);
 
 $("#curl").textContent =
   `curl -F image=@photo.jpg ${endpoint}\n` +
@@ -17,6 +18,12 @@ model.then(m => {
   $("#limits").textContent =
     `Up to ${number(m.limits.body_bytes / 2 ** 20)} MB and ${number(m.limits.image_pixels / 1e6)} megapixels each.`;
 }).catch(() => { $("#summary").textContent = "The server does not answer."; });
+
+served.then(({ keeps }) => {
+  if (!keeps) return;
+  $("#keeps").textContent = `The operator of this server keeps some images, to look at them: ${keeps}.`;
+  $("#keeps").hidden = false;
+}).catch(() => {}); // told above
 
 // Images are asked about one by one, a few at a time, so that each answer shows
 // as soon as it is there.

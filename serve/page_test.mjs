@@ -290,6 +290,16 @@ test("the mark is on the verdict's side of the threshold, and within the bar", (
   }
 });
 
+test("the page says that images are kept", async () => {
+  const page = new Page(null, () => json({ models: [model], keeps: "those out of distribution" }));
+  await page.settled();
+  assert.equal(page.text("#keeps"), "The operator of this server keeps some images, to look at them: those out of distribution.");
+  assert.ok(!page.document.querySelector("#keeps").hidden);
+  const none = new Page();
+  await none.settled();
+  assert.ok(none.document.querySelector("#keeps").hidden);
+});
+
 test("an explanation is asked for on demand, once", async () => {
   const explanation = { image: "data:image/png;base64,AA==", element: { channel: "green", x: 3, y: 5 } };
   const page = new Page((_, search) => scored(search === "?explain=1" ? { ...inside, explanation } : inside));

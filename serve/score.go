@@ -174,11 +174,17 @@ func scoreOne(ctx context.Context, v *scoring.Version, file []byte, explained bo
 			return nil, err
 		}
 	}
+	d := decision(r)
+	d.Explanation = why
+	return d, nil
+}
+
+// decision is a result as clients see it.
+func decision(r *scoring.Result) *Decision {
 	t := r.Times
 	return &Decision{
 		Verdict: r.Verdict, Score: r.Score, Threshold: r.Threshold, PValue: r.PValue,
 		Prediction: r.Prediction, Class: r.Class, Probability: r.Probability,
-		StagesMS:    Stages{milliseconds(t.Waiting), milliseconds(t.Decoding), milliseconds(t.Inference)},
-		Explanation: why,
-	}, nil
+		StagesMS: Stages{milliseconds(t.Waiting), milliseconds(t.Decoding), milliseconds(t.Inference)},
+	}
 }

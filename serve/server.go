@@ -52,6 +52,9 @@ func New(models *scoring.Models, config Config) (*Server, error) {
 
 		stepTimeout: stepTimeout,
 	}
+	if config.Keep != nil {
+		models.Observe(s.keep)
+	}
 	s.routes()
 	return s, nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/cli/modelflags"
 	"github.com/ascood/ascood/serve"
+	"github.com/ascood/ascood/serve/keep"
 	"github.com/ascood/ascood/serve/scoring"
 )
 
@@ -54,11 +55,12 @@ type options struct {
 	compute   *modelflags.Compute
 	score     *modelflags.Score
 	limits    serve.Config
+	keep      keep.Config
 	logFormat string
 
 	// Limits in the units of their flags.
-	bodyMiB, memoryMiB int
-	megapixels         float64
+	bodyMiB, memoryMiB, keepMiB int
+	megapixels                  float64
 }
 
 // flagNames are the flags of limits that have other names in serve.Config.
@@ -78,6 +80,7 @@ func newFlags(stdout io.Writer) *options {
 	o.score = modelflags.AddScore(fs, "the artifact's")
 
 	c := &o.limits
+	o.keepMiB, o.keep.PerMinute = 1024, 60
 	o.bodyMiB, o.memoryMiB, o.megapixels = int(c.MaxBody>>20), int(c.MaxUploadMemory>>20), float64(c.MaxPixels)/1e6
 	fs.Var(cli.Int(&o.bodyMiB, 1, mostMiB), "max-body", "largest request, `MiB`")
 	fs.Var(cli.Int(&o.memoryMiB, 1, mostMemoryMiB), "max-upload-memory", "most `MiB` of uploads in memory at once; others are told to retry")
@@ -88,6 +91,10 @@ func newFlags(stdout io.Writer) *options {
 	fs.Var(cli.Duration(&c.Timeout, leastTime, mostTime), "timeout", "longest time for a request, its upload included")
 	fs.Var(cli.Duration(&c.DrainDelay, 0, mostTime), "drain-delay", "at shutdown, time to go on serving while /readyz fails")
 	fs.Var(cli.Duration(&c.DrainTimeout, leastTime, mostTime), "drain-timeout", "at shutdown, longest time for requests to finish")
+	fs.StringVar(&o.keep.Folder, "keep", "", "`folder` to keep images in that are out of distribution, to look at; none are kept without it")
+	fs.Var(cli.Float(&c.KeepPValue, 0, 1), "keep-p-value", "keep images with a p-value up to this instead; 0 goes by the verdict")
+	fs.Var(cli.Int(&o.keepMiB, 1, mostMemoryMiB), "keep-size", "most `MiB` that are kept")
+	fs.Var(cli.Int(&o.keep.PerMinute, 1, mostQueue), "keep-rate", "most `images` that are kept in a minute")
 	fs.Var(cli.Int(&c.Drift.Window, leastWindow, mostWindow), "drift-window", "`images` that are compared with the calibration at once, for drift")
 	fs.Var(cli.Float(&c.Drift.Level, leastLevel, mostLevel), "drift-level", "`probability` of an alarm in a window without drift")
 	fs.Var(cli.Duration(&c.Drift.Age, leastTime, mostTime), "drift-age", "images older than this are left out of the report on drift")
@@ -109,6 +116,10 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	c.MaxPixels = int(o.megapixels * 1e6)
 	var err error
 	if c.Logger, err = logger(o.logFormat, stderr); err != nil {
+		return nil, err
+	}
+	o.keep.MaxBytes, o.keep.Logger = int64(o.keepMiB)<<20, c.Logger
+	if err := cli.OnlyWith(o.fs, "keep", "keep-p-value", "keep-size", "keep-rate"); err != nil {
 		return nil, err
 	}
 	return o, flagNames.In(o.fs, c.Validate())

@@ -16,6 +16,7 @@ import (
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/serve"
+	"github.com/ascood/ascood/serve/keep"
 	"github.com/ascood/ascood/serve/scoring"
 )
 
@@ -40,6 +41,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	models, err := scoring.Open(ctx, o.source, o.limits.Limits, o.limits.Logger)
 	if err != nil {
 		return flagNames.In(o.fs, err)
+	}
+	if o.keep.Folder != "" {
+		if o.limits.Keep, err = keep.Open(o.keep); err != nil {
+			return errors.Join(err, models.Close())
+		}
+		defer o.limits.Keep.Close() // once the models, which hand images over, are closed
 	}
 	server, err := serve.New(models, o.limits)
 	if err != nil {

@@ -26,6 +26,7 @@ type Models struct {
 	metrics *metrics
 	decoder *decoder
 	queue   *queue
+	observe func(v *Version, file []byte, r *Result) // nil for nobody
 
 	// lost is done once a device is lost; its cause is the error.
 	lost context.Context
@@ -60,6 +61,10 @@ func Open(ctx context.Context, source Source, limits Limits, log *slog.Logger) (
 	}
 	return m, nil
 }
+
+// Observe has f look at each image file that gets a verdict, and its result. It is to be
+// called before any is scored; f is called by many goroutines.
+func (m *Models) Observe(f func(v *Version, file []byte, r *Result)) { m.observe = f }
 
 // first loads what there is, and settles on the default.
 func (m *Models) first(ctx context.Context) error {

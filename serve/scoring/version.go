@@ -29,6 +29,7 @@ type Model interface {
 // Version is a model as it was loaded from a file. Whoever acquired it (Models.Acquire)
 // scores with it, whatever is loaded in its place meanwhile, until it is released.
 type Version struct {
+	models      *Models
 	name        string
 	model       Model
 	calibration *artifact.Calibration
@@ -54,7 +55,7 @@ func newVersion(ctx context.Context, m *Models, f file, model Model) (*Version, 
 	}
 	own := m.metrics.of(f.name)
 	return &Version{
-		name: f.name, model: model, calibration: calibration, decoder: m.decoder, metrics: own,
+		models: m, name: f.name, model: model, calibration: calibration, decoder: m.decoder, metrics: own,
 		batcher:  newBatcher(model, false, batch, workers(model.Device()), own, m.lose),
 		drift:    drift.NewWatch(m.limits.Drift, calibration.Samples),
 		detailed: detailed{models: m, file: f, metrics: own},
@@ -190,6 +191,9 @@ func (v *Version) Score(ctx context.Context, image Image, details bool) (*Result
 		r.Details = &Details{crop, o.extra}
 	}
 	v.metrics.answered(r)
+	if observe := v.models.observe; observe != nil && image.File != nil {
+		observe(v, image.File, r)
+	}
 	v.drift.Add(r.PValue, r.Verdict == artifact.OutOfDistribution, r.Prediction)
 	return r, nil
 }
