@@ -1,12 +1,14 @@
 package serve
 
 import (
+	"crypto/tls"
 	"log/slog"
 	"time"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/serve/drift"
 	"github.com/ascood/ascood/serve/keep"
+	"github.com/ascood/ascood/serve/keys"
 	"github.com/ascood/ascood/serve/scoring"
 )
 
@@ -31,6 +33,10 @@ type Config struct {
 
 	Keep       *keep.Store // for images to look at; nil keeps none
 	KeepPValue float64     // those with a p-value up to it; 0 is those that are out of distribution
+
+	Keys       *keys.File  // of those who may send requests; nil is anybody
+	TLS        *tls.Config // nil is plain HTTP
+	OwnMetrics bool        // /metrics is elsewhere (Server.Metrics)
 
 	Logger *slog.Logger // one line a request; nil is silent
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/serve/keys"
 	"github.com/ascood/ascood/serve/scoring"
 )
 
@@ -33,6 +34,8 @@ var statuses = map[ascood.Code]int{
 	ascood.Busy:        http.StatusServiceUnavailable,
 	ascood.Unavailable: http.StatusServiceUnavailable,
 	ascood.Internal:    http.StatusInternalServerError,
+	keys.Unauthorized:  http.StatusUnauthorized,
+	keys.RateLimited:   http.StatusTooManyRequests,
 	scoring.NotFound:   http.StatusNotFound,
 	methodNotAllowed:   http.StatusMethodNotAllowed,
 	timedOut:           http.StatusRequestTimeout,

@@ -13,13 +13,14 @@ import (
 	"github.com/labstack/echo/v4"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/serve/keys"
 	"github.com/ascood/ascood/serve/scoring"
 )
 
 // Every code has a status of its own choosing.
 func TestStatuses(t *testing.T) {
 	s := newServer(t, &fakeModel{})
-	for _, code := range append(ascood.Codes(), scoring.NotFound, methodNotAllowed, timedOut, canceled) {
+	for _, code := range append(ascood.Codes(), keys.Unauthorized, keys.RateLimited, scoring.NotFound, methodNotAllowed, timedOut, canceled) {
 		status, ok := statuses[code]
 		if !ok {
 			t.Errorf("code %q has no status", code)

@@ -36,6 +36,9 @@ func (s *Server) withLog(next echo.HandlerFunc) echo.HandlerFunc {
 		if images, ok := c.Get(imagesKey).(int); ok {
 			attrs = append(attrs, slog.Int("images", images))
 		}
+		if client, _ := c.Get(clientKey).(string); client != "" {
+			attrs = append(attrs, slog.String("client", client))
+		}
 		if err != nil {
 			code := ascood.CodeOf(err)
 			if statusOf(code) == http.StatusInternalServerError {

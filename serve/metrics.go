@@ -11,7 +11,6 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promauto"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/ascood/ascood/serve/scoring"
 )
@@ -21,6 +20,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec // route, status
 	rejected *prometheus.CounterVec   // reason: of a scoring.BusyError
+	clients  *prometheus.CounterVec   // client, status
 	kept     *prometheus.CounterVec   // outcome: kept, left_out
 	inFlight atomic.Int64             // score requests being received, in work or being answered
 }
@@ -41,6 +41,9 @@ func newMetrics(models *scoring.Models) *metrics {
 			Name: "ascood_rejected_total",
 			Help: "Requests told to try again, by reason: queue (full), deadline (too much ahead), memory (for uploads), timeout (no result in time).",
 		}, []string{"reason"}),
+		clients: factory.NewCounterVec(prometheus.CounterOpts{
+			Name: "ascood_client_requests_total", Help: "Requests by the name of the key that they had.",
+		}, []string{"client", "status"}),
 		kept: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "ascood_kept_images_total", Help: "Images to look at, by whether they were kept or left out for want of time or room.",
 		}, []string{"outcome"}),
@@ -59,6 +62,9 @@ func (m *metrics) request(c echo.Context, elapsed time.Duration) {
 		route = "none"
 	}
 	m.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(elapsed.Seconds())
+	if client, _ := c.Get(clientKey).(string); client != "" {
+		m.clients.WithLabelValues(client, strconv.Itoa(status)).Inc()
+	}
 }
 
 // refused counts a request that was told to try again.
@@ -66,8 +72,4 @@ func (m *metrics) refused(err error) {
 	if busy, ok := errors.AsType[*scoring.BusyError](err); ok {
 		m.rejected.WithLabelValues(busy.Reason).Inc()
 	}
-}
-
-func (m *metrics) handler() echo.HandlerFunc {
-	return echo.WrapHandler(promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}))
 }

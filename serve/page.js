@@ -3,6 +3,7 @@
 
 const $ = (selector, root = document) => root.querySelector(selector);
 const endpoint = location.origin + "/v1/score";
+const key = globalThis.sessionStorage?.getItem("key"); // for as long as the tab is open
 const served = call("/v1/models");
 const model = served.then(({ models }) => models.find(m => m.default) ?? models[0]);
 
@@ -92,10 +93,11 @@ async function explain(file, card) {
 async function call(url, options) {
   let response;
   try {
-    response = await fetch(url, options);
+    response = await fetch(url, key ? { ...options, headers: { "X-API-Key": key } } : options);
   } catch {
     throw new Error("The server did not answer, or refused the upload.");
   }
+  if (response.status === 401) $("#access").hidden = false;
   const answer = await response.json().catch(() => null);
   if (!response.ok) throw new Error(answer?.error?.message || `The server answered with status ${response.status} and no reason.`);
   if (!answer) throw new Error("The server answered with something other than a result.");
@@ -171,6 +173,11 @@ function report() {
     ? `${cards} image${cards === 1 ? "" : "s"}: ${count("in")} in, ${count("out")} out of distribution${unscored}${waiting}.`
     : "";
 }
+
+$("#key").addEventListener("change", e => {
+  sessionStorage.setItem("key", e.target.value);
+  location.reload();
+});
 
 const drop = $("#drop"), input = $("#files");
 input.addEventListener("change", () => { add(input.files); input.value = ""; });

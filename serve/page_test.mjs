@@ -300,6 +300,12 @@ test("the page says that images are kept", async () => {
   assert.ok(none.document.querySelector("#keeps").hidden);
 });
 
+test("the page asks for a key where the server does", async () => {
+  const page = new Page(null, () => failed(401, "no key"));
+  await page.settled();
+  assert.ok(!page.document.querySelector("#access").hidden);
+});
+
 test("an explanation is asked for on demand, once", async () => {
   const explanation = { image: "data:image/png;base64,AA==", element: { channel: "green", x: 3, y: 5 } };
   const page = new Page((_, search) => scored(search === "?explain=1" ? { ...inside, explanation } : inside));

@@ -6,6 +6,7 @@ package serve
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	"github.com/labstack/echo/v4"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"golang.org/x/sync/semaphore"
 
 	"github.com/ascood/ascood/serve/scoring"
@@ -62,7 +64,7 @@ func New(models *scoring.Models, config Config) (*Server, error) {
 func (s *Server) routes() {
 	e := s.echo
 	e.HTTPErrorHandler = writeError
-	e.Use(withRequestID, s.withLog, withRecover, withHeaders)
+	e.Use(withRequestID, s.withLog, withRecover, withHeaders, s.withKey)
 	post := func(path string, handler echo.HandlerFunc) { e.POST(path, handler, s.withDeadline) }
 	post("/v1/score", s.score)
 	post("/v1/models/:"+modelParam+"/score", s.score)
@@ -74,8 +76,15 @@ func (s *Server) routes() {
 	get("/readyz", s.ready)
 	get("/v1/models", s.listModels)
 	get("/v1/drift", s.driftReport)
-	get("/metrics", s.metrics.handler())
+	if !s.config.OwnMetrics {
+		get("/metrics", echo.WrapHandler(s.Metrics()))
+	}
 	s.v2Routes(get, post)
+}
+
+// Metrics is what GET /metrics has.
+func (s *Server) Metrics() http.Handler {
+	return promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{})
 }
 
 // ServeHTTP implements http.Handler.
@@ -92,11 +101,19 @@ func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 		WriteTimeout:      s.config.Timeout + writeMargin,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
+		TLSConfig:         s.config.TLS,
+		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // no HTTP/2
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 	s.log.Info("listening", "addr", l.Addr().String())
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(l) }()
+	go func() {
+		if s.config.TLS != nil {
+			failed <- server.ServeTLS(l, "", "")
+		} else {
+			failed <- server.Serve(l)
+		}
+	}()
 	lost := s.models.Lost()
 	var err error
 	select {

@@ -3,6 +3,7 @@ package main
 import (
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"time"
 
@@ -48,15 +49,20 @@ const (
 )
 
 type options struct {
-	fs        *pflag.FlagSet
-	source    scoring.Source
-	interval  time.Duration // between looks at the files of models
-	addr      string
-	compute   *modelflags.Compute
-	score     *modelflags.Score
-	limits    serve.Config
-	keep      keep.Config
-	logFormat string
+	fs       *pflag.FlagSet
+	source   scoring.Source
+	interval time.Duration // between looks at the files of models
+	addr     string
+	compute  *modelflags.Compute
+	score    *modelflags.Score
+	limits   serve.Config
+	keep     keep.Config
+	keys     string
+	cert     string
+	certKey  string
+
+	metricsAddr, pprofAddr string
+	logFormat              string
 
 	// Limits in the units of their flags.
 	bodyMiB, memoryMiB, keepMiB int
@@ -91,6 +97,11 @@ func newFlags(stdout io.Writer) *options {
 	fs.Var(cli.Duration(&c.Timeout, leastTime, mostTime), "timeout", "longest time for a request, its upload included")
 	fs.Var(cli.Duration(&c.DrainDelay, 0, mostTime), "drain-delay", "at shutdown, time to go on serving while /readyz fails")
 	fs.Var(cli.Duration(&c.DrainTimeout, leastTime, mostTime), "drain-timeout", "at shutdown, longest time for requests to finish")
+	fs.StringVar(&o.keys, "keys", "", "`file` of clients: lines of a name, the SHA-256 of its key and, if you like, the most requests a minute; others are refused")
+	fs.StringVar(&o.cert, "tls-cert", "", "`file` of the certificate in PEM, for TLS")
+	fs.StringVar(&o.certKey, "tls-key", "", "`file` of its private key")
+	fs.StringVar(&o.metricsAddr, "metrics-addr", "", "`host:port` for /metrics alone, in place of --addr")
+	fs.StringVar(&o.pprofAddr, "pprof-addr", "", "`host:port` for Go's profiles, on the loopback interface")
 	fs.StringVar(&o.keep.Folder, "keep", "", "`folder` to keep images in that are out of distribution, to look at; none are kept without it")
 	fs.Var(cli.Float(&c.KeepPValue, 0, 1), "keep-p-value", "keep images with a p-value up to this instead; 0 goes by the verdict")
 	fs.Var(cli.Int(&o.keepMiB, 1, mostMemoryMiB), "keep-size", "most `MiB` that are kept")
@@ -108,6 +119,9 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	if err := cli.Parse(o.fs, args, false); err != nil {
 		return nil, err
 	}
+	if err := cli.Environment(o.fs, "ASCOOD_"); err != nil {
+		return nil, err
+	}
 	if err := o.checkSource(); err != nil {
 		return nil, err
 	}
@@ -122,6 +136,13 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 	if err := cli.OnlyWith(o.fs, "keep", "keep-p-value", "keep-size", "keep-rate"); err != nil {
 		return nil, err
 	}
+	if (o.cert == "") != (o.certKey == "") {
+		return nil, cli.Usagef("--tls-cert and --tls-key are files of one pair: give both")
+	}
+	if o.pprofAddr != "" && !loopback(o.pprofAddr) {
+		return nil, cli.Usagef("--pprof-addr %s: profiles tell too much for others: want an address such as 127.0.0.1:6060", o.pprofAddr)
+	}
+	c.OwnMetrics = o.metricsAddr != ""
 	return o, flagNames.In(o.fs, c.Validate())
 }
 
@@ -147,6 +168,13 @@ func (o *options) checkSource() error {
 		return cli.Usagef("--name %s: it is part of a path, so without \"/\"", src.Name)
 	}
 	return nil
+}
+
+// loopback reports whether only this machine can reach an address.
+func loopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
 }
 
 func logger(format string, w io.Writer) (*slog.Logger, error) {

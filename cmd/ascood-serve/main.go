@@ -35,6 +35,9 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer l.Close()
 
+	if err := o.access(); err != nil {
+		return err
+	}
 	o.source.Open = func(path string, details bool) (scoring.Model, error) {
 		return o.compute.OpenDetailed(path, o.score, details, o.limits.Logger)
 	}
@@ -52,6 +55,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return errors.Join(err, models.Close())
 	}
+	aside, err := o.aside(server)
+	if err != nil {
+		return errors.Join(err, models.Close())
+	}
+	defer aside()
 	watching := watch(ctx, models, o.interval)
 	err = server.Serve(ctx, l)
 	watching()

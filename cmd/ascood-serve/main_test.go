@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -253,6 +254,25 @@ func TestWrongModel(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tt.want)
 			}
 		})
+	}
+}
+
+// Flags have twins in the environment, which the command line overrides.
+func TestEnvironment(t *testing.T) {
+	t.Setenv("ASCOOD_MODEL", "m")
+	t.Setenv("ASCOOD_MAX_QUEUE", "77")
+	t.Setenv("ASCOOD_DRAIN_DELAY", "3s")
+	t.Setenv("ASCOOD_VERSION", "ignored")
+	o, err := parse([]string{"--drain-delay", "5s"}, io.Discard, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.source.Model != "m" || o.limits.MaxQueue != 77 || o.limits.DrainDelay != 5*time.Second {
+		t.Errorf("got %+v", o.limits)
+	}
+	t.Setenv("ASCOOD_MAX_QUEUE", "many")
+	if _, err := parse(nil, io.Discard, io.Discard); err == nil || !strings.Contains(err.Error(), "ASCOOD_MAX_QUEUE=many: must be") {
+		t.Errorf("got %v", err)
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -52,6 +54,26 @@ func Parse(fs *pflag.FlagSet, args []string, takesWords bool) error {
 		return Usagef("unexpected argument %q", fs.Arg(0))
 	}
 	return nil
+}
+
+// Environment sets the flags that were not given from variables of the environment, which
+// go by the flag's name: --max-body is PREFIX_MAX_BODY.
+func Environment(fs *pflag.FlagSet, prefix string) error {
+	var err error
+	fs.VisitAll(func(flag *pflag.Flag) {
+		name := prefix + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))
+		value, set := os.LookupEnv(name)
+		if !set || flag.Changed || flag.Name == versionFlag || err != nil {
+			return
+		}
+		if failed := fs.Set(flag.Name, value); failed != nil {
+			if invalid, ok := errors.AsType[*pflag.InvalidValueError](failed); ok {
+				failed = errors.Unwrap(invalid)
+			}
+			err = Usagef("%s=%s: %w", name, value, failed)
+		}
+	})
+	return err
 }
 
 // Require reports the first of the named flags that was not given.
