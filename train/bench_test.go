@@ -32,7 +32,7 @@ func newStepper(tb testing.TB, scope *gotorch.Scope, c Config, size, batch int) 
 	if err != nil {
 		tb.Fatal(err)
 	}
-	net, err := newNetwork(scope, g, initial(g, c.Sigma, 1), place(gotorch.CPU, c))
+	net, err := newNetwork(scope, g, initial(g, c.scales(), 1), place(gotorch.CPU, c))
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -56,7 +56,7 @@ func (st *stepper) step(tb testing.TB) {
 	s := gotorch.NewScope()
 	defer s.Close()
 	x, y := st.input.images(s, st.pixels, len(st.labels)), st.input.labels(s, st.labels)
-	if _, err := st.learner.step(s, x, y, st.at); err != nil {
+	if _, err := st.learner.step(st.learner.at(s, x, y, st.at)); err != nil {
 		tb.Fatal(err)
 	}
 	st.at.step++

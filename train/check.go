@@ -66,6 +66,7 @@ func CheckDevice(d ascood.Device, o Options) (*check.Report, error) {
 // trial is a network on a device with a batch to train it on.
 type trial struct {
 	learner *learner
+	method  *synthesis
 	scope   *gotorch.Scope
 	x, y    gotorch.Tensor
 }
@@ -77,7 +78,7 @@ func newTrial(scope *gotorch.Scope, c Config, device gotorch.Device) (*trial, er
 	if err != nil {
 		return nil, err
 	}
-	net, err := newNetwork(scope, g, initial(g, c.Sigma, c.Seed), place(device, c))
+	net, err := newNetwork(scope, g, initial(g, c.scales(), c.Seed), place(device, c))
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +89,7 @@ func newTrial(scope *gotorch.Scope, c Config, device gotorch.Device) (*trial, er
 	draws := gotorch.NewGenerator(scope, gotorch.CPU, c.Seed)
 	x := gotorch.RandN(scope, []int{trialBatch, 3, trialSize, trialSize}, draws).To(device)
 	y := gotorch.RandInt(scope, 0, 10, []int{trialBatch}, draws).To(device)
-	return &trial{l, scope, net.at.layout.arrange(x), y}, scope.Err()
+	return &trial{l, l.method.(*synthesis), scope, net.at.layout.arrange(x), y}, scope.Err()
 }
 
 // checkOutliers compares the steps with one type of outliers.
@@ -133,17 +134,13 @@ func checkOutliers(s *check.Section, oodType string, device gotorch.Device) erro
 
 // outliers are those of the batch.
 func (t *trial) outliers() gotorch.Tensor {
-	return t.learner.outliers(batch{
-		scope: t.scope, x: t.x, saliency: func() gotorch.Tensor { return t.learner.saliency(t.scope, t.x, t.y) },
-		alpha: t.learner.alpha(1), random: gotorch.NewGenerator(t.scope, t.x.Device(), 1),
-	})
+	return t.method.outliers(t.method.batch(t.learner.at(t.scope, t.x, t.y, when{epoch: 1})))
 }
 
 // gradients returns the loss of a step and the gradients of all parameters, on the
 // CPU.
 func (t *trial) gradients(ood gotorch.Tensor) (float64, []gotorch.Tensor) {
-	lossID, lossOOD, _ := t.learner.losses(t.x, ood, t.y)
-	loss := lossID.Add(lossOOD.MulScalar(t.learner.config.W))
+	loss := t.method.loss(t.learner.at(t.scope, t.x, t.y, when{epoch: 1}), ood).total()
 	grads := gotorch.Grad([]gotorch.Tensor{loss}, t.learner.sgd.Params(), gotorch.GradOptions{})
 	for i, g := range grads {
 		grads[i] = g.To(gotorch.CPU)
@@ -160,7 +157,7 @@ func (t *trial) rate() (float64, error) {
 	var last gotorch.Tensor
 	for k := range trialSteps {
 		s := gotorch.NewScope()
-		numbers, err := t.learner.step(s, t.x, t.y, when{epoch: 1, step: k})
+		numbers, err := t.learner.step(t.learner.at(s, t.x, t.y, when{epoch: 1, step: k}))
 		if err == nil {
 			last = scope.Keep(numbers)
 		}

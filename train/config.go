@@ -18,11 +18,10 @@ import (
 // without one must be set.
 type Config struct {
 	// Network.
-	Method string  `json:"method"` // "ascood": or "ce", the plain classifier with a linear head and cross-entropy alone
-	Arch   string  `json:"arch"`   // one of models.Archs; "" with ONNX
-	Width  int     `json:"width"`  // 0: base width, channels of the first convolution; 0 is the architecture's own
-	ONNX   string  `json:"onnx"`   // "": file of a network to train in place of an Arch, which any program wrote
-	Sigma  float64 `json:"sigma"`  // 0.5: scale of the standardised feature
+	Method string `json:"method"` // "ascood": one of Methods
+	Arch   string `json:"arch"`   // one of models.Archs; "" with ONNX
+	Width  int    `json:"width"`  // 0: base width, channels of the first convolution; 0 is the architecture's own
+	ONNX   string `json:"onnx"`   // "": file of a network to train in place of an Arch, which any program wrote
 
 	// What the file of ONNX does not say itself, as ascood-export takes it.
 	InputLayout string `json:"input_layout"` // "": where the input has its channels, nchw or nhwc; "" is what its shape tells
@@ -35,14 +34,7 @@ type Config struct {
 	Pretrained string `json:"pretrained"` // "none": random ones, as is ""
 	StateDict  string `json:"state_dict"` // "": where in that file the weights lie; "" is where they fit
 
-	// Outliers, made anew from each batch (ASCOOD only).
-	OODType  string  `json:"ood_type"`  // "gradient": one of OODTypes
-	Pixels   string  `json:"pixels"`    // "salient": which pixels shuffle outliers change, one of PixelChoices; as is ""
-	Saliency string  `json:"saliency"`  // "eval": how the network is run for the saliency, one of SaliencyModes; as is ""
-	PInv     float64 `json:"p_inv"`     // 0.1: share of the image's most salient elements (gradient) or of its pixels (shuffle) that is changed
-	W        float64 `json:"w"`         // 1: weight of the outliers' loss
-	AlphaMin float64 `json:"alpha_min"` // 30 (gradient), 0.1 (gaussian): strength of the outliers in the last epoch
-	AlphaMax float64 `json:"alpha_max"` // 300 (gradient), 0.1 (gaussian): strength that the first epoch starts below
+	ASCOOD // the hyperparameters of that method
 
 	// Optimiser: SGD with Nesterov momentum; the rate falls along a cosine to 1e-6.
 	Epochs      int     `json:"epochs"`       // 100: passes over the training images
@@ -74,32 +66,6 @@ type Config struct {
 	Preset string `json:"preset"` // the published experiment that this is, or began as; "" is none
 }
 
-// Methods of training.
-const (
-	MethodASCOOD = "ascood"
-	MethodCE     = "ce"
-)
-
-// Pixels that shuffle outliers change.
-const (
-	PixelsSalient = "salient"
-	PixelsRandom  = "random" // as in the released run on CIFAR-10
-)
-
-// PixelChoices returns the known choices of pixels.
-func PixelChoices() []string { return []string{PixelsSalient, PixelsRandom} }
-
-// Ways to run the network for the saliency. In evaluation mode it is run as it would be
-// used. In training mode batches are normalised by their own statistics, and the
-// running ones take each batch in once more.
-const (
-	SaliencyEval  = "eval"
-	SaliencyTrain = "train"
-)
-
-// SaliencyModes returns the known ways.
-func SaliencyModes() []string { return []string{SaliencyEval, SaliencyTrain} }
-
 // Precisions of the backbone in training. With float16 the gradients of strong
 // outliers would overflow, so there is none.
 const (
@@ -120,8 +86,8 @@ const minLR = 1e-6
 // of outliers; architecture, data, preprocessing and augmentation are left open.
 func Default(oodType string) Config {
 	c := Config{
-		Method: MethodASCOOD, Sigma: 0.5, Pretrained: NotPretrained,
-		OODType: oodType, Pixels: PixelsSalient, Saliency: SaliencyEval, PInv: 0.1, W: 1, AlphaMin: 30, AlphaMax: 300,
+		Method: MethodASCOOD, Pretrained: NotPretrained,
+		ASCOOD: ASCOOD{Sigma: 0.5, OODType: oodType, Pixels: PixelsSalient, Saliency: SaliencyEval, PInv: 0.1, W: 1, AlphaMin: 30, AlphaMax: 300},
 		Epochs: 100, BatchSize: 128, LR: 0.1, FCLRFactor: 1, Momentum: 0.9, WeightDecay: 5e-4,
 		Precision: Float32,
 	}
@@ -133,8 +99,9 @@ func Default(oodType string) Config {
 
 // Validate reports the first field that is missing or impossible.
 func (c Config) Validate() error {
-	if c.Method != MethodASCOOD && c.Method != MethodCE {
-		return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s, %s", ascood.Field("method"), c.Method, MethodASCOOD, MethodCE)
+	m, err := c.method()
+	if err != nil {
+		return err
 	}
 	if err := c.validateNetwork(); err != nil {
 		return err
@@ -142,16 +109,19 @@ func (c Config) Validate() error {
 	if !slices.Contains(Precisions(), c.Precision) {
 		return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("precision"), c.Precision, strings.Join(Precisions(), ", "))
 	}
-	if c.Saliency != "" && !slices.Contains(SaliencyModes(), c.Saliency) {
-		return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("saliency"), c.Saliency, strings.Join(SaliencyModes(), ", "))
-	}
 	if c.StateDict != "" && (c.Pretrained == "" || c.Pretrained == NotPretrained) {
 		return ascood.Errorf(ascood.Invalid, "%s %s has no meaning without %s, the file that it lies in", ascood.Field("state_dict"), c.StateDict, ascood.Field("pretrained"))
 	}
 	if err := c.validateNumbers(); err != nil {
 		return err
 	}
-	return c.validateInput()
+	if err := c.validateInput(); err != nil {
+		return err
+	}
+	if m, ok := m.(checker); ok {
+		return m.check(c)
+	}
+	return nil
 }
 
 // taps are the values of Tap, by their names.
@@ -201,17 +171,7 @@ func (c Config) validateNetwork() error {
 }
 
 func (c Config) validateNumbers() error {
-	for _, n := range []struct {
-		field    ascood.Field
-		value    float64
-		ok       bool
-		expected string
-	}{
-		{"sigma", c.Sigma, c.Sigma > 0, "greater than 0"},
-		{"p_inv", c.PInv, c.PInv > 0 && c.PInv <= 1, "in (0, 1]"},
-		{"w", c.W, c.W >= 0, "at least 0"},
-		{"alpha_min", c.AlphaMin, c.AlphaMin >= 0, "at least 0"},
-		{"alpha_max", c.AlphaMax, c.AlphaMax >= 0, "at least 0"},
+	return limits{
 		{"epochs", float64(c.Epochs), c.Epochs >= 1, "at least 1"},
 		{"batch_size", float64(c.BatchSize), c.BatchSize >= 1, "at least 1"},
 		{"lr", c.LR, c.LR >= minLR, "at least 1e-6, where the schedule ends"},
@@ -221,13 +181,23 @@ func (c Config) validateNumbers() error {
 		{"class_count", float64(c.ClassCount), c.ClassCount == 0 || c.ClassCount >= 2, "at least 2"},
 		{"train_limit", float64(c.TrainLimit), c.TrainLimit >= 0, "at least 0"},
 		{"val_limit", float64(c.ValLimit), c.ValLimit >= 0, "at least 0"},
-	} {
+	}.check()
+}
+
+// limits say of numbers what they must be.
+type limits []struct {
+	field    ascood.Field
+	value    float64
+	ok       bool
+	expected string
+}
+
+// check reports the first number that is none, or not what it must be.
+func (l limits) check() error {
+	for _, n := range l {
 		if !n.ok || math.IsInf(n.value, 0) {
 			return ascood.Errorf(ascood.Invalid, "%s %g: must be %s", n.field, n.value, n.expected)
 		}
-	}
-	if c.AlphaMin > c.AlphaMax {
-		return ascood.Errorf(ascood.Invalid, "%s %g is larger than %s %g", ascood.Field("alpha_min"), c.AlphaMin, ascood.Field("alpha_max"), c.AlphaMax)
 	}
 	return nil
 }
@@ -250,18 +220,25 @@ func (c Config) validateInput() error {
 	if c.Augment == "" {
 		return ascood.Errorf(ascood.Invalid, "%s is missing: %s", ascood.Field("augment"), strings.Join(preprocess.Augmentations(), ", "))
 	}
-	if _, err := c.Preprocess.Augmentation(c.Augment); err != nil {
-		return err
-	}
-	_, err := newOutliers(c, c.Preprocess.ImageSize)
+	_, err := c.Preprocess.Augmentation(c.Augment)
 	return err
 }
 
-// spec is the network for the given number of classes.
+// spec is the network for the given number of classes, of a configuration whose method
+// is known.
 func (c Config) spec(classes int) models.Spec {
-	s := models.Spec{Arch: c.Arch, Width: c.Width, Classes: classes, Head: models.HeadASCOOD}
-	if c.Method == MethodCE {
-		s.Head = models.HeadLinear
+	s := models.Spec{Arch: c.Arch, Width: c.Width, Classes: classes}
+	if m, err := c.method(); err == nil {
+		s.Head = m.Head()
 	}
 	return s
+}
+
+// scales are the values of the head's buffers.
+func (c Config) scales() map[string]float64 {
+	m, err := c.method()
+	if m, ok := m.(scaler); ok && err == nil {
+		return m.scales()
+	}
+	return nil
 }

@@ -29,7 +29,7 @@ func (r *run) adopt() (*models.Network, checkpoint.StateDict, error) {
 	if err != nil {
 		return nil, nil, ascood.Errorf(ascood.CodeOf(err), "%s %s: %w", ascood.Field("onnx"), c.ONNX, err)
 	}
-	state := initial(adopted.Network, c.Sigma, c.Seed)
+	state := initial(adopted.Network, c.scales(), c.Seed)
 	var fresh []string
 	for _, p := range adopted.Params {
 		t := adopted.Weights[p.Name]

@@ -5,15 +5,16 @@ import (
 	"github.com/ascood/ascood/models"
 )
 
-// initial returns the state dict that a run starts from. The numbers are drawn here, not
-// on the device, so that all devices start alike.
-func initial(n *models.Network, sigma float64, seed uint64) checkpoint.StateDict {
+// initial returns the state dict that a run starts from, with the given values of some
+// buffers. The numbers are drawn here, not on the device, so that all devices start
+// alike.
+func initial(n *models.Network, scales map[string]float64, seed uint64) checkpoint.StateDict {
 	rng := random(seed, forWeights, 0)
 	state := checkpoint.StateDict{}
 	for _, p := range n.Params {
 		from := p.Init
-		if p.Name == models.Sigma {
-			from = models.Init{Distribution: models.Constant, Scale: sigma}
+		if scale, ok := scales[p.Name]; ok {
+			from = models.Init{Distribution: models.Constant, Scale: scale}
 		}
 		draw := func() float64 { return from.Scale }
 		switch from.Distribution {

@@ -106,7 +106,7 @@ func (r *run) queue(q *queued, b dataset.Batch) error {
 	s := gotorch.NewScope()
 	defer s.Close()
 	x, y := r.input.images(s, b.Pixels, q.sound), r.input.labels(s, b.Labels)
-	numbers, err := r.learner.step(s, x, y, q.at)
+	numbers, err := r.learner.step(r.learner.at(s, x, y, q.at))
 	if err != nil {
 		return err
 	}
@@ -133,7 +133,7 @@ func (r *run) settle() error {
 		if !finite(out.lossID) || !finite(out.lossOOD) {
 			return r.diverged(q, out)
 		}
-		r.at.Tally.add(out, q.sound, r.config.W)
+		r.at.Tally.add(out, q.sound)
 	}
 	r.report(q.sound+q.broken, nil)
 	return nil
@@ -250,7 +250,7 @@ func (i *Interruption) Unwrap() error { return context.Canceled }
 func (r *run) diverged(q *queued, out outcome) error {
 	lr, _ := r.learner.rates(q.at.step)
 	cause := ascood.Errorf(ascood.Invalid, "the learning rate (%.3g) is likely too high: lower %s", lr, ascood.Field("lr"))
-	if r.learner.outliers != nil {
+	if _, ok := r.learner.method.(strong); ok {
 		cause = ascood.Errorf(ascood.Invalid, "%w; or the outliers are too strong (alpha %.3g): lower %s or %s",
 			cause, r.learner.alpha(q.at.epoch), ascood.Field("alpha_max"), ascood.Field("w"))
 	}

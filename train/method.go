@@ -1,130 +1,120 @@
 // Package train trains image classifiers that know what they do not know.
 //
-// The method is ASCOOD (Regmi 2024): from every batch of images it makes
-// outliers that differ from the images in what their class depends on and keep the
-// rest, and it teaches the network to be sure of the images and undecided about
-// the outliers. This file is all of it; around it are the network (network.go),
-// the three kinds of outliers (outliers_*.go), the schedules (schedule.go) and
+// A method of training is a file (method_*.go) that says its hyperparameters, the
+// head of its network and its loss; method_ascood.go is the one that the project is
+// named after, on a page. This file is what a method is; around it are the network
+// (network.go), the optimiser's step (learner.go), the schedules (schedule.go) and
 // the loop (loop.go).
 package train
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/gotorch"
-	F "github.com/ascood/ascood/gotorch/nn/functional"
-	"github.com/ascood/ascood/gotorch/optim"
+	"github.com/ascood/ascood/models"
 )
 
-// learner is a network with what it takes to train it.
-type learner struct {
-	config   Config
-	net      *network
-	sgd      *optim.SGD
-	outliers outliers // nil for plain cross-entropy
-	steps    int      // of the whole run, for the learning rate
+// Method is a way to train. Its exported fields, under their JSON names, are its
+// hyperparameters.
+type Method interface {
+	// Head is what follows the backbone's feature in a network of the method.
+	Head() models.Head
+	// Loss is what a step minimises.
+	Loss(s *Step) Loss
 }
 
-// when is the position of an optimiser step in a run.
-type when struct {
-	epoch int // from 1
-	step  int // since the start of the run, from 0
-}
+// What a method may have besides.
+type (
+	// checker finds hyperparameters that cannot be, or not with the configuration.
+	checker interface{ check(c Config) error }
 
-// newLearner prepares to train a network on images of size x size pixels for
-// the given number of steps.
-func newLearner(c Config, net *network, size, steps int) (*learner, error) {
-	l := &learner{config: c, net: net, steps: steps}
-	var err error
-	if c.Method == MethodASCOOD {
-		if l.outliers, err = newOutliers(c, size); err != nil {
-			return nil, err
-		}
+	// preparer is told the size of the images, in pixels a side, before the first step.
+	preparer interface{ prepare(size int) error }
+
+	// scaler says the values of buffers of its head, by their names.
+	scaler interface{ scales() map[string]float64 }
+
+	// strong has outliers whose strength depends on the epoch, from 1.
+	strong interface {
+		alpha(epoch, epochs int) float64
 	}
-	backbone, fc := net.params()
-	l.sgd, err = optim.NewSGD(net.scope, []optim.Group{{Params: tensors(backbone)}, {Params: tensors(fc)}},
-		optim.SGDOptions{Momentum: c.Momentum, Nesterov: true, WeightDecay: c.WeightDecay})
-	return l, err
+)
+
+// Step is what a method makes its loss of. Tensors that it makes belong to Scope.
+type Step struct {
+	Scope  *gotorch.Scope
+	X      gotorch.Tensor // normalised images [N,3,H,W]
+	Y      gotorch.Tensor // their classes [N]
+	Epoch  int            // from 1
+	Number int            // of the step since the start of the run, from 0
+
+	learner *learner
 }
 
-// step trains on normalised images x [N,3,H,W] of classes y [N], the given step
-// of an epoch. The tensors that it makes belong to s. It does not wait for a GPU, nor
-// for the numbers that it returns, for readOutcome.
-func (l *learner) step(s *gotorch.Scope, x, y gotorch.Tensor, at when) (gotorch.Tensor, error) {
-	if l.outliers == nil {
-		return l.update(s, x, gotorch.Tensor{}, y, at)
-	}
-	ood := l.outliers(batch{
-		scope:    s,
-		x:        x,
-		saliency: func() gotorch.Tensor { return l.saliency(s, x, y) },
-		alpha:    l.alpha(at.epoch),
-		random:   gotorch.NewGenerator(s, x.Device(), random(l.config.Seed, forOutliers, at.step).Uint64()),
-	})
-	return l.update(s, x, ood, y, at)
+// Forward passes normalised images [N,3,H,W] through the network in training mode, and
+// returns the logits [N,C].
+func (s *Step) Forward(x gotorch.Tensor) gotorch.Tensor { return s.learner.net.forward(x, training) }
+
+// Classes is the number of classes, C.
+func (s *Step) Classes() int { return s.learner.net.Spec.Classes }
+
+// Epochs is how many there are to be.
+func (s *Step) Epochs() int { return s.learner.config.Epochs }
+
+// Generator returns a source of random tensors on the device, the same for the same step
+// of runs with one seed.
+func (s *Step) Generator() *gotorch.Generator {
+	return gotorch.NewGenerator(s.Scope, s.X.Device(), random(s.learner.config.Seed, forOutliers, s.Number).Uint64())
 }
 
-// saliency returns d logit[y]/dx [N,3,H,W] of the network as it would be used:
-// with running statistics, which stay as they are; or, if the configuration says so, as
-// in training. No gradient is computed but the images'.
-func (l *learner) saliency(outer *gotorch.Scope, x, y gotorch.Tensor) gotorch.Tensor {
-	s := gotorch.NewScope()
-	defer s.Close()
-	x = s.Keep(x).Detach().SetRequiresGrad(true)
-	mode := inference
-	if l.config.Saliency == SaliencyTrain {
-		mode = observation
+// Saliency returns d logit[Y]/dX [N,3,H,W] of the network as it would be used: with
+// running statistics, which stay as they are; or, with trainingMode, as in training. No
+// gradient is computed but the images'. It costs a forward and a backward pass.
+func (s *Step) Saliency(trainingMode bool) gotorch.Tensor {
+	inner := gotorch.NewScope()
+	defer inner.Close()
+	x := inner.Keep(s.X).Detach().SetRequiresGrad(true)
+	as := inference
+	if trainingMode {
+		as = observation
 	}
-	score := l.net.forward(x, mode).Gather(1, y.Unsqueeze(1)).Sum()
+	score := s.learner.net.forward(x, as).Gather(1, s.Y.Unsqueeze(1)).Sum()
 	grads := gotorch.Grad([]gotorch.Tensor{score}, []gotorch.Tensor{x}, gotorch.GradOptions{})
-	return outer.Keep(grads[0])
+	return s.Scope.Keep(grads[0])
 }
 
-// update makes one optimiser step on images x of classes y and, unless it is the
-// zero Tensor, on outliers ood of x's shape.
-func (l *learner) update(s *gotorch.Scope, x, ood, y gotorch.Tensor, at when) (gotorch.Tensor, error) {
-	lossID, lossOOD, correct := l.losses(x, ood, y)
-	grads := gotorch.Grad([]gotorch.Tensor{lossID.Add(lossOOD.MulScalar(l.config.W))}, l.sgd.Params(), gotorch.GradOptions{})
-	l.sgd.Groups[0].LR, l.sgd.Groups[1].LR = l.rates(at.step)
-	if err := l.sgd.Step(grads); err != nil {
-		return gotorch.Tensor{}, err
+// Loss is what a step minimises: ID + Weight·OOD.
+type Loss struct {
+	ID     gotorch.Tensor // of the images, as a rule their cross-entropy; a scalar
+	OOD    gotorch.Tensor // what the method adds to it, such as the loss of outliers; the zero Tensor for nothing
+	Weight float64
+	Logits gotorch.Tensor // of the images [N,C], which say how many are classified correctly
+}
+
+func (l Loss) total() gotorch.Tensor {
+	if l.OOD == (gotorch.Tensor{}) {
+		return l.ID
 	}
-	numbers := fetchOutcome(lossID, lossOOD, correct)
-	return numbers, s.Err()
+	return l.ID.Add(l.OOD.MulScalar(l.Weight))
 }
 
-// losses passes images and outliers through the network at once, so that batch
-// normalisation sees both.
-func (l *learner) losses(x, ood, y gotorch.Tensor) (lossID, lossOOD, correct gotorch.Tensor) {
-	if ood == (gotorch.Tensor{}) {
-		logits := l.net.forward(x, training)
-		lossID = F.CrossEntropy(logits, y, F.Mean)
-		return lossID, gotorch.ZerosLike(lossID), hits(logits, y)
+// methods are the known methods: with their published hyperparameters, or those that
+// a configuration has fields for.
+var methods = map[string]func(c Config) Method{}
+
+func register(name string, published func(c Config) Method) { methods[name] = published }
+
+// Methods lists the known methods of training.
+func Methods() []string { return slices.Sorted(maps.Keys(methods)) }
+
+// method is the configuration's, with its hyperparameters.
+func (c Config) method() (Method, error) {
+	published, ok := methods[c.Method]
+	if !ok {
+		return nil, ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("method"), c.Method, strings.Join(Methods(), ", "))
 	}
-	both := gotorch.Cat([]gotorch.Tensor{x, ood}, 0)
-	logits := gotorch.CallN(nil, 2, "chunk", l.net.forward(both, training), 2, 0)
-	return F.CrossEntropy(logits[0], y, F.Mean), l.fromUniform(logits[1]), hits(logits[0], y)
-}
-
-// fromUniform is the divergence KL(uniform || softmax(logits)), the mean over
-// the rows of logits [N,C].
-func (l *learner) fromUniform(logits gotorch.Tensor) gotorch.Tensor {
-	classes := float64(l.net.Spec.Classes)
-	uniform := gotorch.OnesLike(logits).DivScalar(classes)
-	return F.KLDiv(logits.LogSoftmax(1), uniform, F.Mean).MulScalar(classes)
-}
-
-// hits counts the rows of logits [N,C] whose largest is at y [N].
-func hits(logits, y gotorch.Tensor) gotorch.Tensor { return logits.ArgMax(1).Eq(y).Sum() }
-
-// rates are the learning rates at a step of the backbone and of the last layer.
-func (l *learner) rates(step int) (backbone, fc float64) {
-	lr := lrMultiplier(step, l.steps, l.config.LR) * l.config.LR
-	return lr, lr * l.config.FCLRFactor
-}
-
-// alpha is the strength of the outliers in an epoch, 0 where there are none.
-func (l *learner) alpha(epoch int) float64 {
-	if l.outliers == nil {
-		return 0
-	}
-	return alpha(epoch, l.config.Epochs, l.config.AlphaMin, l.config.AlphaMax)
+	return published(c), nil
 }

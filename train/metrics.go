@@ -18,9 +18,9 @@ import (
 type Row struct {
 	Epoch           int     // from 1
 	LR              float64 // learning rate of the epoch's last step
-	Alpha           float64 // strength of the outliers; 0 without them
+	Alpha           float64 // strength of the outliers; 0 where they have none
 	LossID          float64 // mean cross-entropy of the training images
-	LossOOD         float64 // mean divergence of the outliers' predictions from uniform; 0 without them
+	LossOOD         float64 // mean of what the method adds, as the divergence of the outliers' predictions from uniform; 0 for nothing
 	LossEMA         float64 // moving average of LossID + w·LossOOD, as the references report it
 	TrainAccuracy   float64 // share of training images classified correctly, as they passed
 	ValAccuracy     float64 // share of validation images classified correctly after the epoch

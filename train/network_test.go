@@ -15,6 +15,8 @@ import (
 	"github.com/ascood/ascood/weights"
 )
 
+var sigma = map[string]float64{models.Sigma: 0.5}
+
 // loadNet reads a reference network and its inputs and outputs.
 func loadNet(t *testing.T, scope *gotorch.Scope, name string) (*network, func(key string) gotorch.Tensor) {
 	t.Helper()
@@ -73,7 +75,7 @@ func TestNetworks(t *testing.T) {
 				t.Errorf("logits are off by %.2g", d)
 			}
 			l := &learner{net: net}
-			if d := off(l.saliency(scope, x, target), io("saliency")); !(d < 1e-4) {
+			if d := off(saliencyOf(l, scope, x, target), io("saliency")); !(d < 1e-4) {
 				t.Errorf("saliency is off by %.2g", d)
 			}
 			after, err := net.stateDict()
@@ -130,8 +132,7 @@ func TestLayouts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		lossID, lossOOD, _ := l.losses(x, ood, y)
-		total := lossID.Add(lossOOD)
+		total := lossOf(l, scope, x, ood, y, when{}).total()
 		return append(gotorch.Grad([]gotorch.Tensor{total}, l.sgd.Params(), gotorch.GradOptions{}), total)
 	}
 	last, major := take(channelsLast), take(rowMajor)
@@ -194,7 +195,7 @@ func TestStepError(t *testing.T) {
 		s := gotorch.NewScope()
 		defer s.Close()
 		x := st.input.images(s, st.pixels, 4)
-		_, err := st.learner.step(s, x, st.input.labels(s, []int64{1, 2, 3, 99}), st.at)
+		_, err := st.learner.step(st.learner.at(s, x, st.input.labels(s, []int64{1, 2, 3, 99}), st.at))
 		if err == nil || !strings.Contains(err.Error(), "99") && !strings.Contains(err.Error(), "out of bounds") {
 			t.Errorf("%s: a label of 99 among 10 classes: %v", method, err)
 		}
@@ -220,7 +221,7 @@ func TestInitialOfTorchvision(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		state := initial(g, 0.5, 1)
+		state := initial(g, sigma, 1)
 		for _, name := range []string{"layer4.1.conv2.weight", "layer2.0.downsample.0.weight"} {
 			values, err := state[name].Float32s()
 			if err != nil {
@@ -251,7 +252,7 @@ func TestInitial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state := initial(g, 0.5, 1)
+	state := initial(g, sigma, 1)
 	if err := g.Check(state.Shapes()); err != nil {
 		t.Fatal(err)
 	}
@@ -285,7 +286,7 @@ func TestInitial(t *testing.T) {
 			t.Errorf("%s: spread %g, want %g", test.name, std, test.std)
 		}
 	}
-	if !equalStates(state, initial(g, 0.5, 1)) || equalStates(state, initial(g, 0.5, 2)) {
+	if !equalStates(state, initial(g, sigma, 1)) || equalStates(state, initial(g, sigma, 2)) {
 		t.Error("the seed does not decide the weights")
 	}
 }

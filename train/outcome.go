@@ -4,14 +4,19 @@ import "github.com/ascood/ascood/gotorch"
 
 // outcome is what a step was like before it changed the weights.
 type outcome struct {
-	lossID  float64 // mean cross-entropy of the images
-	lossOOD float64 // mean divergence of the outliers' predictions from uniform
+	lossID  float64 // Loss.ID
+	lossOOD float64 // Loss.OOD, 0 without
+	weight  float64 // Loss.Weight
 	correct int     // images classified correctly
 }
 
 // fetchOutcome sends the numbers of an outcome on their way from the device.
-func fetchOutcome(lossID, lossOOD, correct gotorch.Tensor) gotorch.Tensor {
-	return gotorch.Stack([]gotorch.Tensor{lossID.To(gotorch.Float64), lossOOD.To(gotorch.Float64), correct.To(gotorch.Float64)}, 0).Fetch()
+func fetchOutcome(l Loss, correct gotorch.Tensor) gotorch.Tensor {
+	if l.OOD == (gotorch.Tensor{}) {
+		l.OOD = gotorch.ZerosLike(l.ID)
+	}
+	weight := gotorch.ZerosLike(l.ID).To(gotorch.Float64).AddScalar(l.Weight)
+	return gotorch.Stack([]gotorch.Tensor{l.ID.To(gotorch.Float64), l.OOD.To(gotorch.Float64), weight, correct.To(gotorch.Float64)}, 0).Fetch()
 }
 
 // readOutcome waits for what fetchOutcome returned.
@@ -20,7 +25,7 @@ func readOutcome(numbers gotorch.Tensor) (outcome, error) {
 	if err := numbers.Err(); err != nil {
 		return outcome{}, err
 	}
-	return outcome{n[0], n[1], int(n[2])}, nil
+	return outcome{n[0], n[1], n[2], int(n[3])}, nil
 }
 
 // queued is a step that was made but whose outcome has not been read: a GPU may

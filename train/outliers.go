@@ -1,6 +1,7 @@
 package train
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/ascood/ascood"
@@ -29,9 +30,9 @@ type batch struct {
 	random   *gotorch.Generator
 }
 
-// newOutliers returns the outliers that a configuration asks for, of images of size x
+// newOutliers returns the outliers that hyperparameters ask for, of images of size x
 // size pixels.
-func newOutliers(c Config, size int) (outliers, error) {
+func newOutliers(c ASCOOD, size int) (outliers, error) {
 	share := c.PInv
 	pixels, elements := int(float64(size*size)*share), int(float64(3*size*size)*share)
 	if pixels == 0 {
@@ -63,4 +64,46 @@ func newOutliers(c Config, size int) (outliers, error) {
 		return func(b batch) gotorch.Tensor { return gaussianOutliers(b.scope, b.x, b.alpha, b.random) }, nil
 	}
 	return nil, ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("ood_type"), c.OODType, strings.Join(OODTypes(), ", "))
+}
+
+// Pixels that shuffle outliers change.
+const (
+	PixelsSalient = "salient"
+	PixelsRandom  = "random" // as in the released run on CIFAR-10
+)
+
+// PixelChoices returns the known choices of pixels.
+func PixelChoices() []string { return []string{PixelsSalient, PixelsRandom} }
+
+// Ways to run the network for the saliency. In evaluation mode it is run as it would be
+// used. In training mode batches are normalised by their own statistics, and the
+// running ones take each batch in once more.
+const (
+	SaliencyEval  = "eval"
+	SaliencyTrain = "train"
+)
+
+// SaliencyModes returns the known ways.
+func SaliencyModes() []string { return []string{SaliencyEval, SaliencyTrain} }
+
+// check reports the first hyperparameter that is impossible.
+func (m *synthesis) check(c Config) error {
+	if m.Saliency != "" && !slices.Contains(SaliencyModes(), m.Saliency) {
+		return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("saliency"), m.Saliency, strings.Join(SaliencyModes(), ", "))
+	}
+	err := limits{
+		{"sigma", m.Sigma, m.Sigma > 0, "greater than 0"},
+		{"p_inv", m.PInv, m.PInv > 0 && m.PInv <= 1, "in (0, 1]"},
+		{"w", m.W, m.W >= 0, "at least 0"},
+		{"alpha_min", m.AlphaMin, m.AlphaMin >= 0, "at least 0"},
+		{"alpha_max", m.AlphaMax, m.AlphaMax >= 0, "at least 0"},
+	}.check()
+	if err != nil {
+		return err
+	}
+	if m.AlphaMin > m.AlphaMax {
+		return ascood.Errorf(ascood.Invalid, "%s %g is larger than %s %g", ascood.Field("alpha_min"), m.AlphaMin, ascood.Field("alpha_max"), m.AlphaMax)
+	}
+	_, err = newOutliers(m.ASCOOD, c.Preprocess.ImageSize)
+	return err
 }

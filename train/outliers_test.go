@@ -52,7 +52,7 @@ func TestShuffleOutliers(t *testing.T) {
 func TestRandomPixels(t *testing.T) {
 	s := gotorch.NewScope()
 	defer s.Close()
-	of, err := newOutliers(Config{OODType: OODShuffle, Pixels: PixelsRandom, PInv: 0.25}, 8)
+	of, err := newOutliers(ASCOOD{OODType: OODShuffle, Pixels: PixelsRandom, PInv: 0.25}, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestNewOutliers(t *testing.T) {
 		{OODShuffle, 0.1, "dark", `unknown pixels "dark"; known are salient, random`},
 		{OODGradient, 0.1, PixelsRandom, "pixels random: only outliers of ood_type shuffle change pixels at random"},
 	} {
-		_, err := newOutliers(Config{OODType: test.oodType, PInv: test.share, Pixels: test.pixels}, 28)
+		_, err := newOutliers(ASCOOD{OODType: test.oodType, PInv: test.share, Pixels: test.pixels}, 28)
 		if got := message(err); got != test.want {
 			t.Errorf("%s, %g: error %q, want %q", test.oodType, test.share, got, test.want)
 		}
@@ -164,7 +164,7 @@ func TestOutlierKinds(t *testing.T) {
 		OODShuffle:  shuffleOutliers(x, top, permutations(s, top, draws())),
 		OODGaussian: gaussianOutliers(s, x, alpha, draws()),
 	} {
-		makeOutliers, err := newOutliers(Config{OODType: oodType, PInv: 0.1}, 32)
+		makeOutliers, err := newOutliers(ASCOOD{OODType: oodType, PInv: 0.1}, 32)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -20,11 +20,11 @@ type tally struct {
 	Seconds float64 `json:"seconds"`
 }
 
-func (t *tally) add(o outcome, images int, w float64) {
+func (t *tally) add(o outcome, images int) {
 	t.Images += images
 	t.LossID += o.lossID * float64(images)
 	t.LossOOD += o.lossOOD * float64(images)
-	t.LossEMA = smooth(t.LossEMA, o.lossID+w*o.lossOOD)
+	t.LossEMA = smooth(t.LossEMA, o.lossID+o.weight*o.lossOOD)
 	t.Correct += o.correct
 }
 

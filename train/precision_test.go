@@ -81,7 +81,7 @@ func TestBF16Backbone(t *testing.T) {
 			x, y := single.input.images(scope, single.pixels, 16), single.input.labels(scope, single.labels)
 			for name, f := range map[string]func(l *learner) gotorch.Tensor{
 				"logits":   func(l *learner) gotorch.Tensor { return l.net.forward(x, inference) },
-				"saliency": func(l *learner) gotorch.Tensor { return l.saliency(scope, x, y) },
+				"saliency": func(l *learner) gotorch.Tensor { return saliencyOf(l, scope, x, y) },
 			} {
 				if got, want := gotorch.ToSlice[float32](f(half.learner)), gotorch.ToSlice[float32](f(single.learner)); !slices.Equal(got, want) {
 					t.Errorf("bfloat16 in training changes the %s of inference", name)

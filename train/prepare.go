@@ -107,7 +107,7 @@ func (r *run) begin(saved *saved) (*models.Network, checkpoint.StateDict, error)
 	if err != nil {
 		return nil, nil, err
 	}
-	state := initial(graph, r.config.Sigma, r.config.Seed)
+	state := initial(graph, r.config.scales(), r.config.Seed)
 	if weights != nil {
 		if err := graph.CheckSize(weights.state.Shapes()); err != nil {
 			return nil, nil, ascood.Errorf(ascood.Invalid, "%s: %w", ascood.Field("pretrained"), err)

@@ -267,12 +267,12 @@ func (r replay) step(t *testing.T, from state, k int, dtype gotorch.DType) made 
 		ood = uploadGiven(t, scope, r.want, fmt.Sprintf("step%d.ood", k), dtype)
 	}
 	copied := r.learner(t, scope, from, dtype) // as taking gradients changes the statistics
-	lossID, lossOOD, _ := copied.losses(x, ood, y)
-	grads := gotorch.Grad([]gotorch.Tensor{lossID.Add(lossOOD.MulScalar(l.config.W))}, copied.sgd.Params(), gotorch.GradOptions{})
+	at := when{epoch: 2, step: k}
+	grads := gotorch.Grad([]gotorch.Tensor{lossOf(copied, scope, x, ood, y, at).total()}, copied.sgd.Params(), gotorch.GradOptions{})
 	for i, p := range params {
 		keep("grad."+p.name, flat(grads[i])...)
 	}
-	numbers, err := l.update(scope, x, ood, y, when{epoch: 2, step: k})
+	numbers, err := l.update(l.at(scope, x, y, at), lossOf(l, scope, x, ood, y, at))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,6 +296,16 @@ func (r replay) step(t *testing.T, from state, k int, dtype gotorch.DType) made 
 		t.Fatal(err)
 	}
 	return m
+}
+
+// lossOf is the loss of ASCOOD with the given outliers.
+func lossOf(l *learner, s *gotorch.Scope, x, ood, y gotorch.Tensor, at when) Loss {
+	return l.method.(*synthesis).loss(l.at(s, x, y, at), ood)
+}
+
+// saliencyOf is that of the configuration.
+func saliencyOf(l *learner, s *gotorch.Scope, x, y gotorch.Tensor) gotorch.Tensor {
+	return l.at(s, x, y, when{}).Saliency(l.config.Saliency == SaliencyTrain)
 }
 
 // learner returns one in the given state.
@@ -335,7 +345,7 @@ func (r replay) checkSchedules(t *testing.T, l *learner, k int) {
 // outliers are those that the trainer makes with the reference's draws.
 func (r replay) outliers(t *testing.T, l *learner, s *gotorch.Scope, x, y gotorch.Tensor, prefix string) gotorch.Tensor {
 	t.Helper()
-	m := l.saliency(s, x, y)
+	m := saliencyOf(l, s, x, y)
 	if r.config.OODType == OODGradient {
 		return gradientOutliers(x, m, l.alpha(2), 307)
 	}
@@ -358,7 +368,7 @@ func TestSaliencyInTrainingMode(t *testing.T) {
 	scope := gotorch.NewScope()
 	defer scope.Close()
 	l := r.learner(t, scope, at, gotorch.Float64)
-	m := l.saliency(scope, r.tensor(t, scope, "batch0.data", gotorch.Float64), r.integers(t, scope, "batch0.label"))
+	m := saliencyOf(l, scope, r.tensor(t, scope, "batch0.data", gotorch.Float64), r.integers(t, scope, "batch0.label"))
 	got := map[string][]float64{"saliency": gotorch.ToSlice[float64](m)}
 	for name, tensor := range l.net.state {
 		if strings.Contains(name, ".running_") {

@@ -15,9 +15,11 @@ func TestFieldsHaveFlags(t *testing.T) {
 	fs := newFlags(train.Default(train.OODGradient), io.Discard).FlagSet
 	clitest.CheckFields(t, fs, flagNames)
 	// Config's own errors take the names of its fields from its tags.
-	config := reflect.TypeFor[train.Config]()
-	for i := range config.NumField() {
-		name, _, _ := strings.Cut(config.Field(i).Tag.Get("json"), ",")
+	for _, field := range reflect.VisibleFields(reflect.TypeFor[train.Config]()) {
+		if field.Anonymous {
+			continue
+		}
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if flagNames.Flag(fs, ascood.Field(name)) == "" {
 			t.Errorf("the field %s of the configuration has no flag", name)
 		}

@@ -95,7 +95,7 @@ const onlyASCOOD = "ascood: "
 // hyperparameters defines the flags on how to train.
 func (f *flags) hyperparameters() {
 	c := &f.config
-	f.StringVar(&c.Method, "method", c.Method, "ascood, or ce for the plain classifier")
+	f.StringVar(&c.Method, "method", c.Method, "way to train: "+strings.Join(train.Methods(), ", ")+"; ce is the plain classifier")
 	f.StringVar(&c.Arch, "arch", c.Arch, "architecture: "+strings.Join(models.Archs(), ", ")+"; resnet18 is\nthe preset's, or torchvision's resnet18_224x224")
 	f.StringVar(&c.ONNX, "onnx", c.ONNX, "`file` of a classifier that another program has written as ONNX, to train in place of --arch")
 	f.StringVar(&c.InputLayout, "input-layout", c.InputLayout, "where the network of --onnx has its input's channels, nchw or nhwc, if its shape does not tell")
@@ -143,7 +143,7 @@ func (f *flags) settle() error {
 	if f.Changed("seed") && len(f.seeds) > 0 {
 		return cli.Usagef("--seed %d and --seeds: give one or the other", f.config.Seed)
 	}
-	if f.config.Method == train.MethodCE {
+	if f.config.Method != train.MethodASCOOD && slices.Contains(train.Methods(), f.config.Method) {
 		if err := f.withoutASCOOD(); err != nil {
 			return err
 		}

@@ -57,7 +57,7 @@ func describe(w io.Writer, p *presets.Preset, method string) {
 // silent reports whether a flag has no meaning for the run, or is shown
 // otherwise.
 func (f *flags) silent(p *pflag.Flag) bool {
-	return f.config.Method == train.MethodCE && strings.HasPrefix(p.Usage, onlyASCOOD) ||
+	return f.config.Method != train.MethodASCOOD && strings.HasPrefix(p.Usage, onlyASCOOD) ||
 		len(f.seeds) > 0 && p.Name == "seed" ||
 		slices.Contains(preprocessing, p.Name) || slices.Contains(actions, p.Name)
 }

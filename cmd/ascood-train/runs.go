@@ -53,8 +53,12 @@ func (f *flags) results() string {
 }
 
 func resultsName(c train.Config) string {
-	if c.Method == train.MethodCE {
+	switch c.Method {
+	case train.MethodASCOOD:
+	case train.MethodCE:
 		return fmt.Sprintf("%s_%s_base_e%d_lr%s_default", c.Preset, cmp.Or(c.Arch, "onnx"), c.Epochs, pythonFloat(c.LR))
+	default:
+		return fmt.Sprintf("%s_%s_%s_e%d_lr%s_default", c.Preset, cmp.Or(c.Arch, "onnx"), c.Method, c.Epochs, pythonFloat(c.LR))
 	}
 	mark := "default"
 	if c.Pixels == train.PixelsRandom {
