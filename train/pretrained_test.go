@@ -216,7 +216,7 @@ func TestPretrainedOfAnotherSize(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(t.TempDir(), "vit.safetensors")
-	if err := (&checkpoint.Checkpoint{Model: initial(net, 0.5, 1)}).Save(path); err != nil {
+	if err := (&checkpoint.Checkpoint{Model: initial(net, sigma, 1)}).Save(path); err != nil {
 		t.Fatal(err)
 	}
 	c, o := small(t), options(t)
