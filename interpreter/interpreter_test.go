@@ -208,3 +208,50 @@ func TestBF16(t *testing.T) {
 		})
 	}
 }
+
+// TestBatchStatistics: batch normalisation goes by the batch where that is asked for, and
+// the running statistics take in as much of it as the attribute leaves.
+func TestBatchStatistics(t *testing.T) {
+	p, m, err := program(t, func(b *onnx.Builder) string {
+		ones := func(name string, v float32) string { return b.Weights(name, []float32{v, v, v, v}, 4) }
+		return b.Op("BatchNormalization", []string{"x", ones("w", 2), ones("b", 1), ones("mean", 10), ones("variance", 4)}, onnx.Float("momentum", 0.75), onnx.Float("epsilon", 0))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := gotorch.NewScope(gotorch.NoGrad)
+	defer s.Close()
+	values := given(t, s, m, make([]float32, 4), make([]float32, 4))
+	values["x"] = gotorch.FromSlice(s, []float32{0, 0, 0, 0, 2, 4, 6, 8}, 2, 4)
+	for _, c := range []struct {
+		batch      bool
+		out, means []float32
+	}{
+		{false, []float32{-9, -9, -9, -9, -7, -5, -3, -1}, []float32{10, 10, 10, 10}},
+		{true, []float32{-1, -1, -1, -1, 3, 3, 3, 3}, []float32{7.75, 8, 8.25, 8.5}},
+	} {
+		out := gotorch.ToSlice[float32](p.Run(values, interpreter.Options{BatchStatistics: c.batch})[0])
+		means := gotorch.ToSlice[float32](values["mean"])
+		if err := s.Err(); err != nil || !slices.Equal(out, c.out) || !slices.Equal(means, c.means) {
+			t.Errorf("by the batch %v: %v with running means of %v, want %v and %v; error %v", c.batch, out, means, c.out, c.means, err)
+		}
+	}
+}
+
+// TestSqrt: at 0, where the slope is infinite, there is no gradient.
+func TestSqrt(t *testing.T) {
+	p, m, err := program(t, func(b *onnx.Builder) string { return b.Op("Sqrt", []string{"x"}) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := gotorch.NewScope()
+	defer s.Close()
+	values := given(t, s, m, []float32{0, 1e-30, 1e-6, 4}, make([]float32, 4))
+	x := values["x"].SetRequiresGrad(true)
+	out := p.Run(values, interpreter.Options{})[0]
+	grads := gotorch.ToSlice[float32](gotorch.Grad([]gotorch.Tensor{out.Sum()}, []gotorch.Tensor{x}, gotorch.GradOptions{})[0])
+	y := gotorch.ToSlice[float32](out.Detach())
+	if s.Err() != nil || y[0] > 1e-18 || y[2] < 0.999e-3 || y[2] > 1.001e-3 || y[3] != 2 || grads[0] != 0 || grads[3] != 0.25 {
+		t.Errorf("roots %v with gradients %v, error %v", y, grads, s.Err())
+	}
+}

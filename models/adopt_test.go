@@ -96,7 +96,9 @@ func TestAdopt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again.Spec != a.Spec || !slices.EqualFunc(again.Params, a.Params, func(p, q models.Param) bool { return p.Name == q.Name && p.Trainable == q.Trainable && p.Last == q.Last }) {
+		if again.Spec != a.Spec || !slices.EqualFunc(again.Params, a.Params, func(p, q models.Param) bool {
+			return p.Name == q.Name && p.Trainable == q.Trainable && p.Last == q.Last
+		}) {
 			t.Errorf("read again it is %+v of %+v", again.Spec, again.Params)
 		}
 		weights := map[string][]float32{}
