@@ -70,6 +70,9 @@ func (e *Evaluation) checkShipping(c Choice) error {
 	if err := alone.checkChoice(c, sizes); err != nil {
 		return err
 	}
+	if err := posthoc.CheckBank(c.Entry.Method, sizes, len(e.Network.meta.Classes)); err != nil {
+		return fmt.Errorf("%s: %w", c.Name, err)
+	}
 	return alone.checkLabels()
 }
 

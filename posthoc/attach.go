@@ -23,6 +23,32 @@ func BankTypes() []BankType { return []BankType{Float32, Float16} }
 // ONNX file.
 const mostBank = 1 << 30
 
+// CheckBank reports a bank of a method that an artifact could not hold, for a network of so
+// many classes, before any image has been looked at.
+func CheckBank(m Method, s Sizes, classes int) error {
+	if c, ok := m.(*Combined); ok {
+		for _, part := range c.Parts {
+			if err := CheckBank(part, s, classes); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if _, ok := m.(comparer); !ok {
+		return nil
+	}
+	return holdable(s.Train, max(s.Dim, classes))
+}
+
+// holdable reports a matrix of a bank that is too large for an artifact.
+func holdable(images, numbers int) error {
+	if size := 4 * images * numbers; size > mostBank {
+		return ascood.Errorf(ascood.Invalid, "%d images of %d numbers are %d MiB, and a file holds %d MiB of a bank: choose fewer with %s",
+			images, numbers, size>>20, mostBank>>20, ascood.Field("bank"))
+	}
+	return nil
+}
+
 // Attach emits a fitted method's score into an artifact's graph as the output of that
 // name, float64 [N]. A bank becomes constants of the graph. A graph that lacks what the
 // method takes, and a bank that is too large, are errors.
@@ -71,9 +97,8 @@ func (p *Part) hold(bank Bank, name string, as BankType) (string, error) {
 			return "", err
 		}
 		m := banked(name, block)
-		if size := 4 * bank.Len() * m.Cols; size > mostBank {
-			return "", ascood.Errorf(ascood.Invalid, "%d images of %d numbers are %d MiB, and a file holds %d MiB of a bank: choose fewer with %s",
-				bank.Len(), m.Cols, size>>20, mostBank>>20, ascood.Field("bank"))
+		if err := holdable(bank.Len(), m.Cols); err != nil {
+			return "", err
 		}
 		all = Matrix{append(all.Data, m.Data...), m.Cols}
 	}

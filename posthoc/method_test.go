@@ -396,3 +396,31 @@ func (brokenBank) Len() int { return 1 }
 func (b brokenBank) Blocks() iter.Seq2[*Set, error] {
 	return func(yield func(*Set, error) bool) { yield(nil, b.err) }
 }
+
+// TestBankTooLarge: all of ImageNet's training images are no part of a file.
+func TestBankTooLarge(t *testing.T) {
+	both, err := NewCombined([]string{"msp", "knn"}, Fisher)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		method Method
+		sizes  Sizes
+		want   string
+	}{
+		{&KNN{}, Sizes{Train: 1_280_000, Dim: 2048}, "1280000 images of 2048 numbers are 10000 MiB, and a file holds 1024 MiB of a bank: choose fewer with bank"},
+		{both, Sizes{Train: 1_280_000, Dim: 2048}, "choose fewer with bank"},
+		{&Relation{}, Sizes{Train: 300_000, Dim: 16}, "300000 images of 1000 numbers"},
+		{&KNN{}, Sizes{Train: 131_072, Dim: 2048}, ""},
+		{&MDS{}, Sizes{Train: 1_280_000, Dim: 2048}, ""},
+	} {
+		err := CheckBank(c.method, c.sizes, 1000)
+		if c.want == "" {
+			if err != nil {
+				t.Errorf("%T: %v", c.method, err)
+			}
+		} else if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%T: error %v, want %q", c.method, err, c.want)
+		}
+	}
+}
