@@ -1,9 +1,12 @@
 package export_test
 
 import (
+	"iter"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -26,16 +29,8 @@ const zooEnv = "ASCOOD_ZOO"
 // medians of runs that take turns. Without networks in full size it takes the small ones of
 // importer/testdata, of which most of the time is overhead.
 func BenchmarkZoo(b *testing.B) {
-	folder := os.Getenv(zooEnv)
-	if folder == "" {
-		folder = testmodel.Path("importer", "testdata", "torchvision")
-	}
-	files, err := filepath.Glob(filepath.Join(folder, "*.onnx"))
-	if err != nil || len(files) == 0 {
-		b.Fatalf("no networks in %s, error %v", folder, err)
-	}
-	for _, file := range files {
-		b.Run(strings.TrimSuffix(filepath.Base(file), ".onnx"), func(b *testing.B) {
+	for name, file := range zoo(b) {
+		b.Run(name, func(b *testing.B) {
 			m, size := artifactOf(b, file, artifact.CPU)
 			outputs := [][]string{{artifact.Logits}, {artifact.Logits, artifact.Gradient}, {artifact.IODIN, artifact.Prediction}}
 			var sessions []*ort.Session
@@ -60,6 +55,72 @@ func BenchmarkZoo(b *testing.B) {
 			b.ReportMetric(median(times[1])/forward, "gradient/forward")
 			b.ReportMetric(median(times[2])/forward, "iodin/forward")
 		})
+	}
+}
+
+// BenchmarkImport exports each network of BenchmarkZoo, from the file to the artifact in
+// memory: how long that takes, and by how much the process grows meanwhile, at most.
+func BenchmarkImport(b *testing.B) {
+	for name, file := range zoo(b) {
+		b.Run(name, func(b *testing.B) {
+			var grown int
+			for b.Loop() {
+				debug.FreeOSMemory()
+				grown = max(grown, growth(func() { artifactOf(b, file, artifact.CPU) }))
+			}
+			b.ReportMetric(float64(grown)/(1<<20), "peak-MiB")
+		})
+	}
+}
+
+// growth is by how many bytes of memory the process grows while f runs.
+func growth(f func()) int {
+	done, most := make(chan struct{}), make(chan int)
+	before := resident()
+	go func() {
+		highest := before
+		for {
+			highest = max(highest, resident())
+			select {
+			case <-done:
+				most <- highest - before
+				return
+			case <-time.After(time.Millisecond):
+			}
+		}
+	}()
+	f()
+	close(done)
+	return <-most
+}
+
+// resident is how much memory the process has.
+func resident() int {
+	text, _ := os.ReadFile("/proc/self/statm")
+	if fields := strings.Fields(string(text)); len(fields) > 1 {
+		pages, _ := strconv.Atoi(fields[1])
+		return pages * os.Getpagesize()
+	}
+	return 0
+}
+
+// zoo are files of networks by name, in the names' order.
+func zoo(b *testing.B) iter.Seq2[string, string] {
+	b.Helper()
+	folder := os.Getenv(zooEnv)
+	if folder == "" {
+		folder = testmodel.Path("importer", "testdata", "torchvision")
+	}
+	files, err := filepath.Glob(filepath.Join(folder, "*.onnx"))
+	if err != nil || len(files) == 0 {
+		b.Fatalf("no networks in %s, error %v", folder, err)
+	}
+	return func(yield func(name, file string) bool) {
+		for _, file := range files {
+			if !yield(strings.TrimSuffix(filepath.Base(file), ".onnx"), file) {
+				return
+			}
+		}
 	}
 }
 

@@ -1,7 +1,9 @@
 package importer
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/ascood/ascood/onnx"
@@ -67,7 +69,10 @@ func (s *step) sum(x string, alpha, beta float32, transposed bool) ([]string, er
 
 // transposed adds alpha·W of a matrix, as [out,in].
 func (s *step) transposed(t *onnx.TensorProto, alpha float32, already bool) (string, error) {
-	values, err := t.Floats()
+	if t.Type() != onnx.TensorProto_FLOAT {
+		return "", fmt.Errorf("%q holds %v; want FLOAT", t.Name, t.Type())
+	}
+	raw, err := t.Raw()
 	if err != nil {
 		return "", err
 	}
@@ -75,20 +80,24 @@ func (s *step) transposed(t *onnx.TensorProto, alpha float32, already bool) (str
 		return "", fmt.Errorf("%q has %d dimensions; want a matrix", t.Name, len(t.Dims))
 	}
 	rows, columns := int(t.Dims[0]), int(t.Dims[1])
-	made := make([]float32, len(values))
+	made := make([]byte, len(raw))
 	for r := range rows {
 		for c := range columns {
-			at := c*rows + r
+			from, to := 4*(r*columns+c), 4*(c*rows+r)
 			if already {
-				at = r*columns + c
+				to = from
 			}
-			made[at] = alpha * values[r*columns+c]
+			bits := binary.LittleEndian.Uint32(raw[from:])
+			if alpha != 1 {
+				bits = math.Float32bits(alpha * math.Float32frombits(bits))
+			}
+			binary.LittleEndian.PutUint32(made[to:], bits)
 		}
 	}
 	if !already {
 		rows, columns = columns, rows
 	}
-	return s.Tensor(onnx.NewFloats(onnx.Prefix+t.Name+".transposed", made, int64(rows), int64(columns))), nil
+	return s.Tensor(onnx.NewTensor(onnx.Prefix+t.Name+".transposed", onnx.TensorProto_FLOAT, made, int64(rows), int64(columns))), nil
 }
 
 // scaled adds a constant times a factor.

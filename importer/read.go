@@ -35,8 +35,8 @@ func Read(path string) (*onnx.ModelProto, error) {
 	case info.Size() > maxBytes:
 		return nil, ascood.Errorf(ascood.TooLarge, "%s: %d bytes; an ONNX file has at most %d", path, info.Size(), maxBytes)
 	}
-	data, err := io.ReadAll(io.LimitReader(f, maxBytes))
-	if err != nil {
+	data := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, data); err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "%s: %w", path, err)
 	}
 	m, err := onnx.Parse(data)

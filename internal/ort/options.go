@@ -96,7 +96,16 @@ func bound(options *runtime.SessionOptions) error {
 	if err := options.SetGraphOptimizationLevel(runtime.GraphOptimizationLevelDisableAll); err != nil {
 		return err
 	}
-	return options.AddSessionConfigEntry("session.use_env_allocators", "1")
+	for _, entry := range []string{
+		"session.use_env_allocators",
+		"session.use_device_allocator_for_initializers", // weights, of which a file has few, are freed with the session
+		"session.disable_prepacking",                    // another copy of them, worth it for many runs alone
+	} {
+		if err := options.AddSessionConfigEntry(entry, "1"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // shareMemory makes what bounded sessions share.

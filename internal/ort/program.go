@@ -2,6 +2,7 @@ package ort
 
 import (
 	"fmt"
+	"runtime/debug"
 	"slices"
 
 	runtime "github.com/yalue/onnxruntime_go"
@@ -37,10 +38,19 @@ func load(m *onnx.ModelProto, device ascood.Device, opt Options) (*program, erro
 		return nil, fmt.Errorf("encode model: %w", err)
 	}
 	p.session, err = runtime.NewDynamicAdvancedSessionWithONNXData(data, p.inputs, p.outputs, options)
+	giveBack(data)
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Unavailable, "load model on %s: %w", device, err)
 	}
 	return p, nil
+}
+
+// giveBack returns the memory of an encoded model to the system if it is much: the
+// runtime has a copy, and the collector would wait until as much again is taken.
+func giveBack(data []byte) {
+	if len(data) > 32<<20 {
+		debug.FreeOSMemory()
+	}
 }
 
 func (p *program) close() error {
