@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"compress/zlib"
 	"encoding/binary"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -39,6 +42,78 @@ func TestHostileUploads(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHostileForms: what a form has too much of is refused where it is found, and takes no
+// memory beyond its own.
+func TestHostileForms(t *testing.T) {
+	var images, fields, headers bytes.Buffer
+	for range 1000 {
+		images.WriteString("--x\r\nContent-Disposition: form-data; name=image; filename=a\r\n\r\na\r\n")
+		fields.WriteString("--x\r\nContent-Disposition: form-data; name=a\r\n\r\na\r\n")
+	}
+	headers.WriteString("--x\r\n")
+	for i := range 20_000 {
+		fmt.Fprintf(&headers, "X-%d: a\r\n", i)
+	}
+	for _, tt := range []struct {
+		name, body string
+		status     int
+		code       string
+	}{
+		{"1000 images", images.String(), http.StatusRequestEntityTooLarge, "too_large"},
+		{"1000 other fields", fields.String(), http.StatusBadRequest, "invalid"},
+		{"a part of 20,000 headers", headers.String(), http.StatusBadRequest, "invalid"},
+		{"a name of a megabyte", "--x\r\nContent-Disposition: form-data; name=" + strings.Repeat("a", 1<<20) + "\r\n\r\n", http.StatusBadRequest, "invalid"},
+		{"boundaries alone", strings.Repeat("--x\r\n", 100_000), http.StatusBadRequest, "invalid"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newServer(t, &fakeModel{})
+			used := allocated(func() {
+				wantError(t, do(s, typed("multipart/form-data; boundary=x", []byte(tt.body))), tt.status, tt.code)
+			})
+			if used > 16<<20 {
+				t.Errorf("allocated %d bytes", used)
+			}
+			wantNothingHeld(t, s)
+		})
+	}
+}
+
+// TestHostileConnections: what is no request, or not one of this protocol, is answered or
+// cut off, and others are served.
+func TestHostileConnections(t *testing.T) {
+	s := newServer(t, &fakeModel{})
+	address := serveOn(t, s)
+	const post = "POST /v1/score HTTP/1.1\r\nHost: x\r\n"
+	for name, tt := range map[string]struct {
+		request string
+		status  int // 0 if the connection is cut off
+	}{
+		"headers of 100 KB":            {post + "X: " + strings.Repeat("a", 100<<10) + "\r\n\r\n", http.StatusRequestHeaderFieldsTooLarge},
+		"10,000 headers":               {post + strings.Repeat("X: a\r\n", 10_000) + "\r\n", http.StatusRequestHeaderFieldsTooLarge},
+		"a negative length":            {post + "Content-Length: -1\r\n\r\n", http.StatusBadRequest},
+		"two lengths":                  {post + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nab", http.StatusBadRequest},
+		"a length of more than a body": {post + "Content-Length: 99999999999999999999\r\n\r\n", http.StatusBadRequest},
+		"a chunk of no length":         {post + "Transfer-Encoding: chunked\r\n\r\nxyz\r\n", http.StatusBadRequest},
+		"a chunk that lies":            {post + "Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n", http.StatusBadRequest},
+		"an unknown encoding":          {post + "Transfer-Encoding: gzip\r\n\r\n", http.StatusNotImplemented},
+		"no host":                      {"GET / HTTP/1.1\r\n\r\n", http.StatusBadRequest},
+		"HTTP/2":                       {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + strings.Repeat("\x00\x00\x04\x03\x00\x00\x00\x00\x01\x00\x00\x00\x08", 1000), http.StatusNotFound},
+		"TLS":                          {"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", http.StatusBadRequest},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := dial(t, address)
+			go io.WriteString(c, tt.request)
+			if status, body := c.answer(); status != tt.status {
+				t.Errorf("status %d: %s", status, body)
+			}
+			if status := postImage(t, address); status != http.StatusOK {
+				t.Errorf("another client got status %d", status)
+			}
+		})
+	}
+	wantNothingHeld(t, s)
 }
 
 // progressiveJPEG has scans that hold nothing, of one component after another. Each

@@ -36,6 +36,7 @@ func (s *Server) withLog(next echo.HandlerFunc) echo.HandlerFunc {
 		if images, ok := c.Get(imagesKey).(int); ok {
 			attrs = append(attrs, slog.Int("images", images))
 		}
+		attrs = append(attrs, traceOf(r)...)
 		if client, _ := c.Get(clientKey).(string); client != "" {
 			attrs = append(attrs, slog.String("client", client))
 		}
