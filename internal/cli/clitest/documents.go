@@ -25,6 +25,7 @@ var programOf = map[string]string{
 	"docs/scoring.md":    "ascood-score",
 	"docs/evaluation.md": "ascood-eval",
 	"docs/http-api.md":   "ascood-serve",
+	"docs/deploy.md":     "ascood-serve",
 	"docs/gpu.md":        "ascood-serve",
 }
 
