@@ -174,6 +174,35 @@ function report() {
     : "";
 }
 
+// The report on drift is asked for each time that it is opened.
+$("#drift").addEventListener("toggle", async e => {
+  if (!e.target.open) return;
+  const words = $("#drift-words"), bars = $(".bars");
+  try {
+    const [{ name }, { models }] = await Promise.all([model, call("/v1/drift")]);
+    const d = models.find(m => m.model === name);
+    words.textContent = d.images
+      ? `Of the last ${number(d.images)} images ${percent(d.out_of_distribution.share)} were out of distribution; ` +
+        `without drift it would be ${percent(d.expected_out_of_distribution)}. ` + drifted(d.last)
+      : "No images yet.";
+    const most = Math.max(...d.histogram, 1);
+    d.histogram.forEach((count, i) => { bars.children[i].style.height = `${100 * count / most}%`; });
+    bars.setAttribute("aria-label", `images by p-value, in tenths: ${d.histogram.join(", ")}`);
+    bars.hidden = !d.images;
+  } catch (error) {
+    words.textContent = sentence(error.message);
+    bars.hidden = true;
+  }
+});
+
+// drifted says the result of the last full window in words.
+function drifted(last) {
+  if (!last) return "There are too few to tell.";
+  return last.alarm
+    ? `The last ${number(last.images)} that were tested are not like those that the model was calibrated on.`
+    : `The last ${number(last.images)} that were tested are like those that the model was calibrated on.`;
+}
+
 $("#key").addEventListener("change", e => {
   sessionStorage.setItem("key", e.target.value);
   location.reload();

@@ -46,6 +46,7 @@ class Page {
       fetch: (path, options) => {
         const { pathname, search } = new URL(path, server);
         if (pathname === "/v1/models" && !options) return this.later(models);
+        if (pathname === "/v1/drift") return this.later(this.drift);
         assert.equal(pathname, "/v1/score");
         assert.equal(options.method, "POST");
         return this.upload(options.body, answer, search);
@@ -304,6 +305,31 @@ test("the page asks for a key where the server does", async () => {
   const page = new Page(null, () => failed(401, "no key"));
   await page.settled();
   assert.ok(!page.document.querySelector("#access").hidden);
+});
+
+test("the report on drift is shown on demand", async () => {
+  const page = new Page();
+  const report = { model: "clothes", images: 40, histogram: [20, 10, 0, 0, 0, 0, 0, 0, 5, 5], out_of_distribution: { share: 0.4 },
+    expected_out_of_distribution: 0.05, last: { images: 20, alarm: true } };
+  page.drift = () => json({ models: [{ ...report, model: "other" }, report] });
+  const details = page.document.querySelector("#drift"), bars = page.document.querySelector(".bars");
+  details.open = true;
+  details.dispatch("toggle", { target: details });
+  await page.settled();
+  assert.equal(page.text("#drift-words"), "Of the last 40 images 40% were out of distribution; without drift it would be 5%. " +
+    "The last 20 that were tested are not like those that the model was calibrated on.");
+  assert.deepEqual(bars.children.map(bar => bar.style.height), ["100%", "50%", "0%", "0%", "0%", "0%", "0%", "0%", "25%", "25%"]);
+  assert.equal(bars.getAttribute("aria-label"), "images by p-value, in tenths: 20, 10, 0, 0, 0, 0, 0, 0, 5, 5");
+  assert.ok(!bars.hidden);
+  page.drift = () => json({ models: [{ ...report, images: 0, histogram: Array(10).fill(0), last: undefined }] });
+  details.dispatch("toggle", { target: details });
+  await page.settled();
+  assert.equal(page.text("#drift-words"), "No images yet.");
+  assert.ok(bars.hidden);
+  page.drift = () => failed(503, "shutting down");
+  details.dispatch("toggle", { target: details });
+  await page.settled();
+  assert.equal(page.text("#drift-words"), "Shutting down");
 });
 
 test("an explanation is asked for on demand, once", async () => {
