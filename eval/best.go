@@ -120,10 +120,20 @@ func (e *Evaluation) withoutStore() *Evaluation {
 	return &plain
 }
 
-// CheckValidation reports whether there are the images that Validate takes.
+// CheckValidation reports whether there are the images that Validate takes, and whether
+// any of the methods can be shipped.
 func (e *Evaluation) CheckValidation() error {
 	if e.ValidID.Images == nil || e.ValidOOD.Images == nil {
 		return ascood.Errorf(ascood.Invalid, "the best method is found on validation images, never on those of the test: give %s and %s", ascood.Field("id_val"), ascood.Field("ood_val"))
+	}
+	sizes, err := e.sizes()
+	if err != nil {
+		return err
+	}
+	for _, c := range e.Choices {
+		if err := posthoc.CheckBank(c.Entry.Method, sizes, len(e.Network.meta.Classes)); err != nil {
+			return fmt.Errorf("%s: %w", c.Name, err)
+		}
 	}
 	return nil
 }

@@ -292,7 +292,11 @@ func (r *request) describeSize(w io.Writer, m *onnx.ModelProto) error {
 			bank += len(t.RawData)
 		}
 	}
-	fmt.Fprintf(w, "%.1f MiB, of which the training images that it compares with are %.1f MiB\n", mebibytes(int(info.Size())), mebibytes(bank))
+	fmt.Fprintf(w, "%.1f MiB", mebibytes(int(info.Size())))
+	if bank > 0 {
+		fmt.Fprintf(w, ", of which the training images that it compares with are %.1f MiB", mebibytes(bank))
+	}
+	fmt.Fprintln(w)
 	return nil
 }
 
