@@ -99,29 +99,25 @@ func sequences(t *testing.T) *onnx.ModelProto {
 	f := newForeign()
 	x := small(f, "N")
 	whole := f.Op("SplitToSequence", []string{x, f.Int64s(2)}, onnx.Int("axis", 1)) // Int64s(2) is made a scalar below
-	sized := f.Op("SplitToSequence", []string{x, f.Int64s(1, 3)}, onnx.Int("axis", 1))
+	sized := f.Op("SplitToSequence", []string{x, f.Int64s(1, 2, 1)}, onnx.Int("axis", 1))
 	ones := f.Op("SplitToSequence", []string{x}, onnx.Int("axis", 1), onnx.Int("keepdims", 0))
-	zero, one := f.Weights("zero", nil, 0), f.Weights("one", nil, 0)
+	zero, one, two := f.Weights("zero", nil, 0), f.Weights("one", nil, 0), f.Weights("two", nil, 0)
 	at := func(s, i string) string { return f.Op("SequenceAt", []string{s, i}) }
 	a := f.Op("ReduceMean", []string{f.Op("Sub", []string{at(whole, zero), at(whole, one)})}, onnx.Ints("axes", 1), onnx.Int("keepdims", 0)) // [N,8,8]
-	b := f.Op("ReduceMean", []string{at(sized, one)}, onnx.Ints("axes", 1), onnx.Int("keepdims", 0))
+	b := f.Op("ReduceMean", []string{f.Op("Concat", []string{at(sized, two), at(sized, one)}, onnx.Int("axis", 1))}, onnx.Ints("axes", 1), onnx.Int("keepdims", 0))
 	c := at(ones, one)
 	stack := f.Op("SequenceConstruct", []string{a, b, c, at(f.Op("SequenceConstruct", []string{a, c}), zero)})
 	x = f.Op("ConcatFromSequence", []string{stack}, onnx.Int("axis", 1), onnx.Int("new_axis", 1))
 	end(f, x, "N")
 	m := f.file(t, 13)
+	number := func(n byte) []byte { return []byte{n, 0, 0, 0, 0, 0, 0, 0} }
 	for i, w := range m.Graph.Initializer {
-		if w.Name == "zero" || w.Name == "one" {
-			n := byte(0)
-			if w.Name == "one" {
-				n = 1
-			}
-			m.Graph.Initializer[i] = onnx.NewTensor(w.Name, onnx.TensorProto_INT64, []byte{n, 0, 0, 0, 0, 0, 0, 0})
+		if n := slices.Index([]string{"zero", "one", "two"}, w.Name); n >= 0 {
+			m.Graph.Initializer[i] = onnx.NewTensor(w.Name, onnx.TensorProto_INT64, number(byte(n)))
 		}
 	}
-	scalar := onnx.NewTensor("two", onnx.TensorProto_INT64, []byte{2, 0, 0, 0, 0, 0, 0, 0})
-	m.Graph.Initializer = append(m.Graph.Initializer, scalar)
-	find(m, "SplitToSequence").Input[1] = "two"
+	m.Graph.Initializer = append(m.Graph.Initializer, onnx.NewTensor("chunk", onnx.TensorProto_INT64, number(2)))
+	find(m, "SplitToSequence").Input[1] = "chunk"
 	return m
 }
 
@@ -246,6 +242,26 @@ func twoWays(t *testing.T) *onnx.ModelProto {
 	return f.file(t, 16)
 }
 
+// transposed has transposed convolutions whose padding follows from the size of what they
+// make, evenly or not, or that reach less far.
+func transposed(t *testing.T) *onnx.ModelProto {
+	f := newForeign()
+	x := small(f, "N")
+	for i, attrs := range [][]onnx.Attr{
+		{onnx.Ints("strides", 2, 2), onnx.Ints("output_shape", 16, 14)},
+		{onnx.Ints("strides", 2, 1), onnx.String("auto_pad", "SAME_UPPER")},
+		{onnx.Ints("strides", 1, 2), onnx.String("auto_pad", "SAME_LOWER")},
+		{onnx.Ints("strides", 3, 3), onnx.Ints("output_shape", 84, 85)},
+	} {
+		size := []int{3, 4, 4, 2}[i]
+		x = f.Op("ConvTranspose", []string{x, f.noise("up", 4, 4, size, size)}, attrs...)
+		x = f.Op("Slice", []string{x, f.Int64s(0, 0), f.Int64s(28, 29), f.Int64s(2, 3)})
+		x = f.Op("Mul", []string{x, f.Op("Resize", []string{f.noise("places", 1, 1, 5, 5), "", "", f.Op("Shape", []string{f.Op("ReduceMean", []string{x}, onnx.Ints("axes", 1))})})})
+	}
+	end(f, x, "N")
+	return f.file(t, 17)
+}
+
 // TestExporters imports further files, in the forms in which exporters and users write
 // them.
 func TestExporters(t *testing.T) {
@@ -257,21 +273,22 @@ func TestExporters(t *testing.T) {
 		single bool
 		note   string
 	}{
-		"Keras, EfficientNet":    {kerasEfficient(t), pixels(16), false, "the Softmax at the end is left out"},
-		"Keras, attention":       {kerasAttention(t), normal(8), false, ""},
-		"Ultralytics":            {ultralytics(t), normal(8), false, "the Softmax at the end is left out"},
-		"Hugging Face":           {huggingFace(t), normal(8), false, ""},
-		"probabilities by class": {zipMap(t), inner, false, ""},
-		"sequences":              {sequences(t), normal(8), false, ""},
-		"functions in branches":  {nested(t), normal(8), false, ""},
-		"squeezed, any number":   {squeezed(t, "N"), normal(8), false, ""},
-		"squeezed, one":          {squeezed(t, 1), normal(8), true, "one at a time"},
-		"float64":                {typed(sound(t), onnx.TensorProto_DOUBLE), normal(8), false, "constants of DOUBLE are computed with as FLOAT"},
-		"bfloat16":               {typed(sound(t), onnx.TensorProto_BFLOAT16), normal(8), false, "constants of BFLOAT16 are computed with as FLOAT"},
-		"half precision within":  {mixed(t), normal(8), false, "constants of FLOAT16 are computed with as FLOAT"},
-		"weights in bytes":       {byteWeights(t), normal(8), false, ""},
-		"MXNet":                  {mxnet(t), normal(8), false, ""},
-		"two ways":               {twoWays(t), normal(8), false, "the LogSoftmax at the end is left out"},
+		"Keras, EfficientNet":     {kerasEfficient(t), pixels(16), false, "the Softmax at the end is left out"},
+		"Keras, attention":        {kerasAttention(t), normal(8), false, ""},
+		"Ultralytics":             {ultralytics(t), normal(8), false, "the Softmax at the end is left out"},
+		"Hugging Face":            {huggingFace(t), normal(8), false, ""},
+		"probabilities by class":  {zipMap(t), inner, false, ""},
+		"sequences":               {sequences(t), normal(8), false, ""},
+		"functions in branches":   {nested(t), normal(8), false, ""},
+		"squeezed, any number":    {squeezed(t, "N"), normal(8), false, ""},
+		"squeezed, one":           {squeezed(t, 1), normal(8), true, "one at a time"},
+		"float64":                 {typed(sound(t), onnx.TensorProto_DOUBLE), normal(8), false, "constants of DOUBLE are computed with as FLOAT"},
+		"bfloat16":                {typed(sound(t), onnx.TensorProto_BFLOAT16), normal(8), false, "constants of BFLOAT16 are computed with as FLOAT"},
+		"half precision within":   {mixed(t), normal(8), false, "constants of FLOAT16 are computed with as FLOAT"},
+		"weights in bytes":        {byteWeights(t), normal(8), false, ""},
+		"MXNet":                   {mxnet(t), normal(8), false, ""},
+		"transposed convolutions": {transposed(t), normal(8), false, ""},
+		"two ways":                {twoWays(t), normal(8), false, "the LogSoftmax at the end is left out"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			net, err := Import(c.file, c.opt)

@@ -143,6 +143,14 @@ func TestLinear(t *testing.T) {
 			x = f.Op("Reshape", []string{f.Op("Gemm", []string{f.Op("Flatten", []string{gap(f, x)}), f.noise("w", 4, 1)}), f.Int64s(-1, 1)})
 			return f.Op("Mul", []string{x, f.noise("all", 1, 5)})
 		}), 0},
+		"strided": {head(func(f *foreign, x string) string {
+			return gap(f, f.Op("Conv", append([]string{x}, pointwise(f)...), onnx.Ints("strides", 2, 2)))
+		}), 0},
+		"in another order": {head(func(f *foreign, x string) string {
+			x = f.Op("Gemm", []string{f.Op("Flatten", []string{gap(f, x)}), f.noise("w", 4, 6)})
+			x = f.Op("Transpose", []string{f.Op("Reshape", []string{x, f.Int64s(-1, 2, 3)})}, onnx.Ints("perm", 0, 2, 1))
+			return f.Op("Reshape", []string{x, f.Int64s(-1, 6)})
+		}), 0},
 		"Relu between": {head(func(f *foreign, x string) string { return gap(f, f.Op("Relu", []string{conv(f, x)})) }), 0},
 		"wide kernel": {head(func(f *foreign, x string) string {
 			return gap(f, f.Op("Conv", []string{x, f.noise("w", 5, 4, 3, 3)}))

@@ -6,9 +6,11 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -170,6 +172,8 @@ func TestCheckWrong(t *testing.T) {
 	}
 }
 
+func near(a, b float32) bool { return math.Abs(float64(a-b)) < 1e-6 }
+
 // TestWays: each way is another, and its flags say all that differs.
 func TestWays(t *testing.T) {
 	pre, err := preprocess.Preset("imagenet")
@@ -193,6 +197,11 @@ func TestWays(t *testing.T) {
 		if !seen[want] {
 			t.Errorf("no way has the flags %q", want)
 		}
+	}
+	one := way{pre, "bgr"}
+	one.ImageSize, one.Mean, one.Std = 1, [3]float64{.5, .5, .5}, [3]float64{.25, .5, .25}
+	if got, want := one.input([]uint8{255, 0, 51}, way{channels: "rgb"}), []float32{-1.2, -1, 2}; !slices.EqualFunc(got, want, near) {
+		t.Errorf("a pixel becomes %v, want %v", got, want)
 	}
 	gray := way{pre, "gray"}
 	gray.Mean, gray.Std = [3]float64{.5, .5, .5}, [3]float64{.5, .5, .5}
