@@ -410,9 +410,9 @@ func TestExternal(t *testing.T) {
 		}
 		return filepath.Join(folder, "net.onnx")
 	}
-	m, err := Read(write(func(*onnx.TensorProto) {}))
-	if err != nil {
-		t.Fatal(err)
+	m, files, err := ReadFiles(write(func(*onnx.TensorProto) {}))
+	if err != nil || !slices.Equal(files, []string{filepath.Join(folder, "net.onnx.data")}) {
+		t.Fatalf("files %v, error %v", files, err)
 	}
 	if _, err := Import(m, normal(8)); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/importer"
+	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
@@ -56,12 +57,17 @@ func (r *request) fromONNX(opt export.Options) (*onnx.ModelProto, *artifact.Meta
 	if opt.Preprocess == nil {
 		return nil, nil, nil, cli.Usagef("an ONNX file does not say how images become its input: give %w", preprocess.Missing())
 	}
-	m, err := importer.Read(r.foreign.file)
+	m, files, err := importer.ReadFiles(r.foreign.file)
 	if err != nil {
 		if _, e := checkpoint.Open(r.foreign.file); e == nil {
 			err = ascood.Errorf(ascood.Invalid, "%s: a checkpoint, not an ONNX file: it is given by --checkpoint", r.foreign.file)
 		}
 		return nil, nil, nil, err
+	}
+	if r.output != "" {
+		if err := atomicfile.Check(r.output, files...); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	if _, err := artifact.Read(m); err == nil {
 		return nil, nil, nil, ascood.Errorf(ascood.Invalid, "%s: a model that ascood-export has made already: the other programs take it as it is", r.foreign.file)

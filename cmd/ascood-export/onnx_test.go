@@ -149,6 +149,39 @@ func TestONNXClassNames(t *testing.T) {
 	}
 }
 
+// TestONNXOverWeights: weights beside the file are not written over.
+func TestONNXOverWeights(t *testing.T) {
+	m, err := importer.Read(foreignFile("resnet18.17"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := m.Graph.Initializer[0]
+	raw, err := w.Raw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	beside := write(t, "net.data", raw)
+	w.RawData, w.DataLocation = nil, onnx.TensorProto_EXTERNAL
+	w.ExternalData = []*onnx.StringStringEntryProto{{Key: "location", Value: "net.data"}}
+	data, err := proto.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(filepath.Dir(beside), "net.onnx")
+	if err := os.WriteFile(file, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := command(t, "--onnx", file, "--preprocess", "cifar10", "-o", beside); err == nil || !strings.Contains(err.Error(), "net.data is what is read from") {
+		t.Errorf("error %v", err)
+	}
+	if now, err := os.ReadFile(beside); err != nil || !bytes.Equal(now, raw) {
+		t.Error("the weights were written over")
+	}
+	if _, err := command(t, "--onnx", file, "--preprocess", "cifar10", "-o", filepath.Join(filepath.Dir(beside), "m.onnx")); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestONNXWrong: nothing is written, and the flags are named that help.
 func TestONNXWrong(t *testing.T) {
 	file := foreignFile("resnet18.17")
