@@ -29,6 +29,8 @@ type graph struct {
 	outputs []*onnx.ValueInfoProto
 	names   map[string]bool // all names of values that are taken
 	weights map[string]bool // constants that training may change, and what is computed of them
+
+	file *onnx.ModelProto // whose functions and further operators the nodes call; nil if they call none
 }
 
 // newGraph reads what a file holds: functions are put in place of their calls, nodes
@@ -246,6 +248,9 @@ func (g *graph) model(inputs, outputs []*onnx.ValueInfoProto) *onnx.ModelProto {
 	made := &onnx.GraphProto{Name: "network", Node: g.nodes, Input: inputs, Output: outputs}
 	for _, name := range sortedKeys(g.consts) {
 		made.Initializer = append(made.Initializer, g.consts[name])
+	}
+	if g.file != nil {
+		return &onnx.ModelProto{IrVersion: max(irVersion, g.file.IrVersion), OpsetImport: g.file.OpsetImport, Functions: g.file.Functions, Graph: made}
 	}
 	return &onnx.ModelProto{IrVersion: irVersion, OpsetImport: []*onnx.OperatorSetIdProto{{Version: int64(g.opset)}}, Graph: made}
 }

@@ -7,6 +7,7 @@ package importer
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -89,13 +90,30 @@ func newSource(m *onnx.ModelProto, opt Options) (*source, error) {
 		f.join(s.file.odd(s.in, opt))
 		return nil, f.err()
 	}
-	s.original = s.file.adapted(s.in, true)
-	if s.original.runs() {
+	if s.file.runs() {
+		s.original = s.file.asWritten(m, s.out.name).adapted(s.in, true)
 		return s, nil
 	}
 	s.original = s.file.adapted(s.in, false)
 	_, err = s.original.single()
 	return s, err
+}
+
+// asWritten returns the graph that computes a value as the file has it, with calls of
+// functions and with sequences; g itself for a value inside a function.
+func (g *graph) asWritten(m *onnx.ModelProto, value string) *graph {
+	written := *g
+	written.file, written.consts = m, maps.Clone(g.consts)
+	maps.Copy(written.consts, onnx.Constants(m.Graph))
+	written.outputs = []*onnx.ValueInfoProto{onnx.Shapeless(value, onnx.TensorProto_FLOAT)}
+	written.nodes = slices.DeleteFunc(slices.Clone(m.Graph.Node), func(n *onnx.NodeProto) bool {
+		return written.consts[first(n.Output)] != nil // a constant
+	})
+	written.prune()
+	if len(written.nodes) == 0 {
+		return g
+	}
+	return &written
 }
 
 // network rewrites the file's network, of which so many images are looked at.
