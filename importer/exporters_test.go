@@ -255,7 +255,7 @@ func transposed(t *testing.T) *onnx.ModelProto {
 	} {
 		size := []int{3, 4, 4, 2}[i]
 		x = f.Op("ConvTranspose", []string{x, f.noise("up", 4, 4, size, size)}, attrs...)
-		x = f.Op("Slice", []string{x, f.Int64s(0, 0), f.Int64s(28, 29), f.Int64s(2, 3)})
+		x = f.Op("Mul", []string{f.Op("Slice", []string{x, f.Int64s(0, 0), f.Int64s(28, 29), f.Int64s(2, 3)}), f.Scalar(8)})
 		x = f.Op("Mul", []string{x, f.Op("Resize", []string{f.noise("places", 1, 1, 5, 5), "", "", f.Op("Shape", []string{f.Op("ReduceMean", []string{x}, onnx.Ints("axes", 1))})})})
 	}
 	end(f, x, "N")
