@@ -43,11 +43,12 @@ func TestDrift(t *testing.T) {
 		t.Errorf("after a window of black images: %+v, %+v", m, m.Last)
 	}
 	for sample, want := range map[string]string{
-		`ascood_drift_alarm{model="fake"}`:                        "1",
-		`ascood_p_value_bucket{model="fake",le="0.1"}`:            "26",
-		`ascood_p_value_count{model="fake"}`:                      "40",
-		`ascood_out_of_distribution_ratio{model="fake"}`:          "1",
-		`ascood_images_total{model="fake",outcome="unsupported"}`: "1",
+		`ascood_drift_alarm{model="fake"}`:                                                  "1",
+		`ascood_p_value_bucket{model="fake",le="0.1"}`:                                      "26",
+		`ascood_predictions_total{class="dark",model="fake",verdict="out_of_distribution"}`: "26",
+		`ascood_p_value_count{model="fake"}`:                                                "40",
+		`ascood_out_of_distribution_ratio{model="fake"}`:                                    "1",
+		`ascood_images_total{model="fake",outcome="unsupported"}`:                           "1",
 	} {
 		if got := metric(t, s, sample); got != want {
 			t.Errorf("%s is %s, want %s", sample, got, want)

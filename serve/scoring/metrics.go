@@ -14,6 +14,7 @@ type metrics struct {
 	batches *prometheus.HistogramVec // images a run
 	seconds *prometheus.CounterVec   // in which the network ran
 	queued  *prometheus.GaugeVec
+	classes *prometheus.CounterVec // class, verdict
 	pValues *prometheus.HistogramVec
 	loads   *prometheus.CounterVec // outcome: loaded, refused
 }
@@ -37,6 +38,9 @@ func newMetrics() *metrics {
 		queued: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "ascood_images_queued", Help: "Images that wait for the network.",
 		}, []string{"model"}),
+		classes: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "ascood_predictions_total", Help: "Images by their most likely class and verdict; of models with few classes.",
+		}, []string{"model", "class", "verdict"}),
 		pValues: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "ascood_p_value", Help: "p-values of images: uniform while they are like the calibration's.",
 			Buckets: prometheus.LinearBuckets(0.1, 0.1, 10),
@@ -55,7 +59,7 @@ func (m *metrics) vectors() []interface {
 	return []interface {
 		prometheus.Collector
 		DeletePartialMatch(prometheus.Labels) int
-	}{m.images, m.stages, m.batches, m.seconds, m.queued, m.pValues, m.loads}
+	}{m.images, m.stages, m.batches, m.seconds, m.queued, m.classes, m.pValues, m.loads}
 }
 
 // of returns those of one model. All of its series are there from now on, so that a
@@ -73,6 +77,7 @@ func (m *metrics) of(model string) *modelMetrics {
 		seconds:   m.seconds.WithLabelValues(model),
 		queued:    m.queued.WithLabelValues(model),
 		pValues:   m.pValues.WithLabelValues(model),
+		classes:   m.classes.MustCurryWith(prometheus.Labels{"model": model}),
 	}
 }
 
@@ -83,11 +88,16 @@ func (m *metrics) forget(model string) {
 	}
 }
 
+// mostClasses is of how many classes there are series: 1000 classes would be 2000 series.
+const mostClasses = 100
+
 // modelMetrics are those of one model.
 type modelMetrics struct {
 	images                       *prometheus.CounterVec
 	waiting, decoding, inference prometheus.Observer
 	batches, pValues             prometheus.Observer
+	classes                      *prometheus.CounterVec
+	byClass                      bool // whether they are few enough
 	seconds                      prometheus.Counter
 	queued                       prometheus.Gauge
 }
@@ -99,6 +109,9 @@ func (m *modelMetrics) answered(r *Result) {
 	m.decoding.Observe(r.Times.Decoding.Seconds())
 	m.inference.Observe(r.Times.Inference.Seconds())
 	m.pValues.Observe(r.PValue)
+	if m.byClass {
+		m.classes.WithLabelValues(r.Class, string(r.Verdict)).Inc()
+	}
 }
 
 // inWork is of all models together, as is the limit.

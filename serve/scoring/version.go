@@ -54,6 +54,7 @@ func newVersion(ctx context.Context, m *Models, f file, model Model) (*Version, 
 		return nil, err
 	}
 	own := m.metrics.of(f.name)
+	own.byClass = len(info.Classes) <= mostClasses
 	return &Version{
 		models: m, name: f.name, model: model, calibration: calibration, decoder: m.decoder, metrics: own,
 		batcher:  newBatcher(model, false, batch, workers(model.Device()), own, m.lose),
