@@ -166,11 +166,18 @@ func FromGraph(g *onnx.GraphProto) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
+	if len(logits) != 2 {
+		return nil, ascood.Errorf(ascood.Invalid, "the output %q is %v, want logits, [N,C]", g.Output[0].Name, logits)
+	}
 	n := &Network{Spec: Spec{Arch: ArchONNX, Classes: logits[1].Size, Head: HeadLinear}, Graph: g}
 	positions := weightsOf(g)
 	last := onnx.Makers(g)[g.Output[0].Name]
 	if last == nil {
 		return nil, ascood.Errorf(ascood.Invalid, "nothing computes the output %q", g.Output[0].Name)
+	}
+	fanIn := 1 // of the last layer
+	if weight := onnx.Constants(g)[last.Operand(1)]; len(weight.GetDims()) == 2 {
+		fanIn = max(int(weight.Dims[1]), 1)
 	}
 	for _, t := range g.Initializer {
 		elements, err := t.Elements()
@@ -187,9 +194,9 @@ func FromGraph(g *onnx.GraphProto) (*Network, error) {
 			return nil, ascood.Errorf(ascood.Invalid, "the graph's constant %q has no values", t.Name)
 		case t.Name == Sigma && len(p.Shape) == 0:
 			n.Spec.Head = HeadASCOOD
-		case last.OpType == "Gemm" && slices.Contains(last.Input[1:], t.Name):
+		case last.OpType == "Gemm" && slices.Contains(last.Input, t.Name):
 			p.Last = true
-			p.Init = byFanIn(onnx.Constants(g)[last.Input[1]].Shape()[1].Size, 0)
+			p.Init = byFanIn(fanIn, 0)
 		}
 		n.Params = append(n.Params, p)
 	}
@@ -220,7 +227,7 @@ var weightsAt = map[string][]int{
 func weightsOf(g *onnx.GraphProto) map[string]position {
 	makers, constants := onnx.Makers(g), onnx.Constants(g)
 	depends := map[string]bool{g.Input[0].Name: true}
-	found := map[string]position{}
+	found, seen := map[string]position{}, map[string]bool{}
 	var mark func(value string, at position)
 	mark = func(value string, at position) {
 		if t := constants[value]; t != nil {
@@ -229,7 +236,8 @@ func weightsOf(g *onnx.GraphProto) map[string]position {
 			}
 			return
 		}
-		if n := makers[value]; n != nil && !depends[value] {
+		if n := makers[value]; n != nil && !depends[value] && !seen[value] {
+			seen[value] = true
 			for _, in := range operandsOf(n) {
 				mark(in, at)
 			}
@@ -248,8 +256,8 @@ func weightsOf(g *onnx.GraphProto) map[string]position {
 			}
 		}
 		if n.OpType == "BatchNormalization" {
-			mark(n.Input[3], statistic)
-			mark(n.Input[4], statistic)
+			mark(n.Operand(3), statistic)
+			mark(n.Operand(4), statistic)
 		}
 	}
 	return found

@@ -2,6 +2,7 @@ package models_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ascood/ascood"
@@ -162,6 +163,39 @@ func TestAdoptWrong(t *testing.T) {
 	}
 	_, err := models.FromGraph(g)
 	wantError(t, err, `the graph's constant "net/fixed/mask" has no values`)
+	// What a damaged file may hold is an error, whatever it is.
+	for want, damage := range map[string]func(g *onnx.GraphProto){
+		"want one of each":                   func(g *onnx.GraphProto) { g.Input = nil },
+		"is described without a shape":       func(g *onnx.GraphProto) { g.Output[0] = onnx.Shapeless("y", onnx.TensorProto_FLOAT) },
+		"want logits, [N,C]":                 func(g *onnx.GraphProto) { g.Output[0] = onnx.Value("y", onnx.TensorProto_FLOAT, "N") },
+		`nothing computes the output "gone"`: func(g *onnx.GraphProto) { g.Output[0].Name = "gone" },
+		"which no tensor can have":           func(g *onnx.GraphProto) { g.Initializer[0].Dims = []int64{1 << 40, 1 << 40} },
+		" ": func(g *onnx.GraphProto) { // in circles, for others to refuse, too
+			turn := func(in, out string) *onnx.NodeProto {
+				return &onnx.NodeProto{Name: out, OpType: "Transpose", Input: []string{in}, Output: []string{out}}
+			}
+			g.Node = append([]*onnx.NodeProto{turn("b", "a"), turn("a", "b")}, g.Node...)
+			g.Node[2].Input = append(g.Node[2].Input, "a", "b")
+		},
+		"": func(g *onnx.GraphProto) { // nodes without operands are for others to refuse
+			for _, n := range g.Node {
+				n.Input = n.Input[:min(len(n.Input), 1)]
+			}
+		},
+	} {
+		a, err := models.Adopt(adoptable(t, "N"), known, 5, models.HeadLinear)
+		if err != nil {
+			t.Fatal(err)
+		}
+		damage(a.Graph)
+		file, err := onnx.Marshal(onnx.File(a.Graph))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err = models.Parse(file); strings.TrimSpace(want) != "" {
+			wantError(t, err, want)
+		}
+	}
 	_, err = models.Parse([]byte("no network"))
 	wantError(t, err, "the checkpoint's network is not an ONNX file")
 }
