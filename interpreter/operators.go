@@ -2,7 +2,6 @@ package interpreter
 
 import (
 	"math"
-	"slices"
 
 	"github.com/ascood/ascood/gotorch"
 	F "github.com/ascood/ascood/gotorch/nn/functional"
@@ -81,16 +80,6 @@ var operators = map[string]func(s *site) operation{
 	"IsNaN": plain("isnan"), "IsInf": plain("isinf"),
 	"ArgMax": with("argmax", func(s *site) []any { return []any{s.axis(0), s.IntAttr("keepdims", 1) != 0} }),
 	"ArgMin": with("argmin", func(s *site) []any { return []any{s.axis(0), s.IntAttr("keepdims", 1) != 0} }),
-}
-
-// Operators returns the names of all operators that can be run, sorted.
-func Operators() []string {
-	var names []string
-	for name := range operators {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 func pow(s *site) operation {
