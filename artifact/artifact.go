@@ -39,6 +39,7 @@ const (
 	Index      = "iodin_index" // int64 [N]: the element of 3·S·S with the largest |gradient|, the one that i-ODIN moves
 	ODIN       = "odin"        // float32 [N]: max softmax(logits(x')/T) with every element moved
 	IODIN      = "iodin"       // float32 [N]: the same with the one element moved
+	IODINFast  = "iodin_fast"  // float32 [N]: the logarithm of IODIN to first order
 	MSP        = "msp"         // float64 [N]: max softmax(logits)
 	MLS        = "mls"         // float64 [N]: max logits
 	EBO        = "ebo"         // float64 [N]: log Σ exp(logits)
@@ -48,7 +49,7 @@ const (
 // Outputs are the names of all that a graph can have. It has Logits, Prediction and
 // the one that its score is; the others may have been left out at export.
 func Outputs() []string {
-	return []string{Logits, Feature, Prediction, Gradient, Index, ODIN, IODIN, MSP, MLS, EBO, OwnScore}
+	return []string{Logits, Feature, Prediction, Gradient, Index, ODIN, IODIN, IODINFast, MSP, MLS, EBO, OwnScore}
 }
 
 // Image is the value inside the graph that holds the normalised image, float32

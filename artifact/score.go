@@ -16,16 +16,17 @@ type ScoreName string
 // Scores that every artifact has. Any other is one that an artifact brings along, as its
 // output OwnScore.
 const (
-	ScoreIODIN ScoreName = "iodin"
-	ScoreODIN  ScoreName = "odin"
-	ScoreMSP   ScoreName = "msp" // max softmax(logits/T); T is 1 unless asked otherwise
-	ScoreMLS   ScoreName = "mls" // max logits
-	ScoreEBO   ScoreName = "ebo" // log Σ exp(logits)
+	ScoreIODIN     ScoreName = "iodin"
+	ScoreIODINFast ScoreName = "iodin_fast" // log iodin to first order, without a second forward pass
+	ScoreODIN      ScoreName = "odin"
+	ScoreMSP       ScoreName = "msp" // max softmax(logits/T); T is 1 unless asked otherwise
+	ScoreMLS       ScoreName = "mls" // max logits
+	ScoreEBO       ScoreName = "ebo" // log Σ exp(logits)
 )
 
 // ScoreNames lists the scores that every artifact has.
 func ScoreNames() []ScoreName {
-	return []ScoreName{ScoreIODIN, ScoreODIN, ScoreMSP, ScoreMLS, ScoreEBO}
+	return []ScoreName{ScoreIODIN, ScoreIODINFast, ScoreODIN, ScoreMSP, ScoreMLS, ScoreEBO}
 }
 
 // KnownScores lists them as one writes a list.
@@ -37,7 +38,7 @@ func KnownScores() string {
 	return strings.Join(names, ", ")
 }
 
-// Score is a method with its settings: Temperature and Noise of iodin and odin,
+// Score is a method with its settings: Temperature and Noise of iodin, iodin_fast and odin,
 // Temperature of msp, none of mls and ebo. Of a score that is in the artifact alone they
 // are part of its graph, and Settings says what they are.
 type Score struct {
@@ -47,7 +48,7 @@ type Score struct {
 	Settings    string // a JSON object; "" for the scores of ScoreNames
 }
 
-// scoreJSON is the form of iodin, odin and msp.
+// scoreJSON is the form of scores that have a temperature.
 type scoreJSON struct {
 	Name        ScoreName `json:"method"`
 	Temperature float64   `json:"temperature"`
@@ -81,10 +82,13 @@ func (s *Score) UnmarshalJSON(text []byte) error {
 	return nil
 }
 
-// perturbs reports whether a score has a temperature: those of the first artifacts.
-func (n ScoreName) perturbs() bool { return n == ScoreIODIN || n == ScoreODIN || n == ScoreMSP }
+// perturbs reports whether a score has a temperature.
+func (n ScoreName) perturbs() bool { return n.Steps() || n == ScoreMSP }
 
-// Published settings of odin and iodin.
+// Steps reports whether a score moves the image along its gradient.
+func (n ScoreName) Steps() bool { return n == ScoreIODIN || n == ScoreIODINFast || n == ScoreODIN }
+
+// Published settings of odin and iodin, which are iodin_fast's, too.
 const (
 	publishedTemperature = 1000
 	publishedNoise       = 0.0014
@@ -93,7 +97,7 @@ const (
 // DefaultScore returns a method's published settings.
 func DefaultScore(m ScoreName) (Score, error) {
 	switch m {
-	case ScoreIODIN, ScoreODIN:
+	case ScoreIODIN, ScoreIODINFast, ScoreODIN:
 		return Score{Name: m, Temperature: publishedTemperature, Noise: publishedNoise}, nil
 	case ScoreMSP:
 		return Score{Name: m, Temperature: 1}, nil
@@ -121,7 +125,7 @@ func (s Score) Output() string {
 	case s.Name == ScoreMSP:
 		return ""
 	}
-	return map[ScoreName]string{ScoreIODIN: IODIN, ScoreODIN: ODIN, ScoreMLS: MLS, ScoreEBO: EBO}[s.Name]
+	return map[ScoreName]string{ScoreIODIN: IODIN, ScoreIODINFast: IODINFast, ScoreODIN: ODIN, ScoreMLS: MLS, ScoreEBO: EBO}[s.Name]
 }
 
 // Needed returns the outputs that a graph must have for a score.

@@ -70,11 +70,13 @@ func (c *composer) compose(score artifact.Score, target gradient.Target) error {
 		return err
 	}
 	c.Scope("iodin/")
-	moved, index := c.iodinImage(image, byImage)
-	iodin, err := c.confidence("iodin", moved)
+	moved := c.strongest(byImage)
+	iodin, err := c.confidence("iodin", c.iodinImage(image, moved))
 	if err != nil {
 		return err
 	}
+	c.Scope("iodin_fast/")
+	fast := c.iodinFast(logits, moved)
 
 	c.output(logits, "class scores", onnx.TensorProto_FLOAT)
 	if net.feature != "" {
@@ -82,9 +84,10 @@ func (c *composer) compose(score artifact.Score, target gradient.Target) error {
 	}
 	c.output(prediction, "most likely class", onnx.TensorProto_INT64)
 	c.output(byImage, "d CE(logits/T, prediction) / d image", onnx.TensorProto_FLOAT)
-	c.output(c.Rename(index, artifact.Index), "element that i-ODIN moves", onnx.TensorProto_INT64)
+	c.output(c.Rename(c.reshape(moved.at), artifact.Index), "element that i-ODIN moves", onnx.TensorProto_INT64)
 	c.output(c.Rename(odin, artifact.ODIN), "ODIN score", onnx.TensorProto_FLOAT)
 	c.output(c.Rename(iodin, artifact.IODIN), "i-ODIN score", onnx.TensorProto_FLOAT)
+	c.output(c.Rename(fast, artifact.IODINFast), "logarithm of the i-ODIN score to first order", onnx.TensorProto_FLOAT)
 	return c.scores(score)
 }
 

@@ -32,21 +32,38 @@ func (c *composer) odinImage(image, gradient string) string {
 	return c.Op("Sub", []string{image, step})
 }
 
-// iodinImage moves only the element of the largest absolute gradient, the first
-// of equal ones (i-ODIN, Regmi 2024). It returns that element's index too.
-func (c *composer) iodinImage(image, gradient string) (moved, index string) {
-	size := c.size
-	flat := c.reshape(gradient, 3*size*size)
-	at := c.largest(c.Op("Abs", []string{flat}), 3*size, size)
-	up := c.Op("GreaterOrEqual", []string{c.Op("GatherElements", []string{flat, at}, onnx.Int("axis", 1)), c.Scalar(0)})
-	against := c.Op("Where", []string{up, c.Scalar(-1), c.Scalar(1)})
-	channel := c.Op("Div", []string{at, c.Int64s(size * size)})
-	step := c.Op("Div", []string{against, c.Op("Gather", []string{c.Const([]int{3}, c.std...), channel})})
-	step = c.Op("Mul", []string{step, artifact.Noise})
+// strongest is the element of each image with the largest absolute gradient, the first of
+// equal ones.
+type strongest struct {
+	at       string // its index [N,1]
+	gradient string // its gradient [N,1]
+	size     string // of the step that moves it, noise/std [N,1]
+}
 
-	pixels := c.reshape(image, 3*size*size)
-	pixels = c.Op("ScatterElements", []string{pixels, at, step}, onnx.Int("axis", 1), onnx.String("reduction", "add"))
-	return c.reshape(pixels, 3, size, size), c.reshape(at)
+func (c *composer) strongest(gradient string) strongest {
+	flat := c.reshape(gradient, 3*c.size*c.size)
+	at := c.largest(c.Op("Abs", []string{flat}), 3*c.size, c.size)
+	channel := c.Op("Div", []string{at, c.Int64s(c.size * c.size)})
+	rate := c.Op("Div", []string{c.Scalar(1), c.Op("Gather", []string{c.Const([]int{3}, c.std...), channel})})
+	return strongest{at, c.Op("GatherElements", []string{flat, at}, onnx.Int("axis", 1)), c.Op("Mul", []string{rate, artifact.Noise})}
+}
+
+// iodinImage moves only that element, against its gradient (i-ODIN, Regmi 2024).
+func (c *composer) iodinImage(image string, e strongest) string {
+	up := c.Op("GreaterOrEqual", []string{e.gradient, c.Scalar(0)})
+	step := c.Op("Mul", []string{c.Op("Where", []string{up, c.Scalar(-1), c.Scalar(1)}), e.size})
+	pixels := c.reshape(image, 3*c.size*c.size)
+	pixels = c.Op("ScatterElements", []string{pixels, e.at, step}, onnx.Int("axis", 1), onnx.String("reduction", "add"))
+	return c.reshape(pixels, 3, c.size, c.size)
+}
+
+// iodinFast is log max softmax(logits/T) and what the step adds to it to first order
+// (posthoc.IODINFast), [N].
+func (c *composer) iodinFast(logits string, e strongest) string {
+	p := c.Op("LogSoftmax", []string{c.Op("Div", []string{logits, artifact.Temperature})}, onnx.Int("axis", 1))
+	confidence := c.Op("ReduceMax", []string{p}, onnx.Ints("axes", 1))
+	rise := c.Op("Mul", []string{c.Op("Abs", []string{e.gradient}), e.size})
+	return c.reshape(c.Op("Add", []string{confidence, rise}))
 }
 
 // largest returns the index [N,1] of the largest element of each image of x

@@ -88,10 +88,10 @@ func (c *deviceCheck) inTurn(ctx context.Context, s *check.Section, m *Model) er
 	return nil
 }
 
-// scores are those to time: three that every artifact has, and its own.
+// scores are those to time: four that every artifact has, and its own.
 func (c *deviceCheck) scores() ([]artifact.Score, error) {
 	var scores []artifact.Score
-	for _, name := range []artifact.ScoreName{artifact.ScoreMSP, artifact.ScoreODIN, artifact.ScoreIODIN} {
+	for _, name := range []artifact.ScoreName{artifact.ScoreMSP, artifact.ScoreODIN, artifact.ScoreIODINFast, artifact.ScoreIODIN} {
 		score, err := artifact.DefaultScore(name)
 		if err != nil {
 			return nil, err

@@ -135,6 +135,8 @@ func Of(s artifact.Score) (string, Method, error) {
 		return string(s.Name), &shipped{settings: s.Settings}, nil
 	case s.Name == artifact.ScoreIODIN:
 		return "iodin", &IODIN{step}, nil
+	case s.Name == artifact.ScoreIODINFast:
+		return "iodin_fast", &IODINFast{step}, nil
 	case s.Name == artifact.ScoreODIN:
 		return "odin", &ODIN{step}, nil
 	case s.Name == artifact.ScoreMSP && s.Temperature != 1:
@@ -171,6 +173,10 @@ func IsShipped(m Method) bool {
 
 func (m *IODIN) score() (artifact.Score, bool) {
 	return artifact.Score{Name: artifact.ScoreIODIN, Temperature: m.Temperature, Noise: m.Noise}, true
+}
+
+func (m *IODINFast) score() (artifact.Score, bool) {
+	return artifact.Score{Name: artifact.ScoreIODINFast, Temperature: m.Temperature, Noise: m.Noise}, true
 }
 
 func (m *ODIN) score() (artifact.Score, bool) {

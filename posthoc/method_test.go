@@ -70,7 +70,7 @@ func TestPublishedSettings(t *testing.T) {
 		"ash": {"percentile 90", shapings}, "dice": {"percentile 90", nil}, "ebo": {"temperature 1", nil},
 		"fdbd": {"distance_as_normalizer true", []string{"distance_as_normalizer true", "distance_as_normalizer false"}},
 		"gen":  {"gamma 0.1, m 100", entropies}, "gradnorm": {},
-		"iodin": {"temperature 1000, noise 0.0014", perturbations}, "klm": {}, "mcm": {"tau 1", []string{"tau 0.01", "tau 1", "tau 10"}},
+		"iodin": {"temperature 1000, noise 0.0014", perturbations}, "iodin_fast": {"temperature 1000, noise 0.0014", perturbations}, "klm": {}, "mcm": {"tau 1", []string{"tau 0.01", "tau 1", "tau 10"}},
 		"nci": {"alpha 0.001", []string{"alpha 0.0001", "alpha 0.001", "alpha 0.01", "alpha 0.1"}}, "residual": {"dim 512", nil}, "vra": {"high 90, low 10", activations},
 		"knn": {"k 50", []string{"k 50", "k 100", "k 200", "k 500", "k 1000"}}, "mds": {}, "mls": {}, "msp": {},
 		"nnguide": {"k 100", nil}, "odin": {"temperature 1000, noise 0.0014", perturbations}, "rankfeat": {},
@@ -154,7 +154,7 @@ func TestFitNeedsItsSets(t *testing.T) {
 
 // TestScoresOfTheGraph: the graph computes the scores at the method's settings.
 func TestScoresOfTheGraph(t *testing.T) {
-	for name, m := range map[string]Method{"odin": &ODIN{perturbation{10, 0.25}}, "iodin": &IODIN{perturbation{10, 0.25}}} {
+	for name, m := range map[string]Method{"odin": &ODIN{perturbation{10, 0.25}}, "iodin": &IODIN{perturbation{10, 0.25}}, "iodin_fast": &IODINFast{perturbation{10, 0.25}}} {
 		if got, want := m.Needs(), (Needs{Graph: []string{name}, Temperature: 10, Noise: 0.25}); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s needs %+v, want %+v", name, got, want)
 		}

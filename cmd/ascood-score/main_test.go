@@ -153,7 +153,7 @@ func TestWrongInput(t *testing.T) {
 		"data-dir alone":      {[]string{"--model", model, "--data-dir", dir, file}, "no meaning without --imglist"},
 		"no images":           {[]string{"--model", model}, "no images"},
 		"both":                {[]string{"--model", model, "--imglist", "x", file}, "not both"},
-		"score":               {[]string{"--model", model, "--score", "energy", file}, "known are iodin, odin, msp"},
+		"score":               {[]string{"--model", model, "--score", "energy", file}, "known are iodin, iodin_fast, odin, msp"},
 		"temperature":         {[]string{"--model", model, "--temperature", "0", file}, "greater than 0"},
 		"noise of msp":        {[]string{"--model", model, "--score", "msp", "--noise", "1", file}, "no meaning"},
 		"device":              {[]string{"--model", model, "--device", "gpu", file}, "known are cpu, cuda"},

@@ -243,7 +243,7 @@ func TestWrongModel(t *testing.T) {
 		{"uncalibrated", []string{"--model", save(t, model, &uncalibrated)}, "model test was exported without a calibration: it has scores but no verdicts"},
 		{"another score", []string{"--model", good, "--score", "msp"}, "model test is calibrated for iodin (temperature 1000, noise 0.0014), not for msp (temperature 1)"},
 		{"another temperature", []string{"--model", good, "--temperature", "1"}, "not for iodin (temperature 1, noise 0.0014)"},
-		{"unknown score", []string{"--model", good, "--score", "energy"}, `--score: unknown score "energy"; known are iodin, odin, msp`},
+		{"unknown score", []string{"--model", good, "--score", "energy"}, `--score: unknown score "energy"; known are iodin, iodin_fast, odin, msp`},
 		{"temperature 0", []string{"--model", good, "--temperature", "0"}, "temperature 0: must be a number greater than 0"},
 		{"unknown device", []string{"--model", good, "--device", "tpu"}, `unknown device "tpu"; known are cpu, cuda, cuda:N and auto`},
 		{"threads", []string{"--model", good, "--threads", "-1"}, "--threads -1: must be"},

@@ -50,7 +50,7 @@ func (s *Score) Apply(own artifact.Score) (artifact.Score, error) {
 		score.Temperature = s.temperature
 	}
 	if s.fs.Changed("noise") {
-		if output := score.Output(); output != artifact.IODIN && output != artifact.ODIN {
+		if !score.Name.Steps() {
 			return score, cli.Usagef("--noise has no meaning for the score %s, which takes no gradient step", score.Name)
 		}
 		score.Noise = s.noise
