@@ -36,22 +36,6 @@ type Tensor struct {
 	Doubles []float64 // in place of Data, of a value of double precision
 }
 
-// image returns the elements of image i.
-func (t Tensor) image(i int) []float32 {
-	each := len(t.Data) / t.Shape[0]
-	return t.Data[i*each : (i+1)*each]
-}
-
-// blocks yields a matrix in runs of at most BlockRows rows, with the first's
-// index.
-func (m Matrix) blocks(yield func(int, Matrix) bool) {
-	for from := 0; from < m.Rows(); from += BlockRows {
-		if !yield(from, m.Slice(from, min(from+BlockRows, m.Rows()))) {
-			return
-		}
-	}
-}
-
 // double returns the matrix in double precision, less centre in every row.
 func (m Matrix) double(centre []float64) *mat.Dense {
 	d := mat.NewDense(m.Rows(), m.Cols, nil)
