@@ -37,10 +37,10 @@ pass, its input gradient and the scores, and calibrates the verdict.
   ascood-export --model model.onnx --score knn --id-train train.txt --calibrate val.txt --data-dir images -o knn.onnx
 
 The first is for a classifier of any program that writes ONNX files (docs/onnx.md).
-The second is for a ResNet that you trained with PyTorch: a file of torch.save with the
-state dict, a training script's checkpoint around it, or the whole model. The
-architecture is read off the weights, --preprocess says what the training's transforms
-were (imagenet: Resize(256), CenterCrop(224) and ImageNet's mean and standard
+The second is for a network of torchvision's that you trained with PyTorch (--arch lists
+them): a file of torch.save with the state dict, a training script's checkpoint around
+it, or the whole model. The architecture is read off the weights, --preprocess says what
+the training's transforms were (imagenet: Resize(256), CenterCrop(224) and ImageNet's mean and standard
 deviation; others in numbers, by --pre-size, --image-size, --mean and --std), and
 photos/val has a folder of images for each class, named as the class. What was taken of
 the file is told; no code in it is run.
