@@ -43,7 +43,7 @@ func TestKeys(t *testing.T) {
 		}
 		return do(s, r)
 	}
-	for _, path := range []string{"/", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready"} {
+	for _, path := range []string{"/", "/openapi", "/openapi.json", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready"} {
 		if w := ask("GET", path, "", ""); w.Code != http.StatusOK {
 			t.Errorf("%s: status %d", path, w.Code)
 		}

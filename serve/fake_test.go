@@ -133,7 +133,8 @@ func blocking() (m *fakeModel, begun chan int, release chan struct{}) {
 	return m, begun, release
 }
 
-// newServer returns a server with the default limits, changed by each tweak.
+// newServer returns a server with the default limits, changed by each tweak. All that it
+// answers is held to its description (contract).
 func newServer(t testing.TB, m tested, tweaks ...func(*Config)) *Server {
 	t.Helper()
 	config := DefaultConfig()
@@ -146,6 +147,7 @@ func newServer(t testing.TB, m tested, tweaks ...func(*Config)) *Server {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { models.Close() })
+	newContract(t).watch(s)
 	return s
 }
 

@@ -1,6 +1,7 @@
 // Package serve answers over HTTP whether uploaded images are in or out of
 // distribution. POST /v1/score and /v1/models/NAME/score are the service itself; GET /
-// is a page for people, and /livez, /readyz, /v1/models and /metrics are for operators.
+// is a page for people, GET /openapi.json describes all routes, and /livez, /readyz,
+// /v1/models and /metrics are for operators.
 // The scoring is that of package scoring, below.
 package serve
 
@@ -57,11 +58,10 @@ func New(models *scoring.Models, config Config) (*Server, error) {
 	if config.Keep != nil {
 		models.Observe(s.keep)
 	}
-	s.routes()
-	return s, nil
+	return s, s.routes()
 }
 
-func (s *Server) routes() {
+func (s *Server) routes() error {
 	e := s.echo
 	e.HTTPErrorHandler = writeError
 	e.Use(withRequestID, s.withLog, withRecover, withHeaders, s.withKey)
@@ -72,6 +72,12 @@ func (s *Server) routes() {
 		e.Match([]string{http.MethodGet, http.MethodHead}, path, handler)
 	}
 	get("/", page())
+	description, err := openAPIPage()
+	if err != nil {
+		return err
+	}
+	get("/openapi", description)
+	get("/openapi.json", openAPI)
 	get("/livez", s.live)
 	get("/readyz", s.ready)
 	get("/v1/models", s.listModels)
@@ -80,6 +86,7 @@ func (s *Server) routes() {
 		get("/metrics", echo.WrapHandler(s.Metrics()))
 	}
 	s.v2Routes(get, post)
+	return nil
 }
 
 // Metrics is what GET /metrics has.

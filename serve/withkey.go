@@ -11,7 +11,7 @@ import (
 )
 
 // openRoutes are the routes that need no key: they say nothing of models or images.
-var openRoutes = []string{"/", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
+var openRoutes = []string{"/", "/openapi", "/openapi.json", "/livez", "/readyz", "/v2/health/live", "/v2/health/ready"}
 
 // clientKey is where the name of the client whose key was sent is left for the log.
 const clientKey = "client"
