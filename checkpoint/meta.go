@@ -14,6 +14,7 @@ import (
 // as a bare state dict, Meta is zero; Arch is never empty otherwise.
 type Meta struct {
 	Arch       string             // "ascood.arch": the name in package models, e.g. "resnet18_32x32"
+	Head       string             // "ascood.head": what follows the backbone, a name in package models
 	Network    []byte             // "ascood.network": the graph without weights, an ONNX file in base64, if Arch is "onnx"
 	Classes    []string           // "ascood.classes": class names in the order of the logits
 	Preprocess *preprocess.Config // "ascood.preprocess": what the network was trained on
@@ -36,6 +37,7 @@ var errNoArch = ascood.Errorf(ascood.Invalid, "no ascood.arch in the metadata")
 func (m *Meta) fields() []field {
 	return []field{
 		{"ascood.arch", &m.Arch, m.Arch == ""},
+		{"ascood.head", &m.Head, m.Head == ""},
 		{"ascood.network", &m.Network, m.Network == nil},
 		{"ascood.classes", &m.Classes, m.Classes == nil},
 		{"ascood.preprocess", &m.Preprocess, m.Preprocess == nil},

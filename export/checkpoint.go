@@ -96,6 +96,10 @@ func find(f *checkpoint.File, opt Options) (*found, error) {
 		return nil, err
 	}
 	if arch != models.ArchONNX {
+		head := models.Head(f.Meta.Head)
+		if head != "" && head != models.HeadLinear && head != models.HeadASCOOD {
+			return findHead(f, arch, head)
+		}
 		net, err := weights.Find(f, weights.Options{Arch: arch, Key: opt.StateDict})
 		if err != nil {
 			return nil, err
@@ -114,6 +118,32 @@ func find(f *checkpoint.File, opt Options) (*found, error) {
 		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
 	}
 	return &found{net.Spec, net, state, nil}, nil
+}
+
+// findHead takes a checkpoint of ours whose network has a head that only we name, and
+// which must have all of it.
+func findHead(f *checkpoint.File, arch string, head models.Head) (*found, error) {
+	net, err := weights.Find(f, weights.Options{Arch: arch, Backbone: true})
+	if err != nil {
+		return nil, err
+	}
+	spec := models.Spec{Arch: net.Spec.Arch, Width: net.Spec.Width, Classes: len(f.Meta.Classes), Head: head}
+	size := 0
+	if f.Meta.Preprocess != nil {
+		size = f.Meta.Preprocess.ImageSize
+	}
+	graph, err := models.New(spec, size)
+	if err != nil {
+		return nil, err
+	}
+	state, err := f.All()
+	if err != nil {
+		return nil, err
+	}
+	if err := graph.Check(state.Shapes()); err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
+	}
+	return &found{spec, nil, state, nil}, nil
 }
 
 // model is the network, for images of a size, with its weights.

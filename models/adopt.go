@@ -41,6 +41,8 @@ func Adopt(g *onnx.GraphProto, known Values, classes int, head Head) (*Adopted, 
 	switch own := logits[1].Size; {
 	case !image[0].Batch:
 		return nil, ascood.Errorf(ascood.Unsupported, "the network takes images one by one, and is trained on several at a time; export it for any number of them (dynamic_axes)")
+	case head != HeadLinear && head != HeadASCOOD:
+		return nil, ascood.Errorf(ascood.Unsupported, "the %s head is for networks of an architecture; one that came as a graph has the %s or the %s head", head, HeadLinear, HeadASCOOD)
 	case !known.Linear && head == HeadASCOOD:
 		return nil, ascood.Errorf(ascood.Unsupported, "the network has no last linear layer, before which the %s head is; train it by plain cross-entropy", head)
 	case !known.Linear && classes != own:

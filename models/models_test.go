@@ -79,7 +79,7 @@ func TestNewWrongSpec(t *testing.T) {
 		{models.Spec{Arch: "vgg", Classes: 10, Head: models.HeadLinear}, "known are densenet121, efficientnet_b0, lenet"},
 		{models.Spec{Arch: "lenet", Classes: 1, Head: models.HeadLinear}, "at least 2"},
 		{models.Spec{Arch: "lenet", Classes: 10, Width: -1, Head: models.HeadLinear}, "at least 1"},
-		{models.Spec{Arch: "lenet", Classes: 10, Head: "cosine"}, "known are [linear ascood]"},
+		{models.Spec{Arch: "lenet", Classes: 10, Head: "cosine"}, "known are ascood, conf_branch, godin, linear, rotpred, t2fnorm, unit"},
 	} {
 		_, err := models.New(c.spec, 0)
 		wantError(t, err, c.want)
@@ -196,13 +196,60 @@ func TestCanonical(t *testing.T) {
 				if err := onnx.Check(m); err != nil {
 					t.Errorf("%s, %s head: %v", arch, head, err)
 				}
-				delete(weights, n.Last+".bias")
+				last := lastOf(n)
+				delete(weights, last.Name)
 				_, err = n.Model(weights)
-				wantError(t, err, "the weights lack "+n.Last+".bias")
-				weights[n.Last+".bias"] = make([]float32, 4)
+				wantError(t, err, "the weights lack "+last.Name)
+				weights[last.Name] = make([]float32, last.Elements()+1)
 				_, err = n.Model(weights)
-				wantError(t, err, n.Last+".bias has 4 values, want 3 of the shape [3]")
+				wantError(t, err, fmt.Sprintf("%s has %d values, want %d of the shape %v", last.Name, last.Elements()+1, last.Elements(), last.Shape))
 			}
+		}
+	}
+}
+
+// lastOf is the last parameter of the last layer: its bias, if it has one.
+func lastOf(n *models.Network) models.Param {
+	var last models.Param
+	for _, p := range n.Params {
+		if strings.HasPrefix(p.Name, n.Last+".") {
+			last = p
+		}
+	}
+	return last
+}
+
+// TestHeads: what comes before and after the feature has the names of the published
+// networks, and the further outputs have their shapes.
+func TestHeads(t *testing.T) {
+	for _, test := range []struct {
+		head    models.Head
+		names   []string // among the parameters
+		outputs string
+	}{
+		{models.HeadLinear, []string{"conv1.weight", "fc.bias"}, "map[]"},
+		{models.HeadASCOOD, []string{"backbone.conv1.weight", "backbone.fc.bias", "sigma"}, "map[]"},
+		{models.HeadUnit, []string{"backbone.conv1.weight", "backbone.fc.bias"}, "map[]"},
+		{models.HeadT2FNorm, []string{"backbone.conv1.weight", "backbone.fc.bias", "tau"}, "map[]"},
+		{models.HeadConfidence, []string{"backbone.conv1.weight", "fc.bias", "confidence.weight"}, "map[confidence:[N,1]]"},
+		{models.HeadRotation, []string{"backbone.conv1.weight", "fc.bias", "rot_fc.weight"}, "map[rotation:[N,4]]"},
+		{models.HeadGODIN, []string{"backbone.conv1.weight", "h.h.weight", "g.0.bias", "g.1.running_var"}, "map[cosines:[N,5]]"},
+	} {
+		n, err := models.New(models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 5, Head: test.head}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range test.names {
+			if !slices.ContainsFunc(n.Params, func(p models.Param) bool { return p.Name == name }) {
+				t.Errorf("%s head: there is no %s", test.head, name)
+			}
+		}
+		outputs, shapes := map[string]onnx.Shape{}, onnx.Shapes(n.Graph)
+		for _, name := range test.head.Outputs() {
+			outputs[name] = shapes[onnx.Tap(name)]
+		}
+		if got := fmt.Sprint(outputs); got != test.outputs {
+			t.Errorf("%s head: further outputs %s, want %s", test.head, got, test.outputs)
 		}
 	}
 }

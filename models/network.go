@@ -17,14 +17,6 @@ import (
 	"github.com/ascood/ascood/onnx"
 )
 
-// Head is what follows the backbone's feature.
-type Head string
-
-const (
-	HeadLinear Head = "linear" // logits = fc(feature)
-	HeadASCOOD Head = "ascood" // logits = fc(sigma·zscore(feature)); names of the backbone and fc begin with "backbone."
-)
-
 // Spec selects a network.
 type Spec struct {
 	Arch    string // one of Archs
@@ -100,7 +92,7 @@ func (n *Network) Check(state map[string][]int) error {
 // CheckSize reports weights that are for images of another size, by the shapes of a state
 // dict with or without the prefix of the head.
 func (n *Network) CheckSize(state map[string][]int) error {
-	prefix := strings.TrimSuffix(n.Last, registry[n.Spec.Arch].last)
+	prefix := n.Spec.Head.Backbone()
 	size := SizeOf(n.Spec.Arch, func(name string) []int {
 		if shape, ok := state[prefix+name]; ok {
 			return shape

@@ -61,9 +61,6 @@ func Resolve(name string) ([]string, error) {
 	return []string{name}, nil
 }
 
-// Heads returns the names of the known heads.
-func Heads() []Head { return []Head{HeadLinear, HeadASCOOD} }
-
 // New builds the network that spec selects for images of size x size pixels. A width or
 // a size of 0 is the one that the architecture was published with. An unknown name, an
 // impossible number, and a size that the network cannot take are ascood.Invalid.
@@ -88,30 +85,23 @@ func New(spec Spec, size int) (*Network, error) {
 		return nil, ascood.Errorf(ascood.Invalid, "images of %d pixels: must be at least 1", size)
 	}
 	root := module{writer: &writer{b: onnx.NewBuilder(spec.Arch), initial: a.initial}}
+	h, ok := heads[spec.Head]
+	if !ok {
+		return nil, unknownHead(spec.Head)
+	}
 	body := root
-	switch spec.Head {
-	case HeadLinear:
-	case HeadASCOOD:
-		body = root.in("backbone")
-	default:
-		return nil, ascood.Errorf(ascood.Invalid, "unknown head %q; known are %v", spec.Head, Heads())
+	if h.within != "" {
+		body = root.in(h.within)
 	}
 	image := root.b.Input(Image, "", onnx.TensorProto_FLOAT, onnx.Batch, 3, size, size)
 	x := body.tap("feature", a.backbone(body, image, spec.Width))
-	if spec.Head == HeadASCOOD {
-		x = root.zscore(x)
-	}
-	before := len(root.params)
-	x = body.tap("logits", body.linear(a.last, x, spec.Classes))
-	for i := range root.params[before:] {
-		root.params[before+i].Last = true
-	}
+	x = root.classify(h, a.last, x, spec.Classes)
 	if root.err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "%s cannot take %dx%d images: %w", spec.Arch, size, size, root.err)
 	}
 	root.b.Output(x, "class scores", onnx.TensorProto_FLOAT, onnx.Batch, spec.Classes)
 	graph, err := root.b.Graph()
-	return &Network{Spec: spec, Params: root.params, Last: body.path + a.last, Graph: graph}, err
+	return &Network{Spec: spec, Params: root.params, Last: h.lastLayer(a.last), Graph: graph}, err
 }
 
 func unknownArch(name string) error {

@@ -36,6 +36,14 @@ type Config struct {
 
 	ASCOOD // the hyperparameters of that method
 
+	// Hyperparameters of other methods, a JSON object with the names that they give them.
+	Set Settings `json:"set,omitempty"` // "": what is missing has its published value, and is in the stored configuration
+
+	// Outliers to learn from, for methods that expose the network to such: images of other things.
+	Outliers         string `json:"outliers,omitempty"`           // imglist, class folder or IDX images, whose labels do not count
+	OutlierDir       string `json:"outlier_dir,omitempty"`        // "": root of the paths in an imglist of them; "" is data_dir
+	OutlierBatchSize int    `json:"outlier_batch_size,omitempty"` // 0: outliers a step; 0 is batch_size
+
 	// Optimiser: SGD with Nesterov momentum; the rate falls along a cosine to 1e-6.
 	Epochs      int     `json:"epochs"`       // 100: passes over the training images
 	BatchSize   int     `json:"batch_size"`   // 128: images a step; as in the references, the last batch of an epoch may be smaller
@@ -118,10 +126,37 @@ func (c Config) Validate() error {
 	if err := c.validateInput(); err != nil {
 		return err
 	}
+	if err := c.validateOutliers(m); err != nil {
+		return err
+	}
 	if m, ok := m.(checker); ok {
 		return m.check(c)
 	}
 	return nil
+}
+
+// validateOutliers: a method takes outliers or does not.
+func (c Config) validateOutliers(m Method) error {
+	_, takes := m.(exposed)
+	switch {
+	case takes && c.Outliers == "":
+		return ascood.Errorf(ascood.Invalid, "%s %s learns from outliers: name images of other things with %s", ascood.Field("method"), c.Method, ascood.Field("outliers"))
+	case !takes && c.Outliers != "":
+		return ascood.Errorf(ascood.Invalid, "%s %s has no meaning with %s %s, which takes none", ascood.Field("outliers"), c.Outliers, ascood.Field("method"), c.Method)
+	case c.Outliers == "" && c.OutlierDir != "":
+		return ascood.Errorf(ascood.Invalid, "%s %s has no meaning without %s", ascood.Field("outlier_dir"), c.OutlierDir, ascood.Field("outliers"))
+	case c.Outliers == "" && c.OutlierBatchSize != 0:
+		return ascood.Errorf(ascood.Invalid, "%s %d has no meaning without %s", ascood.Field("outlier_batch_size"), c.OutlierBatchSize, ascood.Field("outliers"))
+	}
+	return nil
+}
+
+// positive reports a hyperparameter of Set that is not greater than 0.
+func positive(name string, v float64) error {
+	if v > 0 && !math.IsInf(v, 0) {
+		return nil
+	}
+	return ascood.Errorf(ascood.Invalid, "%s %s=%g: must be greater than 0", ascood.Field("set"), name, v)
 }
 
 // taps are the values of Tap, by their names.
@@ -174,6 +209,7 @@ func (c Config) validateNumbers() error {
 	return limits{
 		{"epochs", float64(c.Epochs), c.Epochs >= 1, "at least 1"},
 		{"batch_size", float64(c.BatchSize), c.BatchSize >= 1, "at least 1"},
+		{"outlier_batch_size", float64(c.OutlierBatchSize), c.OutlierBatchSize >= 0, "at least 0"},
 		{"lr", c.LR, c.LR >= minLR, "at least 1e-6, where the schedule ends"},
 		{"fc_lr_factor", c.FCLRFactor, c.FCLRFactor >= 0, "at least 0"},
 		{"momentum", c.Momentum, c.Momentum > 0 && c.Momentum < 1, "between 0 and 1"},

@@ -12,6 +12,7 @@ import (
 // images are the labelled images of a run.
 type images struct {
 	train, val dataset.Dataset
+	outliers   dataset.Dataset // to learn from; nil for none
 	classes    []string
 }
 
@@ -40,7 +41,8 @@ func openImages(c Config) (*images, error) {
 	if err := checkLabels(d.val, classes); err != nil {
 		return nil, ascood.In("val", err)
 	}
-	return d, nil
+	d.outliers, err = openExposure(c, d.train)
+	return d, err
 }
 
 // subset draws limit images, or keeps all where limit is 0 or reaches them.

@@ -1,6 +1,8 @@
 package train
 
 import (
+	"math/rand/v2"
+
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/models"
 )
@@ -9,9 +11,13 @@ import (
 // buffers. The numbers are drawn here, not on the device, so that all devices start
 // alike.
 func initial(n *models.Network, scales map[string]float64, seed uint64) checkpoint.StateDict {
-	rng := random(seed, forWeights, 0)
+	return draw(n.Params, scales, random(seed, forWeights, 0))
+}
+
+// draw returns what parameters begin with.
+func draw(params []models.Param, scales map[string]float64, rng *rand.Rand) checkpoint.StateDict {
 	state := checkpoint.StateDict{}
-	for _, p := range n.Params {
+	for _, p := range params {
 		from := p.Init
 		if scale, ok := scales[p.Name]; ok {
 			from = models.Init{Distribution: models.Constant, Scale: scale}

@@ -1,6 +1,9 @@
 package train
 
 import (
+	"slices"
+	"strings"
+
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/gotorch/optim"
 )
@@ -10,9 +13,15 @@ type learner struct {
 	config Config
 	net    *network
 	sgd    *optim.SGD
+	params []named // that sgd trains, in its order
+	rated  []rating
 	method Method
-	steps  int // of the whole run, for the learning rate
+	own    map[string]gotorch.Tensor // the method's
+	steps  int                       // of the whole run, for the learning rate
 }
+
+// rating finds the learning rate of a group of parameters of that of the backbone.
+type rating func(lr float64) float64
 
 // when is the position of an optimiser step in a run.
 type when struct {
@@ -33,10 +42,71 @@ func newLearner(c Config, net *network, size, steps int) (*learner, error) {
 			return nil, err
 		}
 	}
-	backbone, fc := net.params()
-	l.sgd, err = optim.NewSGD(net.scope, []optim.Group{{Params: tensors(backbone)}, {Params: tensors(fc)}},
-		optim.SGDOptions{Momentum: c.Momentum, Nesterov: true, WeightDecay: c.WeightDecay})
+	var own []named
+	if l.own, own, err = newOwn(net, l.method, c.Seed); err != nil {
+		return nil, err
+	}
+	l.sgd, err = optim.NewSGD(net.scope, l.group(own), optim.SGDOptions{Momentum: c.Momentum, Nesterov: true, WeightDecay: c.WeightDecay})
 	return l, err
+}
+
+// group makes the optimiser's groups: the backbone with the method's own tensors, the last
+// layer, and what the method trains otherwise.
+func (l *learner) group(own []named) []optim.Group {
+	var groups []optim.Group
+	add := func(params []named, noDecay bool, r rating) {
+		groups = append(groups, optim.Group{Params: tensors(params), NoDecay: noDecay})
+		l.params, l.rated = append(l.params, params...), append(l.rated, r)
+	}
+	backbone, fc := l.net.params()
+	var others []group
+	if m, ok := l.method.(grouper); ok {
+		others = m.groups()
+	}
+	taken := make([][]named, len(others))
+	for i, g := range others {
+		without := func(p named) bool { return !strings.HasPrefix(p.name, g.module+".") }
+		within := func(p named) bool { return !without(p) }
+		taken[i] = slices.DeleteFunc(slices.Concat(backbone, fc), without)
+		backbone, fc = slices.DeleteFunc(backbone, within), slices.DeleteFunc(fc, within)
+	}
+	add(append(backbone, own...), false, func(lr float64) float64 { return lr })
+	add(fc, false, func(lr float64) float64 { return lr * l.config.FCLRFactor })
+	for i, g := range others {
+		add(taken[i], g.noDecay, func(lr float64) float64 {
+			if g.constant {
+				return l.config.LR
+			}
+			return lr
+		})
+	}
+	return groups
+}
+
+// ownPrefix is before the names of a method's own tensors in what is saved.
+const ownPrefix = "method."
+
+// newOwn makes the tensors of a method's own on the network's device, and returns those
+// among them that are trained, under the names that they are saved by.
+func newOwn(net *network, m Method, seed uint64) (all map[string]gotorch.Tensor, trained []named, err error) {
+	all = map[string]gotorch.Tensor{}
+	o, ok := m.(owner)
+	if !ok {
+		return all, nil, nil
+	}
+	params := o.own()
+	state := draw(params, nil, random(seed, forOwn, 0))
+	for _, p := range params {
+		values, err := state[p.Name].Float32s()
+		if err != nil {
+			return nil, nil, err
+		}
+		t := upload(net.scope, values, p.Shape, net.at).SetRequiresGrad(p.Trainable)
+		if all[p.Name] = t; p.Trainable {
+			trained = append(trained, named{ownPrefix + p.Name, t})
+		}
+	}
+	return all, trained, net.scope.Err()
 }
 
 // at is the step of a batch of normalised images x [N,3,H,W] of classes y [N]; what is
@@ -52,7 +122,10 @@ func (l *learner) step(s *Step) (gotorch.Tensor, error) { return l.update(s, l.m
 // update makes one optimiser step down the gradient of a loss.
 func (l *learner) update(s *Step, loss Loss) (gotorch.Tensor, error) {
 	grads := gotorch.Grad([]gotorch.Tensor{loss.total()}, l.sgd.Params(), gotorch.GradOptions{})
-	l.sgd.Groups[0].LR, l.sgd.Groups[1].LR = l.rates(s.Number)
+	lr := l.rate(s.Number)
+	for i, of := range l.rated {
+		l.sgd.Groups[i].LR = of(lr)
+	}
 	if err := l.sgd.Step(grads); err != nil {
 		return gotorch.Tensor{}, err
 	}
@@ -63,10 +136,9 @@ func (l *learner) update(s *Step, loss Loss) (gotorch.Tensor, error) {
 // hits counts the rows of logits [N,C] whose largest is at y [N].
 func hits(logits, y gotorch.Tensor) gotorch.Tensor { return logits.ArgMax(1).Eq(y).Sum() }
 
-// rates are the learning rates at a step of the backbone and of the last layer.
-func (l *learner) rates(step int) (backbone, fc float64) {
-	lr := lrMultiplier(step, l.steps, l.config.LR) * l.config.LR
-	return lr, lr * l.config.FCLRFactor
+// rate is the learning rate at a step, of the backbone.
+func (l *learner) rate(step int) float64 {
+	return lrMultiplier(step, l.steps, l.config.LR) * l.config.LR
 }
 
 // alpha is the strength of the outliers in an epoch, 0 where they have none.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 	"path/filepath"
 	"time"
@@ -36,11 +37,18 @@ func (r *run) epoch(ctx context.Context) error {
 	r.load.Epoch = r.at.Epochs + 1
 	order := random(r.config.Seed, forOrder, r.load.Epoch).Perm(r.images.train.Len())
 	started := time.Now()
+	from := r.at.Epochs*r.stepsPerEpoch() + r.at.Steps
+	nextOutliers, stop := iter.Pull2(r.others.batches(ctx, from, r.stepsPerEpoch()-r.at.Steps))
+	defer stop()
 	for batch, err := range dataset.Batches(ctx, r.images.train, order[r.at.Tally.Images:], r.load) {
 		if err != nil {
 			return err
 		}
-		if err := r.step(batch); err != nil {
+		outliers, err, _ := nextOutliers()
+		if err != nil {
+			return err
+		}
+		if err := r.step(batch, outliers); err != nil {
 			return err
 		}
 		r.at.Tally.Seconds += lap(&started)
@@ -84,14 +92,14 @@ func (r *run) withoutBroken(what string, from dataset.Dataset, b dataset.Batch) 
 // step makes one optimiser step, in a scope of its own so that memory stays flat.
 // It makes none of a batch without images, but counts it. Then it reads the outcome
 // of the step before: a GPU has the next one to compute meanwhile.
-func (r *run) step(b dataset.Batch) error {
+func (r *run) step(b, outliers dataset.Batch) error {
 	b, broken := r.withoutBroken("training", r.images.train, b)
 	next := &queued{
 		at:     when{epoch: r.load.Epoch, step: r.at.Epochs*r.stepsPerEpoch() + r.at.Steps},
 		number: r.at.Steps + 1, sound: len(b.Labels), broken: broken,
 	}
 	if next.sound > 0 {
-		if err := r.queue(next, b); err != nil {
+		if err := r.queue(next, b, outliers); err != nil {
 			return fmt.Errorf("epoch %d, step %d: %w", next.at.epoch, next.number, err)
 		}
 	}
@@ -102,11 +110,19 @@ func (r *run) step(b dataset.Batch) error {
 }
 
 // queue makes the step.
-func (r *run) queue(q *queued, b dataset.Batch) error {
+func (r *run) queue(q *queued, b, outliers dataset.Batch) error {
 	s := gotorch.NewScope()
 	defer s.Close()
 	x, y := r.input.images(s, b.Pixels, q.sound), r.input.labels(s, b.Labels)
-	numbers, err := r.learner.step(r.learner.at(s, x, y, q.at))
+	step := r.learner.at(s, x, y, q.at)
+	if r.others.images != nil {
+		outliers, _ = r.withoutBroken("outlier", r.images.outliers, outliers)
+		if len(outliers.Labels) == 0 {
+			return ascood.Errorf(ascood.Invalid, "none of the step's outliers can be loaded")
+		}
+		step.Others = r.input.images(s, outliers.Pixels, len(outliers.Labels))
+	}
+	numbers, err := r.learner.step(step)
 	if err != nil {
 		return err
 	}
@@ -188,7 +204,7 @@ func (r *run) finishEpoch(val validation) error {
 	if t.sound() == 0 {
 		return ascood.Errorf(ascood.Invalid, "none of the %d training images can be loaded", t.Images)
 	}
-	lr, _ := r.learner.rates(r.at.Epochs*r.stepsPerEpoch() + r.at.Steps - 1)
+	lr := r.learner.rate(r.at.Epochs*r.stepsPerEpoch() + r.at.Steps - 1)
 	row := Row{
 		Epoch: r.load.Epoch, LR: lr, Alpha: r.learner.alpha(r.load.Epoch),
 		LossID: t.LossID / t.sound(), LossOOD: t.LossOOD / t.sound(), LossEMA: t.LossEMA,
@@ -248,7 +264,7 @@ func (i *Interruption) Unwrap() error { return context.Canceled }
 
 // diverged explains a loss that is not finite. The files keep the last epoch.
 func (r *run) diverged(q *queued, out outcome) error {
-	lr, _ := r.learner.rates(q.at.step)
+	lr := r.learner.rate(q.at.step)
 	cause := ascood.Errorf(ascood.Invalid, "the learning rate (%.3g) is likely too high: lower %s", lr, ascood.Field("lr"))
 	if _, ok := r.learner.method.(strong); ok {
 		cause = ascood.Errorf(ascood.Invalid, "%w; or the outliers are too strong (alpha %.3g): lower %s or %s",

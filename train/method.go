@@ -8,12 +8,15 @@
 package train
 
 import (
+	"encoding/json"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/gotorch"
+	"github.com/ascood/ascood/internal/settings"
 	"github.com/ascood/ascood/models"
 )
 
@@ -37,26 +40,61 @@ type (
 	// scaler says the values of buffers of its head, by their names.
 	scaler interface{ scales() map[string]float64 }
 
+	// exposed takes outliers of Config.Outliers in each step.
+	exposed interface{ exposed() }
+
+	// owner has tensors of its own beside the network's. Those that are trained learn as
+	// the backbone does. They are kept with the state of the run, and are in no network.
+	owner interface{ own() []models.Param }
+
+	// grouper trains the parameters of some modules of the network in another way.
+	grouper interface{ groups() []group }
+
 	// strong has outliers whose strength depends on the epoch, from 1.
 	strong interface {
 		alpha(epoch, epochs int) float64
 	}
 )
 
+// group are the parameters of a module of the network.
+type group struct {
+	module   string // path in the state dict
+	constant bool   // the rate stays that of the first step
+	noDecay  bool   // no weight decay
+}
+
 // Step is what a method makes its loss of. Tensors that it makes belong to Scope.
 type Step struct {
 	Scope  *gotorch.Scope
 	X      gotorch.Tensor // normalised images [N,3,H,W]
 	Y      gotorch.Tensor // their classes [N]
+	Others gotorch.Tensor // normalised images of Config.Outliers [M,3,H,W]; the zero Tensor for a method that takes none
 	Epoch  int            // from 1
 	Number int            // of the step since the start of the run, from 0
 
 	learner *learner
 }
 
+// Outputs is what a network says of N images.
+type Outputs struct {
+	Logits  gotorch.Tensor            // [N,C]
+	Feature gotorch.Tensor            // [N,D], pooled; the zero Tensor if there is none
+	Further map[string]gotorch.Tensor // of the head, by the names of models.Head.Outputs
+}
+
 // Forward passes normalised images [N,3,H,W] through the network in training mode, and
 // returns the logits [N,C].
-func (s *Step) Forward(x gotorch.Tensor) gotorch.Tensor { return s.learner.net.forward(x, training) }
+func (s *Step) Forward(x gotorch.Tensor) gotorch.Tensor { return s.Pass(x).Logits }
+
+// Pass is Forward with all that the network says.
+func (s *Step) Pass(x gotorch.Tensor) Outputs { return s.learner.net.pass(x, training) }
+
+// Own returns a tensor of the method's own, by its name.
+func (s *Step) Own(name string) gotorch.Tensor { return s.learner.own[name] }
+
+// Random returns a source of random numbers, the same for the same step of runs with one
+// seed.
+func (s *Step) Random() *rand.Rand { return random(s.learner.config.Seed, forDraws, s.Number) }
 
 // Classes is the number of classes, C.
 func (s *Step) Classes() int { return s.learner.net.Spec.Classes }
@@ -116,5 +154,116 @@ func (c Config) method() (Method, error) {
 	if !ok {
 		return nil, ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("method"), c.Method, strings.Join(Methods(), ", "))
 	}
-	return published(c), nil
+	m := published(c)
+	if len(c.Set) == 0 {
+		return m, nil
+	}
+	if err := settings.Set(m, string(c.Set)); err != nil {
+		return nil, c.inSet(err)
+	}
+	return m, nil
+}
+
+// inSet says of an error that it is in the hyperparameters, and which methods have those
+// of a wrong name.
+func (c Config) inSet(err error) error {
+	var given map[string]json.RawMessage
+	if json.Unmarshal([]byte(c.Set), &given) == nil {
+		for _, name := range slices.Sorted(maps.Keys(given)) {
+			if of := c.having(name); len(of) > 0 && !slices.Contains(of, c.Method) {
+				err = ascood.Errorf(ascood.Invalid, "%w; %s is of %s", err, name, strings.Join(of, ", "))
+			}
+		}
+	}
+	return ascood.Errorf(ascood.Invalid, "%s, method %s: %w", ascood.Field("set"), c.Method, err)
+}
+
+// having lists the methods that have a hyperparameter.
+func (c Config) having(name string) []string {
+	return slices.DeleteFunc(Methods(), func(method string) bool {
+		return !slices.Contains(settings.Names(methods[method](c)), name)
+	})
+}
+
+// Assign sets hyperparameters of the configuration's method, in the form name=value. All
+// of them are then in the configuration.
+func (c *Config) Assign(list []string) error {
+	given := map[string]json.RawMessage{}
+	for _, s := range list {
+		name, value, ok := strings.Cut(s, "=")
+		switch _, twice := given[name]; {
+		case !ok || name == "":
+			return ascood.Errorf(ascood.Invalid, "%s %s: want name=value, such as tau=0.04", ascood.Field("set"), s)
+		case twice:
+			return ascood.Errorf(ascood.Invalid, "%s gives %s twice", ascood.Field("set"), name)
+		}
+		given[name] = json.RawMessage(value)
+		if !json.Valid(given[name]) { // a word
+			given[name], _ = json.Marshal(value)
+		}
+	}
+	text, err := json.Marshal(given)
+	if err != nil {
+		return err
+	}
+	changed := *c
+	if len(list) > 0 {
+		changed.Set = Settings(text)
+	}
+	m, err := changed.method()
+	if err != nil {
+		return err
+	}
+	if own, ok := m.(*synthesis); ok {
+		c.ASCOOD = own.ASCOOD
+		return nil
+	}
+	c.Set = changed.Set
+	return c.fill()
+}
+
+// fill puts into the configuration those hyperparameters that have their published values
+// for want of others.
+func (c *Config) fill() error {
+	m, err := c.method()
+	if _, fields := m.(*synthesis); err != nil || fields || len(settings.Names(m)) == 0 {
+		return err
+	}
+	text, err := json.Marshal(m)
+	c.Set = Settings(text)
+	return err
+}
+
+// Settings are hyperparameters: a JSON object, "" for none.
+type Settings string
+
+// MarshalJSON returns the object.
+func (s Settings) MarshalJSON() ([]byte, error) { return []byte(s), nil }
+
+// UnmarshalJSON takes an object.
+func (s *Settings) UnmarshalJSON(text []byte) error {
+	*s = Settings(text)
+	return nil
+}
+
+// Exposed lists the methods that learn from Config.Outliers.
+func Exposed() []string {
+	return slices.DeleteFunc(Methods(), func(name string) bool {
+		_, takes := methods[name](Config{}).(exposed)
+		return !takes
+	})
+}
+
+// Hyperparameters are those that Set has, or would have, as name=value. Those of ASCOOD are
+// fields of the configuration.
+func (c Config) Hyperparameters() []string {
+	var values map[string]json.RawMessage
+	if c.fill() != nil || json.Unmarshal([]byte(c.Set), &values) != nil {
+		return nil
+	}
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		list = append(list, name+"="+string(values[name]))
+	}
+	return list
 }

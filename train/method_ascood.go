@@ -19,7 +19,11 @@ type ASCOOD struct {
 	PInv     float64 `json:"p_inv"`     // 0.1: share of the image's most salient elements (gradient) or of its pixels (shuffle) that is changed
 	W        float64 `json:"w"`         // 1: weight of the outliers' loss
 	AlphaMin float64 `json:"alpha_min"` // 30 (gradient), 0.1 (gaussian): strength of the outliers in the last epoch
-	AlphaMax float64 `json:"alpha_max"` // 300 (gradient), 0.1 (gaussian): strength that the first epoch starts below
+	AlphaMax float64 `json:"alpha_max"` // 300 (gradient), 0.1 (gaussian): strength that the first epoch starts below. Both negative: gradient outliers against the saliency
+
+	// The paper's further ablations, which are its Table 8.
+	HeadFeature string `json:"head_feature,omitempty"` // "zscore": what the last layer takes, one of HeadFeatures; as is ""
+	OODLoss     string `json:"ood_loss,omitempty"`     // "kl": loss of the outliers, one of OODLosses; as is ""
 }
 
 // synthesis is the method: from every batch of images it makes outliers that differ from
@@ -33,7 +37,12 @@ type synthesis struct {
 
 func init() { register(MethodASCOOD, func(c Config) Method { return &synthesis{ASCOOD: c.ASCOOD} }) }
 
-func (m *synthesis) Head() models.Head { return models.HeadASCOOD }
+func (m *synthesis) Head() models.Head {
+	if m.HeadFeature == FeatureUnit {
+		return models.HeadUnit
+	}
+	return models.HeadASCOOD
+}
 
 func (m *synthesis) scales() map[string]float64 { return map[string]float64{models.Sigma: m.Sigma} }
 
@@ -60,7 +69,13 @@ func (m *synthesis) batch(s *Step) batch {
 func (m *synthesis) loss(s *Step, ood gotorch.Tensor) Loss {
 	both := s.Forward(gotorch.Cat([]gotorch.Tensor{s.X, ood}, 0))
 	logits := gotorch.CallN(nil, 2, "chunk", both, 2, 0)
-	return Loss{ID: F.CrossEntropy(logits[0], s.Y, F.Mean), OOD: fromUniform(logits[1], s.Classes()), Weight: m.W, Logits: logits[0]}
+	l := Loss{ID: F.CrossEntropy(logits[0], s.Y, F.Mean), Weight: m.W, Logits: logits[0]}
+	if m.OODLoss == LossEnergy {
+		l.OOD = byEnergy(s, both)
+	} else {
+		l.OOD = fromUniform(logits[1], s.Classes())
+	}
+	return l
 }
 
 // fromUniform is the divergence KL(uniform || softmax(logits)), the mean over

@@ -3,18 +3,21 @@ package train
 import (
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/interpreter"
 	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/onnx"
 )
 
 // network is a graph that libtorch runs.
 type network struct {
 	*models.Network
 	program   *interpreter.Program
+	shown     []string // names of its values that are outputs besides the logits
 	at        placement
 	scope     *gotorch.Scope            // owns the tensors
 	state     map[string]gotorch.Tensor // parameters and buffers by state-dict name
@@ -37,12 +40,17 @@ func newNetwork(s *gotorch.Scope, net *models.Network, state checkpoint.StateDic
 	if err := net.Check(state.Shapes()); err != nil {
 		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
 	}
-	program, err := interpreter.New(net.Graph)
+	shown := shownBy(net)
+	outputs := slices.Clone(net.Graph.Output)
+	for _, name := range shown {
+		outputs = append(outputs, onnx.Shapeless(onnx.Tap(name), onnx.TensorProto_FLOAT))
+	}
+	program, err := interpreter.New(onnx.WithOutputs(net.Graph, outputs))
 	if err != nil {
 		return nil, err
 	}
 	n := &network{
-		Network: net, program: program, at: at, scope: s,
+		Network: net, program: program, shown: shown, at: at, scope: s,
 		state: map[string]gotorch.Tensor{}, frozen: map[string]gotorch.Tensor{}, constants: map[string]gotorch.Tensor{},
 	}
 	for _, p := range net.Params {
@@ -135,8 +143,22 @@ func (n *network) size() int {
 	return total
 }
 
+const feature = "feature"
+
+// shownBy are the names of the values of a network that methods may look at.
+func shownBy(net *models.Network) []string {
+	shown := net.Spec.Head.Outputs()
+	if onnx.Makers(net.Graph)[onnx.Tap(feature)] != nil {
+		shown = append([]string{feature}, shown...)
+	}
+	return shown
+}
+
 // forward returns the logits [N,classes] of normalised images x [N,3,H,W].
-func (n *network) forward(x gotorch.Tensor, m mode) gotorch.Tensor {
+func (n *network) forward(x gotorch.Tensor, m mode) gotorch.Tensor { return n.pass(x, m).Logits }
+
+// pass returns all that the network says of normalised images x [N,3,H,W].
+func (n *network) pass(x gotorch.Tensor, m mode) Outputs {
 	given := maps.Clone(n.constants)
 	weights := n.frozen
 	if m == training {
@@ -147,7 +169,16 @@ func (n *network) forward(x gotorch.Tensor, m mode) gotorch.Tensor {
 	if m != inference {
 		n.batches++
 	}
-	return n.program.Run(given, interpreter.Options{BatchStatistics: m != inference, BF16: n.at.bf16 && m == training})[0]
+	values := n.program.Run(given, interpreter.Options{BatchStatistics: m != inference, BF16: n.at.bf16 && m == training})
+	out := Outputs{Logits: values[0], Further: map[string]gotorch.Tensor{}}
+	for i, name := range n.shown {
+		if name == feature {
+			out.Feature = values[i+1]
+			continue
+		}
+		out.Further[name] = values[i+1]
+	}
+	return out
 }
 
 // stateDict copies the parameters and buffers from the device. A number that is

@@ -33,7 +33,7 @@ func TestOutcomesAreReadLate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := r.step(batch); err != nil {
+		if err := r.step(batch, dataset.Batch{}); err != nil {
 			t.Fatal(err)
 		}
 		made++

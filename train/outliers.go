@@ -91,17 +91,35 @@ func (m *synthesis) check(c Config) error {
 	if m.Saliency != "" && !slices.Contains(SaliencyModes(), m.Saliency) {
 		return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("saliency"), m.Saliency, strings.Join(SaliencyModes(), ", "))
 	}
+	for _, choice := range []struct {
+		field ascood.Field
+		value string
+		known []string
+	}{{"head_feature", m.HeadFeature, HeadFeatures()}, {"ood_loss", m.OODLoss, OODLosses()}} {
+		if choice.value != "" && !slices.Contains(choice.known, choice.value) {
+			return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", choice.field, choice.value, strings.Join(choice.known, ", "))
+		}
+	}
+	// Only a step along the saliency has an opposite.
+	against := m.OODType == OODGradient && m.AlphaMin <= 0 && m.AlphaMax < 0
+	signs := "at least 0"
+	if m.OODType == OODGradient {
+		signs += ", or both negative"
+	}
 	err := limits{
 		{"sigma", m.Sigma, m.Sigma > 0, "greater than 0"},
 		{"p_inv", m.PInv, m.PInv > 0 && m.PInv <= 1, "in (0, 1]"},
 		{"w", m.W, m.W >= 0, "at least 0"},
-		{"alpha_min", m.AlphaMin, m.AlphaMin >= 0, "at least 0"},
-		{"alpha_max", m.AlphaMax, m.AlphaMax >= 0, "at least 0"},
+		{"alpha_min", m.AlphaMin, m.AlphaMin >= 0 || against, signs},
+		{"alpha_max", m.AlphaMax, m.AlphaMax >= 0 || against, signs},
 	}.check()
 	if err != nil {
 		return err
 	}
-	if m.AlphaMin > m.AlphaMax {
+	if against && m.AlphaMin < m.AlphaMax {
+		return ascood.Errorf(ascood.Invalid, "%s %g is farther from 0 than %s %g, with which the outliers begin", ascood.Field("alpha_min"), m.AlphaMin, ascood.Field("alpha_max"), m.AlphaMax)
+	}
+	if !against && m.AlphaMin > m.AlphaMax {
 		return ascood.Errorf(ascood.Invalid, "%s %g is larger than %s %g", ascood.Field("alpha_min"), m.AlphaMin, ascood.Field("alpha_max"), m.AlphaMax)
 	}
 	_, err = newOutliers(m.ASCOOD, c.Preprocess.ImageSize)

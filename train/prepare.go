@@ -19,6 +19,7 @@ type run struct {
 	input   input
 	learner *learner
 	load    dataset.LoadOptions
+	others  exposure
 	at      position
 	queued  *queued // the last step, while its outcome is not in at; nil if there is none
 	metrics *metrics
@@ -36,6 +37,7 @@ func prepare(scope *gotorch.Scope, c Config, o Options, saved *saved) (*run, err
 		return nil, err
 	}
 	r.load = dataset.LoadOptions{Config: c.Preprocess, Augment: augment, BatchSize: c.BatchSize, Workers: o.Workers, Seed: c.Seed, KeepGoing: c.SkipBroken}
+	r.others = newExposure(c, r.images.outliers, r.load)
 	device, err := openDevice(o.Device, o.Log)
 	if err != nil {
 		return nil, err
@@ -76,7 +78,7 @@ func (r *run) prepareLearner(scope *gotorch.Scope, device gotorch.Device, saved 
 		return err
 	}
 	if saved != nil {
-		return saved.restoreMomentum(r.learner)
+		return saved.restore(r.learner)
 	}
 	return nil
 }

@@ -70,7 +70,7 @@ type loading struct {
 func (p *pretrained) into(state checkpoint.StateDict, g *models.Network) *loading {
 	report := &loading{unfit: p.found.Unfit}
 	for _, param := range g.Params {
-		if param.Integer || param.Name == models.Sigma {
+		if param.Integer || param.Name == models.Sigma || param.Name == models.Tau {
 			continue
 		}
 		name := plainName(param.Name)

@@ -10,6 +10,9 @@ const (
 	forSubset                  // n = 0 for training images, 1 for validation images
 	forOrder                   // n = epoch
 	forOutliers                // n = step since the start of the run
+	forDraws                   // likewise: numbers that a method draws
+	forOwn                     // n = 0: what a method's own tensors begin with
+	forExposure                // n = pass over the outliers of Config.Outliers: their order
 )
 
 // random returns the n-th stream for a purpose. Every draw of a run is a

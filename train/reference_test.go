@@ -323,7 +323,7 @@ func (r replay) learner(t *testing.T, scope *gotorch.Scope, from state, dtype go
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (&saved{training: from.momentum}).restoreMomentum(l); err != nil {
+	if err := (&saved{training: from.momentum}).restore(l); err != nil {
 		t.Fatal(err)
 	}
 	return l
@@ -334,7 +334,8 @@ func (r replay) checkSchedules(t *testing.T, l *learner, k int) {
 	t.Helper()
 	lrs, a := r.wanted(t, "lr_per_step")[2*k:2*k+2], r.wanted(t, "alpha")[0]
 	const tolerance = 1e-8 // they were stored as float32
-	if backbone, fc := l.rates(k); math.Abs(backbone-lrs[0]) > tolerance || math.Abs(fc-lrs[1]) > tolerance {
+	backbone := l.rate(k)
+	if fc := l.rated[1](backbone); math.Abs(backbone-lrs[0]) > tolerance || math.Abs(fc-lrs[1]) > tolerance {
 		t.Errorf("step %d: learning rates %v and %v, want %v", k, backbone, fc, lrs)
 	}
 	if got := l.alpha(2); math.Abs(got-a) > tolerance {

@@ -44,6 +44,9 @@ func Run(ctx context.Context, c Config, o Options) error {
 	if err := c.Validate(); err != nil {
 		return err
 	}
+	if err := c.fill(); err != nil {
+		return err
+	}
 	if err := o.Validate(); err != nil {
 		return err
 	}

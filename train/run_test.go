@@ -357,6 +357,23 @@ func TestWrongInput(t *testing.T) {
 		want   string
 	}{
 		{"method", func(c *Config, _ *Options) { c.Method = "sgd" }, `unknown method "sgd"; known are ascood, ce`},
+		{"no outliers", func(c *Config, _ *Options) { c.Method = "oe" }, "method oe learns from outliers: name images of other things with outliers"},
+		{"outliers for nothing", func(c *Config, _ *Options) { c.Outliers = c.Val }, "which takes none"},
+		{"outliers missing", func(c *Config, _ *Options) { c.Method, c.Outliers = "oe", "/nowhere/list.txt" }, "outliers: stat /nowhere/list.txt: no such file"},
+		{"training images as outliers", func(c *Config, _ *Options) {
+			c.Method, c.Outliers = "oe", strings.Replace(c.Train, "[0:150]", "[140:160]", 1)
+		}, "10 of the 20 images of outliers are training images, as train-images-idx3-ubyte[140], train-images-idx3-ubyte[141], train-images-idx3-ubyte[142]: leave them out"},
+		{"outliers of another number", func(c *Config, _ *Options) {
+			c.Method, c.Outliers, c.OutlierBatchSize = "mixoe", c.Val, 7
+		}, "outlier_batch_size 7: with method mixoe each image takes an outlier, so that it must be batch_size, 16"},
+		{"hyperparameter of another method", func(c *Config, _ *Options) { c.Method, c.Set = "logitnorm", `{"budget":1}` },
+			`set, method logitnorm: settings {"budget":1}: there is no budget; there are {"tau":0.04}; budget is of conf_branch`},
+		{"unknown hyperparameter", func(c *Config, _ *Options) { c.Method, c.Set = "logitnorm", `{"taus":1}` }, `there is no taus; there are {"tau":0.04}`},
+		{"impossible hyperparameter", func(c *Config, _ *Options) { c.Method, c.Set = "logitnorm", `{"tau":0}` }, "set tau=0: must be greater than 0"},
+		{"word for a number", func(c *Config, _ *Options) { c.Method, c.Set = "logitnorm", `{"tau":"cold"}` }, "tau cannot be a string"},
+		{"both ways", func(c *Config, _ *Options) { c.OODType, c.AlphaMin, c.AlphaMax = OODGradient, -3, 30 }, "alpha_min -3: must be at least 0, or both negative"},
+		{"against the order", func(c *Config, _ *Options) { c.OODType, c.AlphaMin, c.AlphaMax = OODGradient, -30, -3 }, "alpha_min -30 is farther from 0 than alpha_max -3"},
+		{"loss of outliers", func(c *Config, _ *Options) { c.OODLoss = "mse" }, `unknown ood_loss "mse"; known are kl, energy`},
 		{"no architecture", func(c *Config, _ *Options) { c.Arch = "" }, "arch is missing; known are densenet121, "},
 		{"architecture", func(c *Config, _ *Options) { c.Arch = "vgg" }, `unknown architecture "vgg"; known are densenet121, `},
 		{"outliers", func(c *Config, _ *Options) { c.OODType = "noise" }, "known are gradient, shuffle, gaussian"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,7 +40,7 @@ func (r *run) save(name string) error {
 	d := details{Config: r.config, Images: r.images.train.Len()}
 	if name == runs.LastFile {
 		d.Position = &r.at
-		if err := r.learner.momentum(c.Training); err != nil {
+		if err := r.learner.keep(c.Training); err != nil {
 			return fmt.Errorf("%s is not written: %w", name, err)
 		}
 	}
@@ -52,7 +53,7 @@ func (r *run) save(name string) error {
 		return err
 	}
 	c.Meta = checkpoint.Meta{
-		Arch: r.learner.net.Spec.Arch, Network: network, Classes: r.images.classes, Preprocess: &r.config.Preprocess, Training: training,
+		Arch: r.learner.net.Spec.Arch, Head: string(r.learner.net.Spec.Head), Network: network, Classes: r.images.classes, Preprocess: &r.config.Preprocess, Training: training,
 		Epoch: r.at.Epochs, Step: r.at.Steps, Accuracy: r.at.Accuracy, Tool: "ascood-train " + ascood.Version,
 	}
 	return c.Save(filepath.Join(r.options.Output, name))
@@ -67,11 +68,22 @@ func (r *run) saveConfig() error {
 	return atomicfile.WriteFile(filepath.Join(r.options.Output, runs.ConfigFile), append(text, '\n'))
 }
 
+// keep adds what the learner has beside the network to state.
+func (l *learner) keep(state checkpoint.StateDict) error {
+	for name, tensor := range l.own {
+		t, err := download(tensor.Detach())
+		if err != nil {
+			return fmt.Errorf("%s of the method: %w", name, err)
+		}
+		state[ownPrefix+name] = t
+	}
+	return l.momentum(state)
+}
+
 // momentum adds the optimiser's buffers to state; there are none before the
 // first step.
 func (l *learner) momentum(state checkpoint.StateDict) error {
-	backbone, fc := l.net.params()
-	for i, p := range slices.Concat(backbone, fc) {
+	for i, p := range l.params {
 		buffer := l.sgd.Momentum(i)
 		if buffer == (gotorch.Tensor{}) {
 			return nil
@@ -137,16 +149,30 @@ func (s *saved) check(d *images) error {
 	return nil
 }
 
-// restoreMomentum puts the optimiser's buffers back.
-func (s *saved) restoreMomentum(l *learner) error {
-	if len(s.training) == 0 {
-		return nil
-	}
+// restore puts back what the learner has beside the network: the method's own tensors, and
+// the optimiser's buffers if there has been a step.
+func (s *saved) restore(l *learner) error {
 	host := gotorch.NewScope(gotorch.NoGrad)
 	defer host.Close()
+	for _, name := range slices.Sorted(maps.Keys(l.own)) {
+		t, ok := s.training[ownPrefix+name]
+		if !ok {
+			return ascood.Errorf(ascood.Invalid, "%s has no %s of the method %s", s.path, name, s.config.Method)
+		}
+		values, err := t.Float32s()
+		if err != nil {
+			return fmt.Errorf("%s: %s of the method: %w", s.path, name, err)
+		}
+		host.Keep(l.own[name].Detach()).CopyI(gotorch.FromSlice(host, values, t.Shape...).To(l.net.at.device, l.net.at.dtype))
+	}
+	if err := host.Err(); err != nil {
+		return err
+	}
+	if len(s.training) == len(l.own) {
+		return nil
+	}
 	var buffers []gotorch.Tensor
-	backbone, fc := l.net.params()
-	for _, p := range slices.Concat(backbone, fc) {
+	for _, p := range l.params {
 		t, ok := s.training[momentumPrefix+p.name]
 		if !ok {
 			return ascood.Errorf(ascood.Invalid, "%s has no momentum of %s", s.path, p.name)

@@ -85,10 +85,13 @@ var (
 func (f *flags) contradictions() error {
 	var found []string
 	f.Visit(func(p *pflag.Flag) {
-		if !slices.Contains(elsewhere, p.Name) && !slices.Contains(preprocessing, p.Name) && p.Value.String() != p.DefValue {
+		if !slices.Contains(elsewhere, p.Name) && !slices.Contains(preprocessing, p.Name) && p.Name != "set" && p.Value.String() != p.DefValue {
 			found = append(found, fmt.Sprintf("--%s %s (the run has %q)", p.Name, p.Value, p.DefValue))
 		}
 	})
+	if before := f.base.config; f.config.Set != before.Set || len(f.set) > 0 && f.config.ASCOOD != before.ASCOOD {
+		found = append(found, fmt.Sprintf("--set %s", strings.Join(f.set, ", ")))
+	}
 	if own := f.base.config.Preprocess; f.config.Preprocess != own {
 		found = append(found, fmt.Sprintf("preprocessing %+v (the run has %+v)", f.config.Preprocess, own))
 	}

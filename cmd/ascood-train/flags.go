@@ -24,6 +24,7 @@ type flags struct {
 	pre      *imageflags.Preprocess
 	dataRoot string
 	seeds    seedList
+	set      []string // hyperparameters, as name=value
 	resume   bool
 
 	printConfig, checkData, json bool // instead of training
@@ -114,6 +115,12 @@ func (f *flags) hyperparameters() {
 	f.Float64Var(&c.W, "w", c.W, onlyASCOOD+"weight of the outliers' loss")
 	f.Float64Var(&c.AlphaMin, "alpha-min", c.AlphaMin, onlyASCOOD+"strength of the outliers in the last epoch (published: 30 for gradient, 0.1 for gaussian)")
 	f.Float64Var(&c.AlphaMax, "alpha-max", c.AlphaMax, onlyASCOOD+"strength that the first epoch starts below (published: 300 for gradient, 0.1 for gaussian)")
+	f.StringVar(&c.HeadFeature, "head-feature", c.HeadFeature, onlyASCOOD+"what the last layer takes: "+strings.Join(train.HeadFeatures(), ", ")+" (default: zscore)")
+	f.StringVar(&c.OODLoss, "ood-loss", c.OODLoss, onlyASCOOD+"loss of the outliers: "+strings.Join(train.OODLosses(), ", ")+" (default: kl)")
+	f.StringArrayVar(&f.set, "set", nil, "`name=value` of a hyperparameter of the method")
+	f.StringVar(&c.Outliers, "outliers", c.Outliers, "images of other things to learn from, with --method "+strings.Join(train.Exposed(), " or ")+": list, folder, CIFAR or IDX `file`")
+	f.StringVar(&c.OutlierDir, "outlier-dir", c.OutlierDir, "`folder` that the paths of a list of --outliers start from (default: that of --data-dir)")
+	f.IntVar(&c.OutlierBatchSize, "outlier-batch-size", c.OutlierBatchSize, "outliers a step; 0 is as many as images")
 	f.IntVar(&c.Epochs, "epochs", c.Epochs, "passes over the training images")
 	f.IntVar(&c.BatchSize, "batch-size", c.BatchSize, "images a step; the last of an epoch may have fewer")
 	f.Float64Var(&c.LR, "lr", c.LR, "learning rate at the start; it falls along a cosine to 1e-6")
@@ -136,6 +143,11 @@ func (f *flags) settle() error {
 		f.config.Arch = "" // of a preset
 	} else {
 		f.config.Arch = f.arch()
+	}
+	if len(f.set) > 0 {
+		if err := f.config.Assign(f.set); err != nil {
+			return err
+		}
 	}
 	if f.resume {
 		return f.contradictions()

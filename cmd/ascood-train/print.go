@@ -25,6 +25,9 @@ func (f *flags) show(w io.Writer) {
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	defer table.Flush()
 	line := func(name, value string) { fmt.Fprintf(table, "  %s\t--%s %s\n", f.origin(name), name, value) }
+	for _, s := range f.config.Hyperparameters() {
+		line("set", s)
+	}
 	f.VisitAll(func(p *pflag.Flag) {
 		if value := p.Value.String(); value != "" && !f.silent(p) {
 			line(p.Name, value)
@@ -58,7 +61,7 @@ func describe(w io.Writer, p *presets.Preset, method string) {
 // otherwise.
 func (f *flags) silent(p *pflag.Flag) bool {
 	return f.config.Method != train.MethodASCOOD && strings.HasPrefix(p.Usage, onlyASCOOD) ||
-		len(f.seeds) > 0 && p.Name == "seed" ||
+		len(f.seeds) > 0 && p.Name == "seed" || p.Name == "set" ||
 		slices.Contains(preprocessing, p.Name) || slices.Contains(actions, p.Name)
 }
 

@@ -16,8 +16,9 @@ type SGDOptions struct {
 
 // Group is a set of parameters that learn at one rate.
 type Group struct {
-	Params []gotorch.Tensor
-	LR     float64
+	Params  []gotorch.Tensor
+	LR      float64
+	NoDecay bool // no weight decay
 }
 
 // SGD is stochastic gradient descent by PyTorch's rule. With the gradient
@@ -82,7 +83,7 @@ func (o *SGD) Step(grads []gotorch.Tensor) error {
 
 func (o *SGD) stepGroup(s *gotorch.Scope, i int, d []gotorch.Tensor) {
 	params, n := o.Groups[i].Params, len(d)
-	if decay := o.options.WeightDecay; decay != 0 {
+	if decay := o.options.WeightDecay; decay != 0 && !o.Groups[i].NoDecay {
 		d = gotorch.CallN(s, n, "_foreach_add.List", d, params, decay)
 	}
 	if m := o.options.Momentum; m != 0 {

@@ -14,6 +14,7 @@ GIVEN = {
     "testdata/nets/*[0-9t].safetensors": "weights drawn at random, with seed 1",
     "testdata/nets/*.x.safetensors": "images drawn at random, with seed 1",
     "train/testdata/*-given.safetensors": "weights, images and choices drawn at random",
+    "train/testdata/methods/*.safetensors": "three steps by the published implementations, whose code is not here",
     "posthoc/testdata/single-given.safetensors": "logits drawn at random, with seed 1",
     "importer/testdata/torchvision/*.onnx": "weights drawn at random, with the seed that they name",
     "importer/testdata/users/*.onnx": "weights drawn at random, with the seed that they name",

@@ -1,0 +1,279 @@
+package train
+
+import (
+	"fmt"
+	"maps"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/ascood/ascood/checkpoint"
+	"github.com/ascood/ascood/gotorch"
+	"github.com/ascood/ascood/models"
+)
+
+// published is three steps of a method's published implementation
+// (testdata/README.md).
+type published struct {
+	reference
+	common checkpoint.StateDict
+}
+
+func readPublished(t *testing.T, method string) published {
+	t.Helper()
+	read := func(name string) checkpoint.StateDict {
+		c, err := checkpoint.Load(filepath.Join("testdata", "methods", name+".safetensors"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c.Model
+	}
+	own := read(method)
+	return published{reference{own, own}, read("common")}
+}
+
+// hyper returns a hyperparameter.
+func (p published) hyper(t *testing.T, name string) float64 {
+	t.Helper()
+	return p.wanted(t, "hyper."+name)[0]
+}
+
+// rows takes those rows of a pool of images or labels that a step has.
+func (p published) rows(t *testing.T, s *gotorch.Scope, pool, index string) gotorch.Tensor {
+	t.Helper()
+	at := p.integers(t, s, index)
+	if pool == "pool.label" {
+		labels := reference{given: p.common}.integers(t, s, pool)
+		return labels.IndexSelect(0, at)
+	}
+	return uploadGiven(t, s, p.common, pool, gotorch.Float64).IndexSelect(0, at)
+}
+
+// start is the state of network and method before the first step.
+func (p published) start(net *models.Network) (model, own checkpoint.StateDict) {
+	model, own = checkpoint.StateDict{}, checkpoint.StateDict{}
+	for _, param := range net.Params {
+		for _, from := range []struct {
+			state checkpoint.StateDict
+			name  string
+		}{{p.given, param.Name}, {p.common, plainName(param.Name)}} {
+			if t := from.state["init."+from.name]; t != nil && model[param.Name] == nil {
+				model[param.Name] = t
+			}
+		}
+	}
+	for name, t := range p.init() {
+		own[ownPrefix+name] = t
+	}
+	return model, own
+}
+
+// TestPublishedMethods makes three steps of each method as its published implementation
+// does, from the same weights, batches and draws, in float64, in which rounding decides
+// nothing: the reference, in float32, was chosen so.
+func TestPublishedMethods(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		method string   // "" is name
+		set    []string // hyperparameters by those of the reference
+		final  float64  // tolerance after the last step
+		change func(c *Config)
+		loss   func(t *testing.T, p published, l *learner, s *Step, k int) Loss // nil is that of the method
+	}{
+		{name: "logitnorm", set: []string{"tau"}},
+		{name: "t2fnorm", set: []string{"tau"}},
+		{name: "oe", set: []string{"lambda"}},
+		{name: "rotpred", final: 5e-4},
+		{name: "godin"},
+		{name: "mixoe", set: []string{"alpha", "lambda"}, loss: func(t *testing.T, p published, l *learner, s *Step, k int) Loss {
+			b, err := p.given[fmt.Sprintf("batch%d.box", k)].Int64s()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return l.method.(*mixOE).loss(s, box{int(b[0]), int(b[1]), int(b[2]), int(b[3])})
+		}},
+		{name: "conf_branch", set: []string{"lambda", "budget"}, loss: func(t *testing.T, p published, l *learner, s *Step, k int) Loss {
+			mask := p.tensor(t, s.Scope, fmt.Sprintf("batch%d.mask", k), gotorch.Float64)
+			return l.method.(*confBranch).loss(s, mask.GtScalar(0.5))
+		}},
+		{name: "ascood_unit", method: MethodASCOOD, change: func(c *Config) { c.HeadFeature = FeatureUnit }},
+		{name: "ascood_energy", method: MethodASCOOD, change: func(c *Config) { c.OODLoss = LossEnergy }},
+		{name: "ascood_minus", method: MethodASCOOD},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := readPublished(t, test.name)
+			c := Default(OODGradient)
+			c.Arch, c.Width, c.Method, c.Epochs = "resnet18_32x32", 8, test.name, int(p.hyper(t, "epochs"))
+			c.LR, c.WeightDecay, c.Momentum = p.hyper(t, "lr"), p.hyper(t, "weight_decay"), p.hyper(t, "momentum")
+			if test.method == MethodASCOOD {
+				c.Method = MethodASCOOD
+				for name, field := range map[string]*float64{"sigma": &c.Sigma, "p_inv": &c.PInv, "w": &c.W, "alpha_min": &c.AlphaMin, "alpha_max": &c.AlphaMax, "fc_lr_factor": &c.FCLRFactor} {
+					*field = p.hyper(t, name)
+				}
+			}
+			if test.change != nil {
+				test.change(&c)
+			}
+			var set []string
+			for _, name := range test.set {
+				set = append(set, fmt.Sprintf("%s=%v", name, p.hyper(t, name)))
+			}
+			if err := c.Assign(set); err != nil {
+				t.Fatal(err)
+			}
+			if m, ok := must(t, c).(checker); ok {
+				c.Preprocess.ImageSize = referenceSize
+				if err := m.check(c); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.replay(t, c, max(test.final, 1e-5), test.loss)
+		})
+	}
+}
+
+func must(t *testing.T, c Config) Method {
+	t.Helper()
+	m, err := c.method()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// replay makes the steps and compares them.
+func (p published) replay(t *testing.T, c Config, final float64, loss func(t *testing.T, p published, l *learner, s *Step, k int) Loss) {
+	t.Helper()
+	scope := gotorch.NewScope()
+	defer scope.Close()
+	g, err := models.New(c.spec(10), referenceSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, own := p.start(g)
+	net, err := newNetwork(scope, g, model, placement{device: gotorch.CPU, layout: channelsLast, dtype: gotorch.Float64})
+	if err != nil {
+		t.Fatal(err)
+	}
+	stepsPerEpoch := 3
+	if p.given["hyper.steps_per_epoch"] != nil {
+		stepsPerEpoch = int(p.hyper(t, "steps_per_epoch"))
+	}
+	l, err := newLearner(c, net, referenceSize, c.Epochs*stepsPerEpoch)
+	if err != nil {
+		t.Fatal(err)
+	}
+	given := checkpoint.StateDict{}
+	for name := range l.own {
+		if t := own[ownPrefix+name]; t != nil {
+			given[ownPrefix+name] = t
+		}
+	}
+	if len(given) == len(l.own) {
+		if err := (&saved{training: given}).restore(l); err != nil {
+			t.Fatal(err)
+		}
+	}
+	average := 0.0
+	for k := range referenceSteps {
+		average = smooth(average, p.step(t, l, k, loss))
+	}
+	if p.want["loss_ema"] != nil {
+		if want := p.wanted(t, "loss_ema")[0]; !(math.Abs(average-want) <= 1e-6*want) {
+			t.Errorf("average loss %.9g, want %.9g", average, want)
+		}
+	}
+	p.compareState(t, l, final)
+	if path := p.want["lambda"]; path != nil { // ConfBranch's, before and after each step
+		if got, want := l.own[price].Item(), p.wanted(t, "lambda")[referenceSteps]; !(math.Abs(got-want) <= 1e-7) {
+			t.Errorf("lambda is %.9g at last, want %.9g", got, want)
+		}
+	}
+	s := gotorch.NewScope(gotorch.NoGrad)
+	defer s.Close()
+	z := net.forward(uploadGiven(t, s, p.common, "test.data", gotorch.Float64), inference)
+	p.closeTo(t, "test.logits", gotorch.ToSlice[float64](z), max(final, 2e-5))
+	if err := scope.Err(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// step makes step k and returns its loss.
+func (p published) step(t *testing.T, l *learner, k int, loss func(t *testing.T, p published, l *learner, s *Step, k int) Loss) float64 {
+	t.Helper()
+	scope := gotorch.NewScope()
+	defer scope.Close()
+	batch := fmt.Sprintf("batch%d.", k)
+	x, y := p.rows(t, scope, "pool.data", batch+"index"), p.rows(t, scope, "pool.label", batch+"index")
+	s := l.at(scope, x, y, when{epoch: int(p.hyper(t, "epoch")), step: k})
+	if p.given[batch+"outlier_index"] != nil {
+		s.Others = p.rows(t, scope, "pool.outlier", batch+"outlier_index")
+	}
+	var made Loss
+	if loss != nil {
+		made = loss(t, p, l, s, k)
+	} else {
+		made = l.method.Loss(s)
+	}
+	total := made.total().Item()
+	if want := p.wanted(t, "loss")[k]; !(math.Abs(total-want) <= 1e-6*math.Abs(want)) {
+		t.Errorf("loss of step %d: %.9g, want %.9g", k, total, want)
+	}
+	if k == 0 {
+		kept := gotorch.GradOptions{RetainGraph: true}
+		for i, grad := range gotorch.Grad([]gotorch.Tensor{made.total()}, l.sgd.Params(), kept) {
+			name := "grad0." + strings.TrimPrefix(l.params[i].name, ownPrefix)
+			if p.want[name] != nil {
+				p.closeTo(t, name, gotorch.ToSlice[float64](grad.Contiguous()), 1e-5)
+			}
+		}
+	}
+	if _, err := l.update(s, made); err != nil {
+		t.Fatal(err)
+	}
+	lrs := p.wanted(t, "lr_per_step")
+	for i, group := range l.sgd.Groups {
+		groups := len(lrs) / referenceSteps
+		if i -= len(l.sgd.Groups) - groups; len(group.Params) == 0 { // ours may be of more groups, of which the first are alike
+			continue
+		}
+		if want := lrs[k*groups+max(i, 0)]; math.Abs(group.LR-want) > 1e-7*want { // it was made of numbers in float32
+			t.Errorf("step %d: group %d learns at %v, want %v", k, i, group.LR, want)
+		}
+	}
+	return total
+}
+
+// compareState compares all weights and statistics with those after the last step.
+func (p published) compareState(t *testing.T, l *learner, tolerance float64) {
+	t.Helper()
+	all := maps.Clone(l.net.state)
+	maps.Copy(all, l.own)
+	compared := 0
+	for name, tensor := range all {
+		if p.want["final."+name] == nil {
+			continue
+		}
+		compared++
+		p.closeTo(t, "final."+name, gotorch.ToSlice[float64](tensor.Detach().Contiguous()), tolerance)
+	}
+	if compared < len(l.net.state)-4 { // the reference leaves out three tensors, and perhaps a scalar of the head
+		t.Errorf("%d of %d tensors compared", compared, len(l.net.state))
+	}
+}
+
+// closeTo compares with an expected tensor, relative to its largest magnitude. A
+// gradient that is 0 but for rounding is compared absolutely.
+func (p published) closeTo(t *testing.T, name string, got []float64, tolerance float64) {
+	t.Helper()
+	if strings.HasSuffix(name, "g.0.bias") { // normalised away
+		if want := p.wanted(t, name)[0]; !(math.Abs(got[0]-want) <= 1e-6) {
+			t.Errorf("%s is %g, want %g", name, got[0], want)
+		}
+		return
+	}
+	if d := p.off(t, name, got); !(d.worst <= tolerance) {
+		t.Errorf("%s is off by %.2g of its largest magnitude, want at most %g", name, d.worst, tolerance)
+	}
+}
