@@ -44,7 +44,7 @@ var mayImport = map[string]string{
 	"interpreter":             "gotorch gotorch/nn/functional onnx",
 	"train":                   "artifact checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile internal/check internal/settings importer interpreter models onnx preprocess runs weights",
 	"gradient":                "onnx",
-	"export":                  "artifact checkpoint gradient models onnx posthoc preprocess weights",
+	"export":                  "artifact checkpoint gradient internal/atomicfile models onnx posthoc preprocess weights",
 	"ioodin":                  "artifact dataset internal/check internal/gpu internal/ort onnx preprocess",
 	"eval/features":           "internal/atomicfile posthoc",
 	"eval":                    "artifact dataset eval/features internal/atomicfile ioodin metrics onnx posthoc",

@@ -4,6 +4,7 @@
 #     scripts/setup.sh          what the CPU needs
 #     scripts/setup.sh cuda     ONNX Runtime's CUDA provider, beside the library in lib/
 #     scripts/setup.sh checks   what .ci/run checks with besides
+#     scripts/setup.sh runtime  ONNX Runtime alone, for all programs but ascood-train
 #
 # Nothing is done twice: a second run touches no network. LIBTORCH=/path replaces
 # Debian's libtorch, ONNXRUNTIME_LIB=/path/libonnxruntime.so the fetched library.
@@ -159,6 +160,10 @@ cpu)
 		data/t10k-images-idx3-ubyte data/t10k-labels-idx1-ubyte data/mnist
 	gotorch/shim/build.sh lib/libgotorch.so
 	;;
+runtime)
+	[ -n "${ONNXRUNTIME_LIB:-}" ] || arch=$(architecture)
+	runtime
+	;;
 cuda)
 	case "${CUDA:-13}" in
 	12 | 13) ;;
@@ -168,5 +173,5 @@ cuda)
 	cuda
 	;;
 checks) packages "ONNX's checker, its tests of operators and the compiler of onnx.proto" python3-onnx libonnx-testdata protobuf-compiler ;;
-*) fail "unknown argument $1; known are cuda and checks" ;;
+*) fail "unknown argument $1; known are cuda, checks and runtime" ;;
 esac

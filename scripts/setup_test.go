@@ -104,6 +104,20 @@ func TestSetupArchitecture(t *testing.T) {
 	}
 }
 
+// TestSetupRuntime: an image of the server needs the library alone.
+func TestSetupRuntime(t *testing.T) {
+	dir := machine(t)
+	if said, err := setup(t, dir, "Linux", "x86_64", "runtime"); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if have, _ := os.ReadFile(filepath.Join(dir, "lib", "libonnxruntime.so.1")); string(have) != "x64" {
+		t.Errorf("the library is %q", have)
+	}
+	if fetched, err := os.ReadFile(filepath.Join(dir, "fetched")); err != nil || strings.Count(string(fetched), "\n") != 1 {
+		t.Errorf("fetched %s, %v", fetched, err)
+	}
+}
+
 // TestSetupElsewhere: a machine for which there is nothing to fetch is told so
 // before anything is fetched.
 func TestSetupElsewhere(t *testing.T) {

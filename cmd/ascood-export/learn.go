@@ -273,7 +273,7 @@ func (r *request) fromArtifact() (*onnx.ModelProto, *artifact.Metadata, error) {
 // checkModel reports flags that have no meaning for a model that is there already.
 func checkModel(fs *pflag.FlagSet) error {
 	return cli.OnlyBeside(fs, "model", "score", "temperature", "noise", "set", "combine", "id-train", "id-val", "bank", "bank-type",
-		"data-dir", "skip-broken", "calibrate", "tpr", "threads", "outputs", "name", "output", "check", "truncated")
+		"data-dir", "skip-broken", "calibrate", "tpr", "threads", "outputs", "name", "output", "triton", "check", "truncated")
 }
 
 // describeSize says how large the file is that brings a score of its own along, of which

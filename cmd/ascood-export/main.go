@@ -52,6 +52,7 @@ func main() { cli.Main(run) }
 type request struct {
 	fs                 *pflag.FlagSet
 	checkpoint, output string
+	triton             string // folder
 	name, stateDict    string
 	arch, classes      string
 	calibrate, dataDir string
@@ -89,6 +90,7 @@ func newFlags(stdout io.Writer) *request {
 	r.addForeign()
 	fs.StringVar(&r.model, "model", "", "artifact `file` that is to get another score, in place of --checkpoint")
 	fs.StringVarP(&r.output, "output", "o", "", "`file` to write")
+	fs.StringVar(&r.triton, "triton", "", "`folder`, a model repository of Triton's, that is to have the model too: NAME/1/model.onnx and NAME/config.pbtxt")
 	fs.StringVar(&r.calibrate, "calibrate", "", "in-distribution images that the training has not seen: list, folder or IDX `file`")
 	fs.StringVar(&r.checked, "check", "", "labelled images to classify, `folder`, list or IDX file: prints the accuracy as given and with other preprocessing and\n"+
 		"orders of classes, best first; without --output that is all")
@@ -130,6 +132,9 @@ func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
 		needed = needed[:1]
 	}
 	if err := cli.Require(r.fs, needed...); err != nil {
+		return err
+	}
+	if err := cli.OnlyWith(r.fs, "output", "triton"); err != nil {
 		return err
 	}
 	if err := r.checkForeign(); err != nil {
@@ -226,6 +231,11 @@ func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr
 	}
 	if err := artifact.Save(r.output, model, meta); err != nil {
 		return err
+	}
+	if r.triton != "" {
+		if err := export.SaveTriton(r.triton, model, meta); err != nil {
+			return err
+		}
 	}
 	describe(stdout, r.output, meta)
 	return r.describeSize(stdout, model)

@@ -246,3 +246,28 @@ func TestPreprocessingInTheArtifact(t *testing.T) {
 		t.Errorf("preprocessing %v, want %v", meta.Preprocess, want)
 	}
 }
+
+// TestTritonRepository: Triton's model is the one that is written to --output.
+func TestTritonRepository(t *testing.T) {
+	dir := t.TempDir()
+	out := filepath.Join(dir, "m.onnx")
+	args := slices.Concat(pre28, []string{"--checkpoint", lenet, "--arch", "lenet", "--triton", filepath.Join(dir, "repository")})
+	if _, err := command(t, slices.Concat(args, []string{"-o", out, "--outputs", "logits,prediction,iodin"})...); err != nil {
+		t.Fatal(err)
+	}
+	one, err := os.ReadFile(out)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := os.ReadFile(filepath.Join(dir, "repository", "m", "1", "model.onnx"))
+	if err != nil || !bytes.Equal(one, other) {
+		t.Errorf("%d bytes, %d bytes, %v", len(one), len(other), err)
+	}
+	config, err := os.ReadFile(filepath.Join(dir, "repository", "m", "config.pbtxt"))
+	if err != nil || !strings.Contains(string(config), `name: "iodin"`) || strings.Contains(string(config), "gradient") {
+		t.Errorf("%s, %v", config, err)
+	}
+	if _, err := command(t, slices.Concat(args, []string{"--check", clothes + "[:100]"})...); err == nil || !strings.Contains(err.Error(), "--triton has no meaning without --output") {
+		t.Errorf("without --output: %v", err)
+	}
+}
