@@ -19,14 +19,15 @@ import (
 // programOf says whose flags a page speaks of where it names no program. Other pages
 // may only name flags so that all programs have.
 var programOf = map[string]string{
-	"docs/training.md":   "ascood-train",
-	"docs/artifact.md":   "ascood-export",
-	"docs/onnx.md":       "ascood-export",
-	"docs/scoring.md":    "ascood-score",
-	"docs/evaluation.md": "ascood-eval",
-	"docs/http-api.md":   "ascood-serve",
-	"docs/deploy.md":     "ascood-serve",
-	"docs/gpu.md":        "ascood-serve",
+	"docs/training.md":     "ascood-train",
+	"docs/add-a-method.md": "ascood-train",
+	"docs/artifact.md":     "ascood-export",
+	"docs/onnx.md":         "ascood-export",
+	"docs/scoring.md":      "ascood-score",
+	"docs/evaluation.md":   "ascood-eval",
+	"docs/http-api.md":     "ascood-serve",
+	"docs/deploy.md":       "ascood-serve",
+	"docs/gpu.md":          "ascood-serve",
 }
 
 // history is of flags that there were, too.
