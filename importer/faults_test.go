@@ -63,6 +63,10 @@ func TestWrongFiles(t *testing.T) {
 		"huge batch": {func(m *onnx.ModelProto, _ *Options) {
 			m.Graph.Input[0] = onnx.Value("x", onnx.TensorProto_FLOAT, 1<<40, 3, 8, 8)
 		}, "takes 1099511627776 images at a time; supported are up to 64"},
+		"bytes": {func(m *onnx.ModelProto, _ *Options) {
+			m.Graph, m.OpsetImport = bytesInput(t).Graph, bytesInput(t).OpsetImport
+		},
+			`the input "x" is UINT8, which holds pixels as they are, from 0 to 255: mean must be 0,0,0, and std .00392156862745098 thrice`},
 		"not square": {func(m *onnx.ModelProto, _ *Options) {
 			m.Graph.Input[0] = onnx.Value("x", onnx.TensorProto_FLOAT, "N", 3, 8, 9)
 		}, "images of 9x8 pixels; supported are square ones"},
@@ -95,6 +99,10 @@ func TestWrongFiles(t *testing.T) {
 		}, `the output "y" does not depend on the image`},
 		"wrong operand": {func(m *onnx.ModelProto, _ *Options) { find(m, "Gemm").Input[1] = "conv.weight" }, "[1,4] and [4,3,3,3] cannot be multiplied"},
 		"sigmoid":       {func(m *onnx.ModelProto, _ *Options) { after(m, "Sigmoid") }, "ends in Sigmoid, which gives each class a probability of its own; supported are networks of which one class is right for an image: if that is so here, logits \"y\" names the values before it"},
+		"class alone": {func(m *onnx.ModelProto, _ *Options) { after(m, "ArgMax").Attribute = []onnx.Attr{onnx.Int("axis", 1)} },
+			"ends in ArgMax, which tells the class alone: logits \"y\" names the values before it"},
+		"wrong size": {func(m *onnx.ModelProto, opt *Options) { m.Graph, opt.Size = positions(t).Graph, 12 },
+			"the network does not run on an image of 12x12 pixels: "},
 		"one logit": {func(m *onnx.ModelProto, _ *Options) {
 			*m.Graph.Initializer[1] = *onnx.NewFloats("fc.weight", make([]float32, 4), 1, 4)
 			*m.Graph.Initializer[2] = *onnx.NewFloats("fc.bias", make([]float32, 1), 1)
@@ -165,9 +173,11 @@ func TestWrongFiles(t *testing.T) {
 }
 
 // after adds an operator at the end of a network.
-func after(m *onnx.ModelProto, op string) {
-	m.Graph.Node = append(m.Graph.Node, &onnx.NodeProto{Name: "end", OpType: op, Input: []string{"y"}, Output: []string{"end"}})
+func after(m *onnx.ModelProto, op string) *onnx.NodeProto {
+	n := &onnx.NodeProto{Name: "end", OpType: op, Input: []string{"y"}, Output: []string{"end"}}
+	m.Graph.Node = append(m.Graph.Node, n)
 	m.Graph.Output[0].Name = "end"
+	return n
 }
 
 // TestAllFaults: every operator that cannot be handled is named, with the number of its

@@ -286,6 +286,36 @@ func mapsOut(t *testing.T) *onnx.ModelProto {
 	return f.file(t, 17)
 }
 
+// pixelHead ends in a 1x1 convolution of the mean, of which x[..., 0, 0] is taken, as in
+// the published ResNets of BiT.
+func pixelHead(t *testing.T) *onnx.ModelProto {
+	f := newForeign()
+	x := f.Op("ReduceMean", []string{small(f, "N")}, onnx.Ints("axes", 2, 3))
+	x = f.Op("Conv", []string{x, f.noise("head.weight", 5, 4, 1, 1)})
+	for range 2 {
+		x = f.Op("Gather", []string{x, f.Tensor(onnx.NewInts("zero", []int64{0}))}, onnx.Int("axis", -1))
+	}
+	f.Output(f.Rename(x, "y"), "", onnx.TensorProto_FLOAT, "N", 5)
+	return f.file(t, 17)
+}
+
+// positions takes images of any size by its shape, but adds a map of 8x8.
+func positions(t *testing.T) *onnx.ModelProto {
+	f := newForeign()
+	x := f.Input("x", "", onnx.TensorProto_FLOAT, "N", 3, "H", "W")
+	x = f.Op("Add", []string{f.Op("Conv", []string{x, f.noise("conv.weight", 4, 3, 1, 1)}), f.noise("map", 1, 1, 8, 8)})
+	x = f.Op("Reshape", []string{x, f.Op("Shape", []string{x})})
+	end(f, x, "N")
+	return f.file(t, 17)
+}
+
+// blank has the same logits for all images.
+func blank(t *testing.T) *onnx.ModelProto {
+	m := sound(t)
+	*m.Graph.Initializer[1] = *onnx.NewFloats("fc.weight", make([]float32, 20), 5, 4)
+	return m
+}
+
 // pixels are the options of a network that normalises by itself.
 func pixels(size int) Options {
 	opt := normal(size)
@@ -318,6 +348,8 @@ func TestForeign(t *testing.T) {
 		"half precision":    {halves(t), normal(8), 5, true, "constants of FLOAT16 are computed with as FLOAT"},
 		"bytes":             {bytesInput(t), pixels(8), 5, true, ""},
 		"maps of one pixel": {mapsOut(t), normal(8), 5, true, ""},
+		"the pixel of maps": {pixelHead(t), normal(8), 5, true, ""},
+		"blank":             {blank(t), normal(8), 5, true, "the logits are the same for black, white and patterned images"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			net, err := Import(c.file, c.opt)

@@ -57,6 +57,9 @@ func (c *canonical) head(net *Network, out *output) error {
 		return ascood.Errorf(ascood.Unsupported, "the network ends in %s, which gives each class a probability of its own; supported are networks of which one class is right for an image: if that is so here, %s %q names the values before it",
 			op, ascood.Field("logits"), c.nameInFile(c.Maker(end).Operand(0)))
 	}
+	if before := c.decided(value); before != "" {
+		return ascood.Errorf(ascood.Unsupported, "the network ends in ArgMax, which tells the class alone: %s %q names the values before it", ascood.Field("logits"), c.nameInFile(before))
+	}
 	shape, err := c.Shape(value)
 	if err != nil {
 		return err
@@ -89,6 +92,18 @@ func (c *canonical) head(net *Network, out *output) error {
 	return nil
 }
 
+// decided returns what a class, of whatever type, is the ArgMax of; "" if a value is none.
+func (c *canonical) decided(value string) string {
+	end, op := c.lastOf(value)
+	if op == "Cast" {
+		end, op = c.lastOf(c.Maker(end).Operand(0))
+	}
+	if op != "ArgMax" {
+		return ""
+	}
+	return c.Maker(end).Operand(0)
+}
+
 // nameInFile is the name that a canonical value has in the file.
 func (c *canonical) nameInFile(value string) string {
 	for _, n := range slices.Backward(c.from.nodes) {
@@ -107,7 +122,7 @@ func (c *canonical) lastOf(value string) (string, string) {
 		switch {
 		case n == nil:
 			return value, ""
-		case slices.Contains([]string{"Reshape", "Flatten", "Squeeze", "Unsqueeze"}, n.OpType) || n.OpType == "Transpose" && c.onlyMovesOnes(n):
+		case slices.Contains([]string{"Reshape", "Flatten", "Squeeze", "Unsqueeze"}, n.OpType) || n.OpType == "Transpose" && c.onlyMovesOnes(n) || n.OpType == "Gather" && c.onlyDropsOne(n):
 			value = n.Operand(0)
 		default:
 			return value, n.OpType
@@ -134,4 +149,16 @@ func (c *canonical) onlyMovesOnes(n *onnx.NodeProto) bool {
 		last = axis
 	}
 	return true
+}
+
+// onlyDropsOne reports whether a Gather takes the only element of an axis that is not the
+// first, as x[..., 0, 0] does of maps of one pixel.
+func (c *canonical) onlyDropsOne(n *onnx.NodeProto) bool {
+	shape, err := c.Shape(n.Operand(0))
+	index := c.Constant(n.Operand(1))
+	if err != nil || index == nil || len(index.Dims) > 0 {
+		return false
+	}
+	at, err := axis(n.IntAttr("axis", 0), len(shape))
+	return err == nil && at > 0 && shape[at].Size == 1
 }

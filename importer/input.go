@@ -2,6 +2,7 @@ package importer
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -55,6 +56,10 @@ func (g *graph) findImage(opt Options) (image, error) {
 	if len(dims) != 4 || !onnx.IsFloat(kind) && kind != onnx.TensorProto_UINT8 {
 		return image{}, ascood.Errorf(ascood.Unsupported, "the input %q is %s; supported are images, as in FLOAT [N,3,224,224]", v.Name, describeValue(v))
 	}
+	if kind == onnx.TensorProto_UINT8 && !opt.bytes() {
+		return image{}, ascood.Errorf(ascood.Invalid, "the input %q is UINT8, which holds pixels as they are, from 0 to 255: %s must be 0,0,0, and %s .00392156862745098 thrice",
+			v.Name, ascood.Field("mean"), ascood.Field("std"))
+	}
 	size := func(i int) int { return int(max(dims[i].GetDimValue(), 0)) } // 0 is any
 	layout, err := findLayout(v, channelsOf(dims[1], opt), channelsOf(dims[3], opt), opt)
 	if err != nil {
@@ -79,6 +84,16 @@ func (g *graph) findImage(opt Options) (image, error) {
 	}
 	in.adapt(g, layout, opt.Channels)
 	return in, nil
+}
+
+// bytes reports whether normalised images are the bytes of their pixels.
+func (opt Options) bytes() bool {
+	for c, mean := range opt.Mean {
+		if math.Abs(mean) > 1e-3/255 || math.Abs(opt.Std[c]*255-1) > 1e-5 {
+			return false
+		}
+	}
+	return true
 }
 
 // dropUnused drops inputs that nothing takes, but for the last.

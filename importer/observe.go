@@ -150,9 +150,19 @@ func (p *probe) run(run Run, in feed) ([]map[string]*onnx.TensorProto, error) {
 	p.prune()
 	results, err := run(p.model(p.inputs, p.outputs), in)
 	if err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "the network does not run: %w", err)
+		return nil, doesNotRun(in, err)
 	}
 	return results, nil
+}
+
+// doesNotRun is the error of a file's network that cannot be run on images.
+func doesNotRun(in feed, err error) error {
+	for _, images := range in {
+		if n := len(images.Dims); n > 1 {
+			return ascood.Errorf(ascood.Invalid, "the network does not run on an image of %dx%d pixels: %w", images.Dims[n-1], images.Dims[n-2], err)
+		}
+	}
+	return ascood.Errorf(ascood.Invalid, "the network does not run: %w", err)
 }
 
 func ints(v []int64) []int {

@@ -3,6 +3,7 @@ package importer
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/onnx"
@@ -63,6 +64,9 @@ func (net *Network) prove(original *graph, in image, out output, opt Options) er
 			return ascood.Errorf(ascood.Internal, "the canonical network is %.2g off from what the file computes of image %d of the proof, more than %v: please report this file", off, i+1, limit)
 		}
 	}
+	if allEqual(alone) {
+		net.note("the logits are the same for black, white and patterned images: the network tells no image from another")
+	}
 	if net.Single {
 		return nil
 	}
@@ -80,6 +84,11 @@ func (net *Network) prove(original *graph, in image, out output, opt Options) er
 	}
 	net.single()
 	return net.fix(in)
+}
+
+// allEqual reports whether rows hold the same values.
+func allEqual(rows [][]float32) bool {
+	return !slices.ContainsFunc(rows, func(r []float32) bool { return !slices.Equal(r, rows[0]) })
 }
 
 // fix makes a network one of single images.
@@ -110,7 +119,7 @@ func (net *Network) fileLogits(original *graph, in image, out output, run Run, i
 	}
 	results, err := run(copied.model(copied.inputs, []*onnx.ValueInfoProto{onnx.Shapeless(cast, onnx.TensorProto_FLOAT)}), inputs...)
 	if err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "the network does not run: %w", err)
+		return nil, doesNotRun(inputs[0], err)
 	}
 	var logits [][]float32
 	for _, r := range results {
