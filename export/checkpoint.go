@@ -252,6 +252,9 @@ func chooseClasses(own []string, beside checkpoint.ClassList, opt Options, count
 
 // withWeights fills a network with the numbers of a state dict.
 func withWeights(n *models.Network, state checkpoint.StateDict) (*onnx.ModelProto, error) {
+	if err := n.CheckSize(state.Shapes()); err != nil {
+		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
+	}
 	values := map[string][]float32{}
 	for _, p := range n.Params {
 		if p.Integer || state[p.Name] == nil {

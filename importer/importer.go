@@ -26,6 +26,7 @@ type Options struct {
 	Feature   string            // the value of the file that is the feature; "" is what the last linear layer takes
 	Taps      map[string]string // names that values of the file, maps, are to be known by
 	Taken     []string          // names that constants may not have
+	Training  bool              // the network is to be trained: a file of its training mode is taken as it is used
 }
 
 // Network is a network in the canonical form.
@@ -69,11 +70,15 @@ type source struct {
 	in       image
 	out      output
 	names    []string // of the classes
+	note     string   // on what was changed of the file
 	opt      Options
 }
 
 func newSource(m *onnx.ModelProto, opt Options) (*source, error) {
 	s := &source{names: classNames(m), opt: opt}
+	if opt.Training {
+		m, s.note = inUse(m)
+	}
 	var err error
 	if s.file, err = newGraph(m); err != nil {
 		return nil, err
@@ -120,6 +125,7 @@ func (g *graph) asWritten(m *onnx.ModelProto, value string) *graph {
 func (s *source) network(images int) (*Network, error) {
 	net, in, out := &Network{Names: s.names}, s.in, s.out
 	in.batch = images
+	net.note(s.note)
 	net.note(out.notes...)
 	c, notes, err := s.file.canonical(in, s.opt)
 	if err != nil {

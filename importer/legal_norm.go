@@ -9,8 +9,8 @@ import (
 
 // legalBatchNorm leaves a normalisation with constant statistics as it is.
 func legalBatchNorm(s *step) ([]string, error) {
-	if s.IntAttr("training_mode", 0) != 0 {
-		return nil, errors.New("it is in training mode, in which the images of a batch change each other's; export the network in evaluation mode: model.eval(), and to train it with TrainingMode.PRESERVE")
+	if inTraining(s.NodeProto) {
+		return nil, errors.New("it is in training mode, in which the images of a batch change each other's; export the network in evaluation mode: model.eval()")
 	}
 	for _, name := range s.Input[1:] {
 		if s.from.consts[name] == nil {

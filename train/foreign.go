@@ -68,7 +68,7 @@ func importNetwork(c Config, run importer.Run) (*importer.Network, error) {
 	return importer.Import(m, importer.Options{
 		Run: run, Size: c.Preprocess.ImageSize, Mean: c.Preprocess.Mean, Std: c.Preprocess.Std,
 		Layout: c.InputLayout, Channels: c.Channels, Logits: c.Logits, Feature: c.Feature, Taps: taps,
-		Taken: append(artifact.Names(), models.Sigma),
+		Taken: append(artifact.Names(), models.Sigma), Training: true,
 	})
 }
 
