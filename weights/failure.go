@@ -103,16 +103,16 @@ func (a *attempt) why(archs []string) (string, error) {
 	return fmt.Sprintf("no %s of 4 dimensions among %s", strings.Join(stems, " or "), Brief(slices.Sorted(maps.Keys(a.state.Shapes)))), nil
 }
 
-// hint names the architecture that the weights do fit.
+// hint names the architecture that the weights do fit or, if there is none, the way that
+// is open to all networks.
 func (a *attempt) hint(err error, opt Options) error {
-	if opt.Arch == "" {
-		return err
-	}
-	for _, other := range models.Archs() {
-		fits, unlike := fitAll(a.state, other, opt, &failure{})
-		if unlike == nil && len(fits) > 0 {
-			return ascood.Errorf(ascood.Invalid, "%w; they are those of %s %s, width %d", err, ascood.Field("arch"), other, fits[0].graph.Spec.Width)
+	if opt.Arch != "" {
+		for _, other := range models.Archs() {
+			fits, unlike := fitAll(a.state, other, opt, &failure{})
+			if unlike == nil && len(fits) > 0 {
+				return ascood.Errorf(ascood.Invalid, "%w; they are those of %s %s, width %d", err, ascood.Field("arch"), other, fits[0].graph.Spec.Width)
+			}
 		}
 	}
-	return err
+	return ascood.Errorf(ascood.Invalid, "%w; any other network is taken as an ONNX file, by ascood-export --onnx and ascood-train --onnx (docs/onnx.md)", err)
 }
