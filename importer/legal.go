@@ -38,9 +38,21 @@ func (g *graph) legalise(run Run, input string, sizes []int, taken []string) (*c
 		c.Scope(onnx.Prefix + strings.TrimPrefix(nameOf(n), "/") + "/")
 		if err := c.add(n); err != nil {
 			c.faults.add(n, "%v", err)
+			c.passOver(n)
 		}
 	}
 	return c, c.faults.err()
+}
+
+// keepsShape are operators whose output has the sizes of their first input.
+var keepsShape = []string{"BatchNormalization", "Clip", "Dropout", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "LRN", "PRelu"}
+
+// passOver hands on what a node with a fault takes, if that is of the right sizes, so that
+// the faults of the nodes after it are found, too.
+func (c *canonical) passOver(n *onnx.NodeProto) {
+	if value, ok := c.values[n.Operand(0)]; ok && slices.Contains(keepsShape, n.OpType) {
+		c.values[n.Result(0)] = value
+	}
 }
 
 // countUses counts the nodes and outputs that take a value, directly or handed on.
