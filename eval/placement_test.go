@@ -30,6 +30,9 @@ func TestPlacement(t *testing.T) {
 	ort.OnlyPlace()
 	for _, arch := range models.Archs() {
 		for _, head := range models.Heads() {
+			if arch != "resnet18_32x32" && head != models.HeadLinear && head != models.HeadASCOOD {
+				continue // what they add does not depend on the architecture
+			}
 			t.Run(arch+" "+string(head), func(t *testing.T) {
 				openAll(t, models.Spec{Arch: arch, Width: testmodel.Narrow(arch), Classes: 10, Head: head})
 			})
@@ -75,7 +78,7 @@ func openAll(t *testing.T, spec models.Spec) {
 	if _, err := n.graph("", []string{artifact.Gradient}); err != nil { // Portraits
 		t.Error(err)
 	}
-	if size == 32 {
+	if size == 32 && spec.Head != models.HeadGODIN { // most methods take a last layer that is linear
 		openShipped(t, n, opt)
 	}
 }

@@ -1,6 +1,8 @@
 package export
 
 import (
+	"slices"
+
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/onnx"
@@ -81,6 +83,11 @@ func (c *composer) compose(score artifact.Score, target gradient.Target) error {
 	c.output(logits, "class scores", onnx.TensorProto_FLOAT)
 	if net.feature != "" {
 		c.output(artifact.Feature, "pooled feature", onnx.TensorProto_FLOAT)
+	}
+	for _, v := range net.inner {
+		if slices.Contains(artifact.OfHeads(), v[1]) {
+			c.output(v[1], "further output of the head", onnx.TensorProto_FLOAT)
+		}
 	}
 	c.output(prediction, "most likely class", onnx.TensorProto_INT64)
 	c.output(byImage, "d CE(logits/T, prediction) / d image", onnx.TensorProto_FLOAT)

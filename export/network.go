@@ -17,7 +17,7 @@ type Network struct {
 	Model   *onnx.ModelProto     // in the canonical form (onnx.Check)
 	Feature string               // the value that becomes artifact.Feature, "" if there is none
 	Linear  bool                 // the last layer is a linear one, which takes the feature
-	Inner   [][2]string          // further values, maps, each with the name that it is to have, as artifact.Layer4
+	Inner   [][2]string          // further values, each with the name that it is to have: maps, as artifact.Layer4, and outputs, of artifact.OfHeads
 	Names   checkpoint.ClassList // of the classes, that lie beside it
 }
 
@@ -30,6 +30,11 @@ func Named(m *onnx.ModelProto) Network {
 		n.Feature = onnx.Tap(artifact.Feature)
 		last := makers[m.Graph.Output[0].Name]
 		n.Linear = last != nil && last.OpType == "Gemm"
+	}
+	for _, name := range artifact.OfHeads() {
+		if makers[onnx.Tap(name)] != nil {
+			n.Inner = append(n.Inner, [2]string{onnx.Tap(name), name})
+		}
 	}
 	for _, stage := range []string{artifact.Layer3, artifact.Layer4} {
 		if makers[onnx.Tap(stage)] != nil {

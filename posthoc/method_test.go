@@ -77,7 +77,8 @@ func TestPublishedSettings(t *testing.T) {
 		"react":    {"percentile 90", []string{"percentile 85", "percentile 90", "percentile 95", "percentile 99"}},
 		"relation": {"power 1", []string{"power 1", "power 2", "power 4", "power 6", "power 8"}}, "rmds": {},
 		"scale": {"percentile 85", shapings}, "she": {}, "temp_scaling": {"temperature 0", nil},
-		"vim": {"dim 256", []string{"dim 256", "dim 1000"}},
+		"t2fnorm": {"tau 0.1", nil},
+		"vim":     {"dim 256", []string{"dim 256", "dim 1000"}},
 	}
 	if names := slices.Sorted(maps.Keys(want)); !slices.Equal(Names(), names) {
 		t.Errorf("the methods are %v, want %v", Names(), names)

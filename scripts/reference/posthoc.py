@@ -54,6 +54,11 @@ def mcm(d, tau=1):
     return lambda s: softmax(s.z / tau, 1).max(1)
 
 
+def t2fnorm(d, tau=0.1):
+    """Regmi et al. 2024: max softmax(W·h/tau + b)."""
+    return lambda s: softmax(d.logits(s.h / tau), 1).max(1)
+
+
 def mcm_sharp(d):
     return mcm(d, 0.01)
 
@@ -264,7 +269,7 @@ def rankfeat(d):
 
 METHODS = (
     msp, mls, ebo, temp_scaling, odin, iodin, gen, mds, rmds, knn, vim, react, ash, scale, dice, she, klm,
-    gradnorm, nnguide, relation, fdbd, rankfeat, mcm, vra, residual, nci, mcm_sharp, mcm_flat, fdbd_norm,
+    gradnorm, nnguide, relation, fdbd, rankfeat, mcm, t2fnorm, vra, residual, nci, mcm_sharp, mcm_flat, fdbd_norm,
 )
 
 NAMES = {"mcm_sharp": "mcm.tau0.01", "mcm_flat": "mcm.tau10", "fdbd_norm": "fdbd.norm"}  # further settings of a method
