@@ -18,6 +18,7 @@ import (
 
 const usage = `ascood-serve --model model.onnx [flags]
 ascood-serve --models folder [flags]
+ascood-serve --demo
 
 Answers over HTTP whether images are in or out of the distribution that a model
 was trained on. Models are files that ascood-export wrote with --calibrate.
@@ -51,6 +52,7 @@ const (
 type options struct {
 	fs       *pflag.FlagSet
 	source   scoring.Source
+	demo     bool
 	interval time.Duration // between looks at the files of models
 	addr     string
 	compute  *modelflags.Compute
@@ -80,6 +82,7 @@ func newFlags(stdout io.Writer) *options {
 	fs.StringVar(&src.Name, "name", "the artifact's", "`name` to serve --model by")
 	fs.StringVar(&src.Folder, "models", "", "`folder` of further artifacts: NAME.onnx and NAME/model.onnx are served as NAME")
 	fs.StringVar(&src.Default, "default", "", "`name` of the model of --models that /v1/score asks (the only one, where there is no --model)")
+	fs.BoolVar(&o.demo, "demo", false, "serve a small model of clothes that is part of the program, to see what this is like")
 	fs.Var(cli.Duration(&o.interval, 0, mostTime), "watch", "look for new and changed models this often; 0 is at SIGHUP alone")
 	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 picks a free one")
 	o.compute = modelflags.AddCompute(fs, "auto")
@@ -149,8 +152,17 @@ func parse(args []string, stdout, stderr io.Writer) (*options, error) {
 // checkSource makes sure that there is something to serve, and one default at most.
 func (o *options) checkSource() error {
 	src := &o.source
+	if o.demo {
+		for _, other := range []string{"model", "name", "models", "default"} {
+			if o.fs.Changed(other) {
+				return cli.Usagef("--demo has a model of its own: leave out --%s", other)
+			}
+		}
+		src.Name = ""
+		return nil
+	}
 	if src.Model == "" && src.Folder == "" {
-		return cli.Usagef("--model is missing, or --models: what to serve")
+		return cli.Usagef("--model is missing, or --models: what to serve; --demo has a model of its own")
 	}
 	if err := cli.OnlyWith(o.fs, "model", "name"); err != nil {
 		return err

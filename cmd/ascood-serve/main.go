@@ -38,6 +38,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err := o.access(); err != nil {
 		return err
 	}
+	remove, err := o.unpackDemo()
+	if err != nil {
+		return err
+	}
+	defer remove()
 	o.source.Open = func(path string, details bool) (scoring.Model, error) {
 		return o.compute.OpenDetailed(path, o.score, details, o.limits.Logger)
 	}
