@@ -105,6 +105,9 @@ func readFile(ctx context.Context, path string) ([]byte, error) {
 		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
 	}
 	defer f.Close()
+	if info, err := f.Stat(); err == nil && info.IsDir() {
+		return nil, ascood.Errorf(ascood.Invalid, "%s: a folder, not an image", path)
+	}
 	file, err := io.ReadAll(&reader{ctx, io.LimitReader(f, maxFile+1)})
 	switch {
 	case ctx.Err() != nil:

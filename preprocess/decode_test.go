@@ -268,3 +268,11 @@ func badPalette() []byte {
 	put(data[46:], 1) // colours
 	return append(data, 10, 20, 30, 0, 7, 0, 0, 0)
 }
+
+// TestDecodeFolder: a folder is called one.
+func TestDecodeFolder(t *testing.T) {
+	dir := t.TempDir()
+	if _, err := (Reading{}).DecodeFile(t.Context(), dir, DefaultMaxPixels); err == nil || err.Error() != dir+": a folder, not an image" {
+		t.Errorf("error %v, want one that says that it is a folder", err)
+	}
+}
