@@ -39,7 +39,7 @@ var mayImport = map[string]string{
 	"artifact":                "internal/atomicfile metrics onnx preprocess",
 	"importer":                "onnx",
 	"internal/settings":       "",
-	"posthoc":                 "artifact internal/ort internal/settings onnx",
+	"posthoc":                 "artifact gradient internal/ort internal/settings onnx",
 	"internal/ort":            "internal/gpu internal/malloc internal/sigstack onnx",
 	"interpreter":             "gotorch gotorch/nn/functional onnx",
 	"train":                   "artifact checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile internal/check internal/settings importer interpreter models onnx preprocess runs weights",

@@ -62,16 +62,22 @@ func OfHeads() []string { return []string{Confidence, Rotation, Cosines} }
 // [N,3,S,S].
 const Image = "image"
 
-// Values inside the graph of a ResNet: the maps after the third and the fourth
-// stage, float32 [N,C,H,W].
+// Values inside the graph of a ResNet: the maps that its stages begin with, and those
+// after each stage, float32 [N,C,H,W].
 const (
+	Stem   = "stem"
+	Layer1 = "layer1"
+	Layer2 = "layer2"
 	Layer3 = "layer3"
 	Layer4 = "layer4"
 )
 
+// Maps are the names of these values.
+func Maps() []string { return []string{Stem, Layer1, Layer2, Layer3, Layer4} }
+
 // Names are all names of values that have a meaning in a graph.
 func Names() []string {
-	return append(Outputs(), Pixels, Image, Layer3, Layer4, Temperature, Noise)
+	return append(append(Outputs(), Pixels, Image, Temperature, Noise), Maps()...)
 }
 
 // formatKey marks a file as ours and names the metadata's version.

@@ -131,7 +131,7 @@ func enumeration(names []string) string {
 func (e *Evaluation) checkChoice(c Choice, sizes posthoc.Sizes) error {
 	for _, value := range c.Needs().Graph {
 		if !e.Network.has(value) {
-			return ascood.Errorf(ascood.Unsupported, "%s works on %s of the network, and a %s has none", c.Name, value, e.Network.meta.Arch)
+			return ascood.Errorf(ascood.Unsupported, "%s works on %s of the network, and this model of a %s has none", c.Name, value, e.Network.meta.Arch)
 		}
 	}
 	if c.Search {

@@ -252,7 +252,7 @@ func TestNetworkWithoutTheValue(t *testing.T) {
 			}
 		}
 	}
-	if err := e.Check(); err == nil || !strings.Contains(err.Error(), "rankfeat works on layer3 of the network, and a resnet18_32x32 has none") {
+	if err := e.Check(); err == nil || !strings.Contains(err.Error(), "rankfeat works on layer3 of the network, and this model of a resnet18_32x32 has none") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -190,13 +190,17 @@ func (e *Evaluation) Learns() (train, validID, validOOD bool) {
 // material is what methods learn from and settings are searched on.
 type material struct {
 	*posthoc.Data
-	bank              *features.File // behind Data.Train; nil if no method needs it
-	validID, validOOD *posthoc.Set   // likewise
+	bank              *features.File   // behind Data.Train; nil if no method needs it
+	observed          []*features.File // behind Data.Observed
+	validID, validOOD *posthoc.Set     // likewise
 }
 
 func (m *material) free() {
 	if m.bank != nil {
 		m.bank.Close()
+	}
+	for _, f := range m.observed {
+		f.Close()
 	}
 }
 
@@ -229,6 +233,9 @@ func (e *Evaluation) gather(ctx context.Context, choices []Choice) (*material, e
 	if err == nil {
 		m.Data, err = e.Network.Data(ctx, bank, m.validID)
 	}
+	if err == nil {
+		err = e.observe(ctx, m, choices)
+	}
 	if err != nil {
 		m.free()
 		return nil, err
@@ -236,16 +243,48 @@ func (e *Evaluation) gather(ctx context.Context, choices []Choice) (*material, e
 	return m, nil
 }
 
+// observe adds what the choices learn from values inside the network.
+func (e *Evaluation) observe(ctx context.Context, m *material, choices []Choice) error {
+	for _, c := range choices {
+		tried := []posthoc.Method{c.Entry.Method}
+		if c.Search {
+			tried = posthoc.Sweep(c.Name)
+		}
+		for _, t := range tried {
+			for _, o := range posthoc.Observations(t, m.Data) {
+				if m.Observed[o.Name] != nil {
+					continue
+				}
+				of, s := trainName, e.Train
+				if o.ValidID {
+					of, s = validIDName, e.ValidID
+				}
+				f, err := e.features(ctx, of+"-"+o.Name, s, func(to *features.Writer, opt ScanOptions) (*features.File, error) {
+					return e.Network.Observe(ctx, s.Images, o, to, opt)
+				})
+				if err != nil {
+					return fmt.Errorf("%s: %w", c.Name, err)
+				}
+				m.Observed[o.Name], m.observed = f, append(m.observed, f)
+			}
+		}
+	}
+	return nil
+}
+
 // collect returns the features of a set, from the store if it has them.
 func (e *Evaluation) collect(ctx context.Context, name string, s Set) (*features.File, error) {
-	f, err := e.features(ctx, name, s)
+	f, err := e.features(ctx, name, s, func(to *features.Writer, opt ScanOptions) (*features.File, error) {
+		return e.Network.Collect(ctx, s.Images, to, opt)
+	})
 	if err == nil {
 		e.learn(name, f.Len(), s.Images.Len())
 	}
 	return f, err
 }
 
-func (e *Evaluation) features(ctx context.Context, name string, s Set) (*features.File, error) {
+// features returns what is written of a set's images, from the store if it has that.
+func (e *Evaluation) features(ctx context.Context, name string, s Set, write func(*features.Writer, ScanOptions) (*features.File, error)) (*features.File, error) {
 	path, inputs := "", ""
 	if e.Store != nil {
 		path, inputs = e.Store.features(name), digestOf(storeVersion, e.Network.digest, s.Digest)
@@ -267,7 +306,7 @@ func (e *Evaluation) features(ctx context.Context, name string, s Set) (*feature
 	}
 	opt, finish := e.scan(name, s.Images)
 	defer finish()
-	f, err := e.Network.Collect(ctx, s.Images, to, opt)
+	f, err := write(to, opt)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}

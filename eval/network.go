@@ -118,7 +118,8 @@ func (n *Network) Data(ctx context.Context, train posthoc.Bank, validID *posthoc
 	}
 	return &posthoc.Data{
 		Weight: posthoc.Matrix{Data: weight, Cols: len(weight) / len(bias)}, Bias: bias,
-		Train: train, ValidID: validID, Network: n.model.Graph,
+		Train: train, ValidID: validID, Network: n.model.Graph, Target: n.meta.Target,
+		Observed: map[string]posthoc.Bank{},
 	}, nil
 }
 

@@ -3,6 +3,7 @@ package eval
 import (
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -90,6 +91,13 @@ func openShipped(t *testing.T, n *Network, opt ioodin.Options) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	width, err := onnx.Extend(n.model.Graph).Shape(artifact.Stem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, numbers := range map[string]int{"gram": 50, "mds_ensemble": width[1].Size, "adascale-5-1": 1} {
+		d.Observed[name] = randomRows(70, numbers, len(d.Bias))
+	}
 	var all []Entry
 	for _, name := range posthoc.Names() {
 		all = append(all, fewNeighbours(t, name))
@@ -125,6 +133,11 @@ func randomImages(t *testing.T, n *Network, images int) *posthoc.Set {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return randomRows(images, len(weight)/len(bias), len(bias))
+}
+
+// randomRows are images of so many features and classes.
+func randomRows(images, dim, classes int) *posthoc.Set {
 	matrix := func(cols int) posthoc.Matrix {
 		m := posthoc.Matrix{Data: make([]float32, images*cols), Cols: cols}
 		for i := range m.Data {
@@ -132,9 +145,9 @@ func randomImages(t *testing.T, n *Network, images int) *posthoc.Set {
 		}
 		return m
 	}
-	s := &posthoc.Set{Batch: posthoc.Batch{Feature: matrix(len(weight) / len(bias)), Logits: matrix(len(bias))}}
+	s := &posthoc.Set{Batch: posthoc.Batch{Feature: matrix(dim), Logits: matrix(classes)}}
 	for i := range images {
-		s.Labels = append(s.Labels, i%len(bias))
+		s.Labels = append(s.Labels, i%classes)
 	}
 	return s
 }
@@ -148,10 +161,8 @@ func openParts(t *testing.T, n *Network, name string) {
 	}
 	parts := append(plan([]Entry{alone}), plan(sweep)...)
 	for _, value := range alone.Needs().Graph {
-		if value == artifact.Layer3 || value == artifact.Layer4 {
-			if !n.has(value) {
-				return // a network without the method's layers
-			}
+		if slices.Contains(artifact.Maps(), value) && !n.has(value) {
+			return // a network without the method's layers
 		}
 	}
 	for _, r := range parts {

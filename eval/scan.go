@@ -150,6 +150,34 @@ func (n *Network) Collect(ctx context.Context, d dataset.Dataset, to *features.W
 	return to.Finish()
 }
 
+// Observe writes what an observation has of a dataset's images, in the place of their
+// features, and returns the file that holds it.
+func (n *Network) Observe(ctx context.Context, d dataset.Dataset, o posthoc.Observation, to *features.Writer, opt ScanOptions) (*features.File, error) {
+	defer to.Discard()
+	w, err := posthoc.NewWatcher(o)
+	if err != nil {
+		return nil, err
+	}
+	defer w.Close()
+	for b, err := range n.scan(ctx, d, plan([]Entry{{o.Name, o}}), opt) {
+		if err != nil {
+			return nil, err
+		}
+		b.Graph = b.values[0]
+		s := &posthoc.Set{Batch: posthoc.Batch{Logits: b.Logits}}
+		if s.Feature, err = w.Observe(&b.Batch); err != nil {
+			return nil, err
+		}
+		for _, i := range b.indices {
+			s.Labels = append(s.Labels, d.Label(i))
+		}
+		if err := to.Write(s); err != nil {
+			return nil, err
+		}
+	}
+	return to.Finish()
+}
+
 // extend appends the logits and features of b.
 func extend(to *posthoc.Batch, b batch) {
 	to.Logits = posthoc.Matrix{Data: append(to.Logits.Data, b.Logits.Data...), Cols: b.Logits.Cols}

@@ -29,6 +29,7 @@ func TestShippedScores(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		observe(t, n, data, train, train)
 		e := &Evaluation{Network: n, Train: Set{Images: train}, ValidID: Set{Images: train}}
 		for _, name := range posthoc.Names() {
 			t.Run(filepath.Base(head)+" "+name, func(t *testing.T) {

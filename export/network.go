@@ -31,14 +31,9 @@ func Named(m *onnx.ModelProto) Network {
 		last := makers[m.Graph.Output[0].Name]
 		n.Linear = last != nil && last.OpType == "Gemm"
 	}
-	for _, name := range artifact.OfHeads() {
+	for _, name := range append(artifact.OfHeads(), artifact.Maps()...) {
 		if makers[onnx.Tap(name)] != nil {
 			n.Inner = append(n.Inner, [2]string{onnx.Tap(name), name})
-		}
-	}
-	for _, stage := range []string{artifact.Layer3, artifact.Layer4} {
-		if makers[onnx.Tap(stage)] != nil {
-			n.Inner = append(n.Inner, [2]string{onnx.Tap(stage), stage})
 		}
 	}
 	return n

@@ -27,8 +27,9 @@ func (m module) largeStem(x string, width int) string {
 type block func(m module, x string, planes, stride int) string
 
 // stages writes four stages of blocks, each with twice the planes of the one
-// before and half the resolution, and the average pool.
+// before and half the resolution, and the average pool. The maps between have names.
 func (m module) stages(x string, width int, blocks []int, write block) string {
+	x = m.tap("stem", x)
 	for s, n := range blocks {
 		stage := fmt.Sprintf("layer%d", s+1)
 		stride := min(s, 1) + 1

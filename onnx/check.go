@@ -13,7 +13,7 @@ import (
 const Prefix = "net/"
 
 // Tap is the name in a canonical graph of a value that others look at, if the network has
-// it: what artifacts know as logits, feature, layer3 and layer4. The feature is [N,D],
+// it: what artifacts know as logits, feature, stem and layer1 to layer4. The feature is [N,D],
 // pooled, before any standardisation.
 func Tap(name string) string { return Prefix + name }
 

@@ -98,15 +98,20 @@ const mostPlaces = 10_000
 func (c *Combined) Place(scores [][]float64) {
 	c.places = nil
 	for _, s := range scores {
-		sorted := slices.Sorted(slices.Values(s))
-		if n := len(sorted); n > mostPlaces {
-			for i := range mostPlaces {
-				sorted[i] = sorted[i*(n-1)/(mostPlaces-1)]
-			}
-			sorted = sorted[:mostPlaces]
-		}
-		c.places = append(c.places, sorted)
+		c.places = append(c.places, thinned(slices.Sorted(slices.Values(s)), mostPlaces))
 	}
+}
+
+// thinned leaves so many of sorted numbers at most, evenly spread, the ends among them.
+func thinned(sorted []float64, most int) []float64 {
+	n := len(sorted)
+	if n <= most {
+		return sorted
+	}
+	for i := range most {
+		sorted[i] = sorted[i*(n-1)/(most-1)]
+	}
+	return sorted[:most]
 }
 
 // Emit emits the parts, their p-values and what the rule makes of them.

@@ -2,6 +2,7 @@ package posthoc
 
 import (
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas64"
@@ -94,11 +95,15 @@ func (w *whitening) point(v []float64) []float64 {
 	return y.RawRowView(0)
 }
 
-// apply emits what the images' features become.
-func (w *whitening) apply(p *Part) string {
-	return p.share(w, func() string {
+// apply emits what features [N,D] become.
+func (w *whitening) apply(p *Part, features string) string {
+	type key struct {
+		*whitening
+		features string
+	}
+	return p.share(key{w, features}, func() string {
 		dim := len(w.origin)
-		centred := p.sub(p.Feature(), p.doubles("centre", w.origin, dim))
+		centred := p.sub(features, p.doubles("centre", w.origin, dim))
 		return p.product(centred, p.doubles("whitening", w.transform.RawMatrix().Data, dim, dim))
 	})
 }
@@ -148,25 +153,31 @@ func (g *classGaussians) notes() []string {
 	return noneOf("training images of", missing(g.means), "no image can be near it")
 }
 
-// nearest emits the smallest squared distance of the images' features to a class. It is
+// nearest emits the smallest squared distance of features [N,D] to a class. It is
 // ‖x‖² - 2x·μ + ‖μ‖² of features about their mean, in double precision: the terms are
 // far larger than their sum.
-func (g *classGaussians) nearest(p *Part) string {
+func (g *classGaussians) nearest(p *Part, features string) string {
+	x := g.apply(p, features)
+	return p.add(p.total(p.square(x)), p.least(g.distances(p, x)))
+}
+
+// present are the means of the classes that have images.
+func (g *classGaussians) present() [][]float64 {
+	return slices.DeleteFunc(slices.Clone(g.means), func(mean []float64) bool { return mean == nil })
+}
+
+// distances emits the squared distances of whitened features to the classes that have
+// images, less the features' own squares: [N,K].
+func (g *classGaussians) distances(p *Part, x string) string {
 	var means, squares []float64 // [D,K] and [K] of the K classes that have images
-	dim := len(g.origin)
-	var present [][]float64
-	for _, mean := range g.means {
-		if mean != nil {
-			present = append(present, mean)
-			squares = append(squares, floats.Dot(mean, mean))
-		}
+	dim, present := len(g.origin), g.present()
+	for _, mean := range present {
+		squares = append(squares, floats.Dot(mean, mean))
 	}
 	for k := range dim {
 		for _, mean := range present {
 			means = append(means, -2*mean[k])
 		}
 	}
-	x := g.apply(p)
-	toClass := p.add(p.product(x, p.doubles("means", means, dim, len(present))), p.doubles("squares", squares, len(present)))
-	return p.add(p.total(p.square(x)), p.least(toClass))
+	return p.add(p.product(x, p.doubles("means", means, dim, len(present))), p.doubles("squares", squares, len(present)))
 }

@@ -21,4 +21,4 @@ func (m *MDS) Fit(d *Data) (err error) {
 
 func (m *MDS) notes() []string { return m.classes.notes() }
 
-func (m *MDS) Emit(p *Part) string { return p.negated(m.classes.nearest(p)) }
+func (m *MDS) Emit(p *Part) string { return p.negated(m.classes.nearest(p, p.Feature())) }

@@ -51,8 +51,13 @@ type Data struct {
 	Train   Bank      // training images; nil if there are none
 	ValidID *Set      // in-distribution validation images; nil if there are none
 
-	// Network is the artifact's graph, for methods that change a value inside it and go on.
+	// Network is the artifact's graph, for methods that change a value inside it and go on,
+	// with gradients for Target.
 	Network *onnx.GraphProto
+	Target  artifact.Target
+
+	// Observed are what Observations name, as features, of the images that they are of.
+	Observed map[string]Bank
 }
 
 // Classes returns the number of classes.
@@ -126,6 +131,11 @@ func Fit(m Method, d *Data) error {
 	}
 	if err := Check(m, sizes); err != nil {
 		return err
+	}
+	for _, o := range Observations(m, d) {
+		if seen := d.Observed[o.Name]; seen == nil || seen.Len() == 0 {
+			return ascood.Errorf(ascood.Invalid, "it learns from values inside the network, of which none have been observed")
+		}
 	}
 	return m.Fit(d)
 }

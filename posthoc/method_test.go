@@ -62,11 +62,20 @@ func TestPublishedSettings(t *testing.T) {
 			activations = append(activations, "high "+high+", low "+low)
 		}
 	}
+	var adaptive []string
+	percentiles := []string{"60", "65", "70", "75", "80", "85", "90", "95", "99"}
+	for i, low := range percentiles {
+		for _, high := range percentiles[i+1:] {
+			adaptive = append(adaptive, "low "+low+", high "+high+", k1 5, k2 1")
+		}
+	}
 	shapings := []string{"percentile 65", "percentile 70", "percentile 75", "percentile 80", "percentile 85", "percentile 90", "percentile 95"}
 	want := map[string]struct {
 		published string
 		sweep     []string
 	}{
+		"adascale_a": {"low 75, high 85, k1 5, k2 1", adaptive}, "adascale_l": {"low 75, high 85, k1 5, k2 1", adaptive},
+		"gram": {}, "gram_negated": {}, "mds_ensemble": {"noise 0.0014", nil},
 		"ash": {"percentile 90", shapings}, "dice": {"percentile 90", nil}, "ebo": {"temperature 1", nil},
 		"fdbd": {"distance_as_normalizer true", []string{"distance_as_normalizer true", "distance_as_normalizer false"}},
 		"gen":  {"gamma 0.1, m 100", entropies}, "gradnorm": {},
@@ -129,6 +138,7 @@ func TestNothingToNote(t *testing.T) {
 func TestFitNeedsItsSets(t *testing.T) {
 	learnsFrom := map[string]string{
 		"dice": "train", "fdbd": "train", "knn": "train", "mds": "train", "nnguide": "train", "relation": "train", "rmds": "train",
+		"gram": "train", "gram_negated": "train", "mds_ensemble": "train", "adascale_a": "validation", "adascale_l": "validation",
 		"she": "train", "vim": "train", "nci": "train", "klm": "validation", "vra": "validation", "residual": "validation", "react": "validation", "temp_scaling": "validation",
 	}
 	ref := loadReference(t)
@@ -150,6 +160,26 @@ func TestFitNeedsItsSets(t *testing.T) {
 				t.Errorf("%s: error %v without %s images", name, err, c.without)
 			}
 		}
+	}
+}
+
+// TestGramBounds: a class has the bounds of its training images, one without any those of
+// all classes, and a note says so.
+func TestGramBounds(t *testing.T) {
+	images := &Set{Batch: Batch{Logits: randomMatrix(3, 3), Feature: Matrix{Data: []float32{1, 5, 2, 9, 0, 7}, Cols: 2}}, Labels: []int{0, 0, 2}}
+	m := &Gram{}
+	if err := m.Fit(&Data{Bias: make([]float32, 3), Observed: map[string]Bank{"gram": images}}); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(m.min, []float64{1, 0, 0}) || !slices.Equal(m.max, []float64{9, 9, 7}) {
+		t.Errorf("the bounds are %v and %v", m.min, m.max)
+	}
+	if notes := Notes(m); len(notes) != 1 || !strings.Contains(notes[0], "no training images of class 1:") {
+		t.Errorf("notes %q", notes)
+	}
+	images.Labels[1] = 3
+	if err := m.Fit(&Data{Bias: make([]float32, 3), Observed: map[string]Bank{"gram": images}}); err == nil || !strings.Contains(err.Error(), "label 3") {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -214,6 +244,15 @@ func TestWrongSettings(t *testing.T) {
 		{&VRA{High: 101, Low: 10}, "percentile 101"},
 		{&NCI{Alpha: -1}, "alpha -1"},
 		{&MCM{}, "temperature 0"},
+		{&MDSEnsemble{Noise: -1}, "noise -1"},
+		{&AdaScaleA{adaScale{Low: 75, High: 85, K1: 5, K2: 1}}, ""},
+		{&AdaScaleA{adaScale{Low: 75, High: 75, K1: 5, K2: 1}}, ""},
+		{&AdaScaleA{adaScale{Low: 85, High: 75, K1: 5, K2: 1}}, "low 85 and high 75"},
+		{&AdaScaleA{adaScale{Low: 75, High: 100, K1: 5, K2: 1}}, "keeps none"},
+		{&AdaScaleL{adaScale{Low: -1, High: 85, K1: 5, K2: 1}}, "percentile -1"},
+		{&AdaScaleL{adaScale{Low: 75, High: 85, K1: 1, K2: 1}}, "k1 1: that percentage of 64 activations is none"},
+		{&AdaScaleL{adaScale{Low: 75, High: 85, K1: 5, K2: 101}}, "percentile 101"},
+		{&AdaScaleL{adaScale{Low: 75, High: 85, K1: 6, K2: 1}}, "of which none have been observed"},
 	} {
 		err := Fit(c.method, ref.data(t))
 		if c.want == "" {

@@ -3,7 +3,9 @@ package posthoc
 import (
 	"fmt"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -158,16 +160,59 @@ func (p *Part) products(a, b string) string {
 }
 
 // resume emits the network once more from a value inside it, which x takes the place of,
-// and returns the feature.
-func (p *Part) resume(network *onnx.GraphProto, value, x string) string {
-	exposed := onnx.WithOutputs(network, []*onnx.ValueInfoProto{onnx.Shapeless(artifact.Feature, onnx.TensorProto_FLOAT)})
-	rest, err := onnx.Extract(&onnx.ModelProto{Graph: exposed}, []string{artifact.Feature}, onnx.Shapeless(value, onnx.TensorProto_FLOAT))
+// and returns the values to, each by its name in the network.
+func (p *Part) resume(network *onnx.GraphProto, value, x string, to ...string) map[string]string {
+	var outputs []*onnx.ValueInfoProto
+	for _, name := range to {
+		outputs = append(outputs, onnx.Shapeless(name, onnx.TensorProto_FLOAT))
+	}
+	exposed := onnx.WithOutputs(network, outputs)
+	rest, err := onnx.Extract(&onnx.ModelProto{Graph: exposed}, to, onnx.Shapeless(value, onnx.TensorProto_FLOAT))
 	if err != nil {
 		p.Fail(err)
-		return x
+		return nil
 	}
-	return p.Inline(rest.Graph, map[string]string{value: x})[artifact.Feature]
+	return p.Inline(rest.Graph, map[string]string{value: x})
 }
+
+// gradient emits the gradient of a value by another, given that by the value.
+func (p *Part) gradient(n network, of, given, by string) string {
+	target := gradient.CPU
+	if n.target == artifact.CUDA {
+		target = gradient.CUDA
+	}
+	g, err := gradient.Of(p.Builder, target, of, given, by)
+	if err != nil {
+		p.Fail(err)
+		return by
+	}
+	return g
+}
+
+// network is the artifact's, for methods that run it once more.
+type network struct {
+	*onnx.GraphProto
+	target artifact.Target // of its gradients
+}
+
+func (d *Data) network() network { return network{d.Network, d.Target} }
+
+// image returns the name of the normalised image, float32 [N,3,S,S].
+func (p *Part) image(n network) string {
+	if len(n.GetInput()) == 0 {
+		p.Fail(ascood.Errorf(ascood.Internal, "there is no network"))
+		return ""
+	}
+	pixels, err := n.Input[0].Shape()
+	if err != nil {
+		p.Fail(err)
+		return ""
+	}
+	return p.value(artifact.Image, 3, pixels[1].Size, pixels[2].Size)
+}
+
+// flat makes rows of numbers of each image's values.
+func (p *Part) flat(x string) string { return p.Op("Flatten", []string{x}) }
 
 // rows takes the row of a constant for each image's class.
 func (p *Part) rows(constant, class string) string {

@@ -27,7 +27,7 @@ func (m *RankFeat) Fit(d *Data) error {
 func (m *RankFeat) Emit(p *Part) string {
 	third, fourth := p.Map(artifact.Layer3), p.Map(artifact.Layer4)
 	rest := p.Op("Reshape", []string{p.removeRank1(third), p.Op("Shape", []string{third})})
-	after := p.resume(m.network, artifact.Layer3, p.single(rest))
+	after := p.resume(m.network, artifact.Layer3, p.single(rest), artifact.Feature)[artifact.Feature]
 	// The last layer is affine: the mean of the logits is that of the mean feature.
 	mean := p.Op("ReduceMean", []string{p.removeRank1(fourth)}, onnx.Ints("axes", 2), onnx.Int("keepdims", 0))
 	return p.energy(p.classLogits(m.linear, p.scaled(p.add(p.double(after), mean), 0.5)))

@@ -32,5 +32,5 @@ func (m *RMDS) Fit(d *Data) (err error) {
 func (m *RMDS) notes() []string { return m.classes.notes() }
 
 func (m *RMDS) Emit(p *Part) string {
-	return p.sub(p.total(p.square(m.all.apply(p))), m.classes.nearest(p))
+	return p.sub(p.total(p.square(m.all.apply(p, p.Feature()))), m.classes.nearest(p, p.Feature()))
 }

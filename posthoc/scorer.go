@@ -47,7 +47,7 @@ func NewScorer(methods []Method) (*Scorer, error) {
 		g.at = append(g.at, i)
 	}
 	for _, g := range s.groups {
-		if err := g.open(methods); err != nil {
+		if err := g.open(methods, onnx.Batch); err != nil {
 			s.Close()
 			return nil, err
 		}
@@ -64,8 +64,9 @@ func (s *Scorer) Close() {
 	}
 }
 
-// open writes the methods' parts into a graph whose inputs are what they take.
-func (g *group) open(methods []Method) error {
+// open writes the methods' parts into a graph whose inputs are what they take, and whose
+// outputs have the dimensions given.
+func (g *group) open(methods []Method, dims ...any) error {
 	b := onnx.NewBuilder("score")
 	p := &Part{Builder: b, shared: map[any]string{}, merges: &g.merges}
 	p.value = func(name string, dims ...any) string {
@@ -85,7 +86,7 @@ func (g *group) open(methods []Method) error {
 		g.outputs = append(g.outputs, methods[i].Emit(p))
 	}
 	for _, name := range g.kept() {
-		b.Output(name, "", onnx.TensorProto_DOUBLE, onnx.Batch)
+		b.Output(name, "", onnx.TensorProto_DOUBLE, dims...)
 	}
 	for _, m := range g.merges {
 		b.Output(m.out, "", elementType(m.double), onnx.Batch, m.width)
@@ -133,8 +134,13 @@ func (g *group) score(b *Batch) ([][]float64, error) {
 		scores[k] = make([]float64, b.Len())
 	}
 	pieces := g.divide(b)
+	note := func(i int, out map[string]ort.Value) {
+		for k, name := range g.outputs {
+			copy(scores[k][pieces[i].from:pieces[i].to], out[name].Doubles())
+		}
+	}
 	if g.bank == nil {
-		return scores, g.run(pieces, nil, scores)
+		return scores, g.run(pieces, nil, note)
 	}
 	for block, err := range g.bank.Blocks() {
 		if err != nil {
@@ -148,7 +154,7 @@ func (g *group) score(b *Batch) ([][]float64, error) {
 				rows[name] = ort.Value{Shape: []int{m.Rows()}, Data: m.Data}
 			}
 		}
-		if err := g.run(pieces, rows, scores); err != nil {
+		if err := g.run(pieces, rows, note); err != nil {
 			return nil, err
 		}
 	}
@@ -176,8 +182,9 @@ func (g *group) divide(b *Batch) []some {
 	return pieces
 }
 
-// run runs the graph on all images, and a block of the bank if there is one.
-func (g *group) run(pieces []some, rows map[string]ort.Value, scores [][]float64) error {
+// run runs the graph on all images, and a block of the bank if there is one. note takes
+// what it says of each piece.
+func (g *group) run(pieces []some, rows map[string]ort.Value, note func(i int, out map[string]ort.Value)) error {
 	var failed atomic.Pointer[error]
 	parallel(len(pieces), func(i int) {
 		inputs := pieces[i].values
@@ -192,9 +199,7 @@ func (g *group) run(pieces []some, rows map[string]ort.Value, scores [][]float64
 		for _, m := range g.merges {
 			inputs[m.in] = out[m.out]
 		}
-		for k, name := range g.outputs {
-			copy(scores[k][pieces[i].from:pieces[i].to], out[name].Doubles())
-		}
+		note(i, out)
 	})
 	if err := failed.Load(); err != nil {
 		return *err

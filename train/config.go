@@ -28,7 +28,7 @@ type Config struct {
 	Channels    string `json:"channels"`     // "": rgb, bgr or gray; "" is rgb
 	Logits      string `json:"logits"`       // "": the output, or value inside, that is the logits; "" is the only one
 	Feature     string `json:"feature"`      // "": the value that is the feature, [N,D], if the network does not end in a linear layer
-	Tap         string `json:"tap"`          // "": name=value, …: maps, [N,C,H,W], that post-hoc methods know as layer3 and layer4
+	Tap         string `json:"tap"`          // "": name=value, …: maps, [N,C,H,W], that post-hoc methods know as stem and layer1 to layer4
 
 	// Weights to start from: the file of a checkpoint or state dict, ours or PyTorch's.
 	Pretrained string `json:"pretrained"` // "none": random ones, as is ""
@@ -167,8 +167,8 @@ func (c Config) taps() (map[string]string, error) {
 	}
 	for _, tap := range strings.Split(c.Tap, ",") {
 		name, value, _ := strings.Cut(tap, "=")
-		if name != artifact.Layer3 && name != artifact.Layer4 || value == "" {
-			return nil, ascood.Errorf(ascood.Invalid, "%s %s: want %s=value, %s=value or both", ascood.Field("tap"), tap, artifact.Layer3, artifact.Layer4)
+		if !slices.Contains(artifact.Maps(), name) || value == "" {
+			return nil, ascood.Errorf(ascood.Invalid, "%s %s: want name=value, with the names %s", ascood.Field("tap"), tap, strings.Join(artifact.Maps(), ", "))
 		}
 		taps[name] = value
 	}

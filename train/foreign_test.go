@@ -273,7 +273,7 @@ func TestForeignWrong(t *testing.T) {
 		"layout":              {func(c *Config) { c.InputLayout = "nhwc" }, "input_layout is nhwc, but the input"},
 		"output":              {func(c *Config) { c.Logits = "y" }, `logits: there is no output or value "y"`},
 		"channels":            {func(c *Config) { c.Channels = "cmyk" }, `channels "cmyk": must be rgb`},
-		"tap":                 {func(c *Config) { c.Tap = "layer5=x" }, "tap layer5=x: want layer3=value"},
+		"tap":                 {func(c *Config) { c.Tap = "layer5=x" }, "tap layer5=x: want name=value, with the names stem, layer1, layer2, layer3, layer4"},
 		"tapped value":        {func(c *Config) { c.Tap = "layer4=x" }, `tap: "x" is not maps`},
 		"feature":             {func(c *Config) { c.ONNX, c.Feature = noLinear(t), "x" }, `feature: "x" is not a vector`},
 		"layout without":      {func(c *Config) { c.ONNX, c.Arch, c.InputLayout = "", "lenet", "nchw" }, "input_layout nchw has no meaning without onnx"},

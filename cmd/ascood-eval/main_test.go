@@ -315,7 +315,7 @@ func TestWrongInput(t *testing.T) {
 		"unwritable":           {[]string{"--model", m, "--id", id, "--far", far, "--output", "/proc"}, "--output: cannot write"},
 		"same name":            {[]string{"--model", m, "--id", id, "--far", far, "--near", far}, "two sets are named far"},
 		"name of ID":           {[]string{"--model", m, "--id", id, "--far", "id=" + id}, "cannot be named id"},
-		"unknown method":       {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "energy"}, "known are ash, dice"},
+		"unknown method":       {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "energy"}, "known are adascale_a, adascale_l, ash"},
 		"method twice":         {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "msp,msp"}, "twice"},
 		"setting":              {[]string{"--model", m, "--id", id, "--far", far, "--set", "k=3"}, "want method.name=value"},
 		"unknown setting":      {[]string{"--model", m, "--id", id, "--far", far, "--postprocessor", "ebo", "--set", "ebo.k=3"}, `{"temperature":1}`},

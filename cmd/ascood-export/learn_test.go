@@ -99,7 +99,7 @@ func TestWrongLearning(t *testing.T) {
 		flags []string
 		want  string
 	}{
-		{[]string{"--score", "energy"}, `unknown method "energy"; known are ash, dice`},
+		{[]string{"--score", "energy"}, `unknown method "energy"; known are adascale_a, adascale_l, ash`},
 		{[]string{"--score", "knn"}, "knn learns from training images: give --id-train"},
 		{[]string{"--score", "klm"}, "klm learns from in-distribution validation images: give --id-val"},
 		{[]string{"--score", "ash", few[0], few[1]}, "--id-train has no meaning for the score ash"},

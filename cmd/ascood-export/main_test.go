@@ -153,7 +153,7 @@ func TestWrongInput(t *testing.T) {
 		"another architecture":  {slices.Concat(pre28, []string{"--checkpoint", resnet, "--arch", "lenet"}), "not those of lenet"},
 		"image of another size": {[]string{"--checkpoint", lenet, "--arch", "lenet", "--preprocess", "cifar10"}, "lenet cannot take 32x32 images"},
 		"class names":           {slices.Concat(good, []string{"--classes", file("classes", "a\nb\n")}), "names 2 classes, but the network has 10"},
-		"score":                 {slices.Concat(good, []string{"--score", "energy"}), "known are ash, dice, ebo"},
+		"score":                 {slices.Concat(good, []string{"--score", "energy"}), "known are adascale_a, adascale_l, ash"},
 		"few images":            {slices.Concat(good, []string{"--calibrate", clothes + "[:19]"}), "at least 20 are needed"},
 		"tpr alone":             {slices.Concat(good, []string{"--tpr", "0.9"}), "no meaning without --calibrate"},
 		"checkpoint as output":  {slices.Concat(good, []string{"-o", lenet}), "read from"},

@@ -2,6 +2,8 @@ package main
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
@@ -30,7 +32,7 @@ func (r *request) addForeign() {
 	fs.StringVar(&r.foreign.channels, "channels", importer.RGB, "what channels the network takes: rgb, bgr or gray")
 	fs.StringVar(&r.foreign.logits, "logits", "", "`output`, or value inside the network, that is the logits, if there are several or the last is none")
 	fs.StringVar(&r.foreign.feature, "feature", "", "`value` in the network, [N,D], that is its feature, if it does not end in a linear layer")
-	fs.StringToStringVar(&r.foreign.taps, "tap", nil, "`name=value`: maps in the network, [N,C,H,W], that methods know as layer3 or layer4")
+	fs.StringToStringVar(&r.foreign.taps, "tap", nil, "`name=value`: maps in the network, [N,C,H,W], that methods know as stem or layer1 to layer4")
 }
 
 // checkForeign reports flags that do not go together.
@@ -39,8 +41,8 @@ func (r *request) checkForeign() error {
 		return cli.OnlyWith(r.fs, "onnx", "input-layout", "channels", "logits", "feature", "tap")
 	}
 	for name := range r.foreign.taps {
-		if name != artifact.Layer3 && name != artifact.Layer4 {
-			return cli.Usagef("--tap %s: the names are %s and %s", name, artifact.Layer3, artifact.Layer4)
+		if !slices.Contains(artifact.Maps(), name) {
+			return cli.Usagef("--tap %s: the names are %s", name, strings.Join(artifact.Maps(), ", "))
 		}
 	}
 	for _, name := range []string{"checkpoint", "arch"} {

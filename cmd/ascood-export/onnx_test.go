@@ -195,7 +195,7 @@ func TestONNXWrong(t *testing.T) {
 		"architecture":     {append(good[:4:4], "--arch", "lenet"), "--arch has no meaning beside --onnx"},
 		"layout alone":     {[]string{"--checkpoint", lenet, "--input-layout", "nhwc"}, "--input-layout has no meaning without --onnx"},
 		"feature alone":    {[]string{"--checkpoint", lenet, "--feature", "x"}, "--feature has no meaning without --onnx"},
-		"tap":              {append(good[:4:4], "--tap", "layer5=x"), "--tap layer5: the names are layer3 and layer4"},
+		"tap":              {append(good[:4:4], "--tap", "layer5=x"), "--tap layer5: the names are stem, layer1, layer2, layer3, layer4"},
 		"layout":           {append(good[:4:4], "--input-layout", "nhwc"), "--input-layout is nhwc, but the input"},
 		"channels":         {append(good[:4:4], "--channels", "gray"), "--channels gray: --mean and --std must be the same"},
 		"logits":           {append(good[:4:4], "--logits", "y"), `--logits: there is no output or value "y"; the outputs are logits: FLOAT [batch,10]`},

@@ -103,7 +103,7 @@ func (f *flags) hyperparameters() {
 	f.StringVar(&c.Channels, "channels", c.Channels, "what channels the network of --onnx takes: rgb, bgr or gray (default: rgb)")
 	f.StringVar(&c.Logits, "logits", c.Logits, "`output` of --onnx, or value inside, that is the logits, if there are several or the last is none")
 	f.StringVar(&c.Feature, "feature", c.Feature, "`value` in the network of --onnx, [N,D], that is its feature, if it does not end in a linear layer")
-	f.StringVar(&c.Tap, "tap", c.Tap, "`name=value`: maps in the network of --onnx, [N,C,H,W], that methods know as layer3 or layer4")
+	f.StringVar(&c.Tap, "tap", c.Tap, "`name=value`: maps in the network of --onnx, [N,C,H,W], that methods know as stem or layer1 to layer4")
 	f.IntVar(&c.Width, "width", c.Width, "channels of the first convolution; 0 is that of the pretrained weights, or the architecture's own")
 	f.StringVar(&c.Pretrained, "pretrained", c.Pretrained, "`file` of weights to start from, of PyTorch or of ours; none is random ones")
 	f.StringVar(&c.StateDict, "state-dict", c.StateDict, "`key` of the weights in the file of --pretrained, where several networks lie in it")

@@ -66,10 +66,16 @@ class ResNet(Classifier):
             setattr(self, f"layer{stage + 1}", nn.Sequential(*blocks))
         self.fc = nn.Linear(inside, classes)
 
-    def layer3_map(self, x):
+    def stages(self, x):
+        """The maps before the stages and after each of the first three."""
         x = F.relu(self.bn1(self.conv1(x)))
-        x = x if self.small else F.max_pool2d(x, 3, 2, 1)
-        return self.layer3(self.layer2(self.layer1(x)))
+        maps = [x if self.small else F.max_pool2d(x, 3, 2, 1)]
+        for stage in (self.layer1, self.layer2, self.layer3):
+            maps.append(stage(maps[-1]))
+        return maps
+
+    def layer3_map(self, x):
+        return self.stages(x)[3]
 
     def feature(self, x):
         return self.layer4(self.layer3_map(x)).mean((2, 3))

@@ -267,12 +267,99 @@ def rankfeat(d):
     return score
 
 
+def by_parts(f, s):
+    """What f makes of a set's images, in double precision."""
+    return np.concatenate([f(x).detach().double().numpy() for x in s.x.split(100)])
+
+
+def gram(d):
+    """Sastry and Oore 2020: how far the sums over channels of s, with s^p the sums of the rows
+    of F^p (F^p)^T, are outside of a class's least and largest s, p = 1 … 5, on five maps."""
+    def statistics(x):
+        with torch.no_grad():
+            maps = [m.double().flatten(2) for m in (*d.net.stages(x)[:4], d.net.feature(x)[:, :, None, None])]
+        powers = [(m.pow(p), p) for m in maps for p in range(1, 6)]
+        return [(f @ f.transpose(1, 2)).sum(2).pow(1 / p) for f, p in powers]
+    def all_of(s, reduce):
+        return by_parts(lambda x: torch.stack([reduce(v) for v in statistics(x)], 1), s)
+    least, most = (all_of(d.train, lambda v: getattr(v, side)(1)) for side in ("amin", "amax"))
+    classes = [d.train.label == c for c in range(CLASSES)]
+    least, most = np.stack([least[c].min(0) for c in classes]), np.stack([most[c].max(0) for c in classes])
+    def score(s):
+        sums, low, high = all_of(s, lambda v: v.sum(1)), least[s.z.argmax(1)], most[s.z.argmax(1)]
+        below, above = np.maximum(low - sums, 0) / abs(low + 1e-6), np.maximum(sums - high, 0) / abs(high + 1e-6)
+        return (below + above).sum(1) / 50
+    return score
+
+
+def mds_ensemble(d, noise=0.0014):
+    """Lee et al. 2018 on the averaged maps of the first layer, after a step of the image
+    towards the nearest class."""
+    mean_map = lambda x: d.net.stages(x)[0].mean((2, 3))
+    f = by_parts(mean_map, d.train)
+    means = class_means(f, d.train.label)
+    precision = EmpiricalCovariance().fit(f - means[d.train.label]).precision_
+    means, precision = (torch.tensor(v, dtype=d.train.x.dtype) for v in (means, precision))
+    def half_squares(f):
+        from_mean = f[:, None] - means
+        return torch.einsum("nci,ij,ncj->nc", from_mean, precision, from_mean).amin(1) / 2
+    def score(x):
+        x = x.detach().requires_grad_()
+        (g,) = torch.autograd.grad(half_squares(mean_map(x)).sum(), x)
+        return -half_squares(mean_map(x - noise * torch.where(g >= 0, 1.0, -1.0) / 0.5))
+    return lambda s: by_parts(score, s)
+
+
+def mds_ensemble_still(d):
+    return mds_ensemble(d, 0)
+
+
+def adascale(d, logits, low, high, k1, k2):
+    """Regmi 2025: the percentile of scale is each image's own, by how much the strongest
+    activations keep when the 5% of pixels that matter least move."""
+    def moved(x):
+        x = x.detach().requires_grad_()
+        (g,) = torch.autograd.grad(d.net(x).amax(1).sum(), x)
+        g = g.flatten(1)
+        at = g.abs().argsort(dim=1, descending=False, stable=True)[:, :int(0.05 * g.shape[1])]
+        steps = torch.zeros_like(g).scatter(1, at, 0.5 * g.gather(1, at).sign())
+        with torch.no_grad():
+            return d.net.feature(x + steps.view_as(x))
+    def strength(s):
+        h, after = s.h, by_parts(moved, s)
+        order, (n1, n2) = np.argsort(-h, 1), (int(h.shape[1] * k / 100) for k in (k1, k2))
+        top = lambda v, n: np.take_along_axis(v, order[:, :n], 1).sum(1)
+        return (top(np.maximum(after, 0), n1) + 10 * top(abs(h - after), n2)).astype(np.float32)
+    known = np.sort(strength(d.val_id))
+    def score(s):
+        share = np.searchsorted(known, strength(s), "right") / len(known)
+        kept = s.h.shape[1] - np.rint(s.h.shape[1] * (low + (1 - share) * (high - low)) / 100).astype(int)
+        h = np.maximum(s.h, 0)
+        strongest = np.take_along_axis(np.cumsum(-np.sort(-h, 1), 1), kept[:, None] - 1, 1)
+        return E(logits(s.h, h.sum(1, keepdims=True) / strongest))
+    return score
+
+
+def adascale_a(d, *settings):
+    return adascale(d, lambda h, r: d.logits(h * np.exp(r)), *(settings or (75, 85, 5, 1)))
+
+
+def adascale_a_wide(d):
+    return adascale_a(d, 60, 95, 25, 10)
+
+
+def adascale_l(d, *settings):
+    return adascale(d, lambda h, r: r**2 * d.logits(h), *(settings or (75, 85, 5, 1)))
+
+
 METHODS = (
     msp, mls, ebo, temp_scaling, odin, iodin, gen, mds, rmds, knn, vim, react, ash, scale, dice, she, klm,
     gradnorm, nnguide, relation, fdbd, rankfeat, mcm, t2fnorm, vra, residual, nci, mcm_sharp, mcm_flat, fdbd_norm,
+    gram, mds_ensemble, mds_ensemble_still, adascale_a, adascale_a_wide, adascale_l,
 )
 
-NAMES = {"mcm_sharp": "mcm.tau0.01", "mcm_flat": "mcm.tau10", "fdbd_norm": "fdbd.norm"}  # further settings of a method
+NAMES = {"mcm_sharp": "mcm.tau0.01", "mcm_flat": "mcm.tau10", "fdbd_norm": "fdbd.norm", "mds_ensemble_still": "mds_ensemble.noise0",
+         "adascale_a_wide": "adascale_a.k25_10"}  # further settings of a method
 
 
 def observe(net, given, name):
