@@ -24,7 +24,7 @@ var activations = map[string]rule{
 	// h + x/6 where 0 < h < 1, for h = HardSigmoid(x) and y = x·h.
 	"HardSwish": unary("", func(n *node) string {
 		h := n.hardSigmoid(n.x())
-		return n.mul(n.dy, n.add(h, n.mul(n.scale(n.x(), 1.0/6), n.between(h, 0, 1))))
+		return n.mul(n.dy, n.add(h, n.scale(n.mul(n.x(), n.between(h, 0, 1)), 1.0/6)))
 	}),
 	// y·(1 - y)
 	"Sigmoid": unary("also as SiLU, Mul(x, Sigmoid(x))", func(n *node) string { return n.mul(n.dy, n.mul(n.y(), n.oneMinus(n.y()))) }),

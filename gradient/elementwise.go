@@ -66,6 +66,9 @@ func mulGradient(n *node, i int) string {
 	if n.isSigmoid(n.Operand(i), other) || n.erfOf(n.Operand(i), other) != "" {
 		return "" // it is in the other's
 	}
+	if n.onePerMap(n.shape(other), n.shape(n.dy)) {
+		other = n.expand(other, n.shape(n.dy))
+	}
 	return n.mul(n.dy, other)
 }
 

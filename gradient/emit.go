@@ -16,12 +16,17 @@ func (w *walk) mul(a, b string) string { return w.op("Mul", a, b) }
 func (w *walk) div(a, b string) string { return w.op("Div", a, b) }
 func (w *walk) neg(a string) string    { return w.op("Neg", a) }
 
-// scale multiplies by a constant.
+// scale multiplies by a constant. Maps stay in the blocked layout if each channel has a
+// factor of its own, though all are the same.
 func (w *walk) scale(x string, factor float64) string {
 	if factor == 1 {
 		return x
 	}
-	return w.mul(x, w.Scalar(float32(factor)))
+	by := w.Scalar(float32(factor))
+	if s := w.shape(x); w.target == CPU && len(s) == 4 && w.err == nil {
+		by = w.op("Expand", by, w.Int64s(1, s[1].Size, 1, 1))
+	}
+	return w.mul(x, by)
 }
 
 // oneMinus is 1 - x of an x between 0 and 1. It stays in the blocked layout, which a
@@ -82,11 +87,21 @@ func (w *walk) expand(x string, s onnx.Shape) string {
 	if w.shape(x).Equal(s) {
 		return x
 	}
+	if w.onePerMap(w.shape(x), s) {
+		return w.enlarge(x, s.At(1)[2:])
+	}
 	sizes := s.At(1)
 	if axis := s.BatchAxis(); axis >= 0 {
 		sizes[axis] = 1
 	}
 	return w.op("Expand", x, w.Int64s(sizes...))
+}
+
+// onePerMap reports whether a shape has one element for each of the maps of another, and
+// those are filled and summed in the blocked layout.
+func (w *walk) onePerMap(s, maps onnx.Shape) bool {
+	one := onnx.Dim{Size: 1}
+	return w.target == CPU && len(maps) == 4 && s.Equal(onnx.Shape{maps[0], maps[1], one, one}) && !s.Equal(maps)
 }
 
 // sum adds up along axes, which stay, as 1.
@@ -119,7 +134,7 @@ func (w *walk) gather(x string, axis int, indices ...int) string {
 // pad adds zeros before and after each axis, or takes away where a number is negative.
 func (w *walk) pad(x string, before, after []int) string {
 	if pads := slices.Concat(before, after); slices.ContainsFunc(pads, func(n int) bool { return n != 0 }) {
-		return w.op("Pad", x, w.Int64s(pads...))
+		return w.Say(w.op("Pad", x, w.Int64s(pads...)))
 	}
 	return x
 }

@@ -49,7 +49,7 @@ const (
 
 func (n *node) staysBlocked(w onnx.Window) bool {
 	x := n.shape(n.x())
-	if len(x) != 4 || x[1].Size%blockedChannels != 0 || w.Strides[0] != w.Strides[1] {
+	if len(x) != 4 || w.Strides[0] != w.Strides[1] {
 		return false
 	}
 	for i, k := range w.Kernel {
@@ -64,26 +64,34 @@ func (n *node) staysBlocked(w onnx.Window) bool {
 // maximum, all windows at once: first the row of a window, as the maxima of its rows
 // tell, then the element of that row. All of it is in operators of the blocked layout;
 // a convolution of each channel takes the elements that are at one place of the windows.
+// Channels are filled up to whole blocks.
 func (n *node) compared(w onnx.Window) string {
 	x, y, s := n.shape(n.x()), n.shape(n.y()), w.Strides[0]
-	rows := n.Op("MaxPool", []string{n.x()}, onnx.Ints("kernel_shape", 1, w.Kernel[1]), onnx.Ints("strides", 1, s),
+	missing := []int{0, (blockedChannels - x[1].Size%blockedChannels) % blockedChannels, 0, 0}
+	fill := func(maps string) string { return n.pad(maps, make([]int, 4), missing) }
+	input, most := fill(n.x()), fill(n.y())
+	rows := n.Op("MaxPool", []string{input}, onnx.Ints("kernel_shape", 1, w.Kernel[1]), onnx.Ints("strides", 1, s),
 		onnx.Ints("pads", 0, w.Before[1], 0, w.After[1]), onnx.Int("ceil_mode", n.IntAttr("ceil_mode", 0)))
 	vertical := pass{axis: 0, kernel: w.Kernel[0], stride: s, before: w.Before[0], size: x[2].Size, windows: y[2].Size}
 	horizontal := pass{axis: 1, kernel: w.Kernel[1], stride: s, before: w.Before[1], size: x[3].Size, windows: y[3].Size}
-	byRow := n.choose(vertical, n.dy, n.y(), func(k int) string {
+	byRow := n.choose(vertical, fill(n.dy), most, func(k int) string {
 		return n.taken(rows, -1, vertical.at(k), whole(y[3].Size))
 	})
 	var phases []string
 	for i, dy := range byRow {
 		row := places{stride: s, first: i, count: vertical.grid()}
 		phases = append(phases, n.choose(horizontal, dy, n.taken(rows, 1, row, whole(y[3].Size)), func(k int) string {
-			return n.taken(n.x(), -1, row, horizontal.at(k))
+			return n.taken(input, -1, row, horizontal.at(k))
 		})...)
 	}
-	if s == 1 {
-		return phases[0]
+	dx := phases[0]
+	if s > 1 {
+		dx = n.crop(n.depthToSpace(n.Op("Concat", phases, onnx.Int("axis", 1)), s), x)
 	}
-	return n.crop(n.depthToSpace(n.Op("Concat", phases, onnx.Int("axis", 1)), s), x)
+	if missing[1] > 0 {
+		dx = n.slice(dx, 1, 0, x[1].Size)
+	}
+	return dx
 }
 
 // pass is what a pool does along one axis of its maps, 0 or 1.
@@ -182,7 +190,7 @@ func (w *walk) taken(x string, factor float32, rows, columns places) string {
 
 // crop cuts maps to the size of others.
 func (w *walk) crop(x string, s onnx.Shape) string {
-	if w.err != nil || w.shape(x).Equal(s) {
+	if has := w.shape(x); w.err != nil || has[2:].Equal(s[2:]) {
 		return x
 	}
 	return w.op("Slice", x, w.Int64s(0, 0), w.Int64s(s[2].Size, s[3].Size), w.Int64s(2, 3))

@@ -43,13 +43,13 @@ func averagePoolGradient(n *node) string {
 }
 
 // enlarge repeats each element of maps as often as times says of each axis.
-func (n *node) enlarge(maps string, times []int) string {
+func (w *walk) enlarge(maps string, times []int) string {
 	scales := []float32{1, 1}
 	for _, t := range times {
 		scales = append(scales, float32(t))
 	}
-	return n.Op("Resize", []string{maps, "", n.Const([]int{len(scales)}, scales...)}, onnx.String("mode", "nearest"),
-		onnx.String("coordinate_transformation_mode", "asymmetric"), onnx.String("nearest_mode", "floor"))
+	return w.Say(w.Op("Resize", []string{maps, "", w.Const([]int{len(scales)}, scales...)}, onnx.String("mode", "nearest"),
+		onnx.String("coordinate_transformation_mode", "asymmetric"), onnx.String("nearest_mode", "floor")))
 }
 
 // tiles reports whether each element is in one window, and each window whole.

@@ -94,6 +94,9 @@ var activationCases = []ruleCase{
 	{op: "HardSwish", in: in(images(3, 40), number(3)), graph: func(b *onnx.Builder, x []string) string {
 		return b.Op("HardSwish", []string{b.Op("Mul", x)}) // beyond -3 and 3, too
 	}, torch: func(x tensors) gotorch.Tensor { return gotorch.Call(nil, "hardswish", x[0].Mul(x[1])) }},
+	{op: "HardSwish", in: in(images(3, 4, 5), number(3)), graph: func(b *onnx.Builder, x []string) string {
+		return b.Op("HardSwish", []string{b.Op("Mul", x)})
+	}, torch: func(x tensors) gotorch.Tensor { return gotorch.Call(nil, "hardswish", x[0].Mul(x[1])) }},
 	{op: "Sigmoid", in: in(images(3, 4)), torch: call("sigmoid")},
 	{op: "Mul", in: in(images(3, 4)), graph: func(b *onnx.Builder, x []string) string {
 		return b.Op("Mul", []string{x[0], b.Op("Sigmoid", x)})
@@ -199,6 +202,15 @@ var convolutionCases = []ruleCase{
 	conv(two(3, 10, 10), two(4, 3, 2, 2), two(3, 3), two(1, 1), two(0, 0, 0, 0), 1),
 	conv(two(3, 12, 12), two(5, 3, 4, 4), two(4, 4), two(1, 1), two(0, 0, 0, 0), 1), // patches
 	conv(two(3, 9, 8), two(4, 3, 5, 3), two(2, 2), two(1, 1), two(2, 1, 1, 0), 1),
+	// Phases by a convolution each.
+	conv(two(16, 8, 8), two(4, 16, 3, 3), two(2, 2), two(1, 1), two(1, 1, 1, 1), 1),
+	conv(two(16, 9, 8), two(4, 16, 5, 3), two(2, 2), two(1, 1), two(2, 1, 1, 0), 1),
+	conv(two(18, 9, 8), two(4, 9, 3, 3), two(2, 2), two(1, 1), two(1, 1, 1, 1), 2),
+	conv(two(16, 9, 8), two(4, 16, 1, 1), two(2, 2), two(1, 1), two(0, 0, 0, 0), 1),
+	conv(two(16, 9, 9), two(16, 1, 1, 1), two(2, 2), two(1, 1), two(0, 0, 0, 0), 16),
+	conv(two(16, 10, 10), two(4, 16, 2, 2), two(3, 3), two(1, 1), two(0, 0, 0, 0), 1),
+	conv(two(16, 8, 8), two(4, 16, 3, 3), two(2, 2), two(1, 1), two(2, 2, 0, 0), 1), // a phase begins late
+	conv(two(16, 8, 8), two(4, 16, 3, 3), two(2, 2), two(1, 1), two(2, 0, 1, 2), 1),
 	// Phases in groups.
 	conv(two(4, 8, 8), two(4, 1, 3, 3), two(2, 2), two(1, 1), two(1, 1, 1, 1), 4),
 	conv(two(4, 9, 9), two(4, 1, 5, 5), two(2, 2), two(1, 1), two(2, 2, 2, 2), 4),

@@ -251,6 +251,9 @@ func (w *walk) unbroadcast(g string, s onnx.Shape) string {
 	if len(axes) == 0 {
 		return g
 	}
+	if w.onePerMap(s, stretched) {
+		return w.scale(w.op("GlobalAveragePool", g), float64(stretched[2:].Elements().Size))
+	}
 	g = w.sum(g, axes...)
 	if added > 0 {
 		g = w.reshape(g, s)

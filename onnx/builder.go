@@ -252,6 +252,15 @@ func (b *Builder) Graph() (*GraphProto, error) {
 	return b.graph, b.err
 }
 
+// Say has the file tell a value's shape, which is for runtimes that do not find it out:
+// ONNX Runtime loses the batch where an operator that takes sizes is given a symbol.
+func (b *Builder) Say(value string) string {
+	if s, err := b.Shape(value); err == nil {
+		b.graph.ValueInfo = append(b.graph.ValueInfo, Described(value, TypeOf(b.Maker, value), s))
+	}
+	return value
+}
+
 // File returns a graph of this package's operators as a file.
 func File(g *GraphProto) *ModelProto {
 	return &ModelProto{IrVersion: irVersion, OpsetImport: []*OperatorSetIdProto{{Version: Opset}}, Graph: g}
