@@ -105,44 +105,83 @@ func (w *walk) flipped(dy string, c convolution) (dx string, ok bool) {
 }
 
 // phases is the gradient at a stride s that is the same on both axes: the s² phases of
-// the input are computed as channels of one convolution, and interleaved. In groups,
-// each phase has groups of its own, and its own copy of dy.
+// the input are computed as channels, and interleaved.
 func (w *walk) phases(dy string, c convolution) (dx string, ok bool) {
 	s := c.Strides[0]
-	picks := make([][]int, 2)
-	var size, before, after, grid [2]int
+	var taps [2][][]int
+	var before, after [2]int
+	even := true // all phases have as many taps
 	for i := range 2 {
-		taps, first := phaseTaps(c.Kernel[i], s, c.Before[i])
-		picks[i], size[i] = slices.Concat(taps...), len(taps[0])
-		grid[i] = (c.wide[i+2].Size + s - 1) / s
-		before[i], after[i] = -first, grid[i]-c.small[i+2].Size+first+size[i]-1
+		var first int
+		taps[i], first = phaseTaps(c.Kernel[i], s, c.Before[i])
+		size := len(taps[i][0])
+		even = even && s*size == c.Kernel[i]
+		grid := (c.wide[i+2].Size + s - 1) / s
+		before[i], after[i] = -first, grid-c.small[i+2].Size+first+size-1
 	}
 	if min(before[0], before[1], after[0], after[1]) < 0 {
 		return "", false
 	}
-	if slices.Max(c.Kernel) == 1 && slices.Max(c.Before) == 0 {
-		return w.crop(w.depthToSpace(w.firstPhase(dy, c, after), s), c.wide), true
+	// A convolution takes as long for fewer channels than a block has, and one of each
+	// channel as long for few taps as for more.
+	separable := c.group < c.wide[1].Size || slices.Max(c.Kernel) == 1
+	if !even && separable && c.wide[1].Size >= blockedChannels {
+		dx = w.apart(dy, c, taps, before, after)
+	} else {
+		dx = w.together(dy, c, taps, before, after)
 	}
-	kernel := w.regroup(w.picked(c, picks, true), c, []int{s, s}, size[:])
-	group := c.group
+	return w.crop(w.depthToSpace(dx, s), c.wide), true
+}
+
+// together computes the phases by one convolution. In groups, each phase has groups of its
+// own, and its own copy of dy.
+func (w *walk) together(dy string, c convolution, taps [2][][]int, before, after [2]int) string {
+	s, group := c.Strides[0], c.group
+	picks := [][]int{slices.Concat(taps[0]...), slices.Concat(taps[1]...)}
+	size := []int{len(taps[0][0]), len(taps[1][0])}
+	kernel := w.regroup(w.picked(c, picks, true), c, []int{s, s}, size)
 	if group > 1 {
 		group *= s * s
 		dy = w.Op("Concat", slices.Repeat([]string{dy}, s*s), onnx.Int("axis", 1))
 	}
-	dx = w.Op("Conv", []string{dy, kernel}, onnx.Int("group", group), onnx.Ints("kernel_shape", size[:]...),
-		onnx.Ints("strides", 1, 1), onnx.Ints("pads", before[0], before[1], after[0], after[1]))
-	return w.crop(w.depthToSpace(dx, s), c.wide), true
+	return w.convolve(dy, kernel, group, size, before, after)
 }
 
-// firstPhase is that of a kernel of one element, which the others do not have, and zeros
-// for those.
-func (w *walk) firstPhase(dy string, c convolution, after [2]int) string {
-	one := []int{1, 1}
-	dx := w.Op("Conv", []string{dy, w.regroup(c.weight, c, one, one)}, onnx.Int("group", c.group),
-		onnx.Ints("kernel_shape", one...), onnx.Ints("pads", 0, 0, after[0], after[1]))
-	zero := w.Op("HardSigmoid", []string{dx}, onnx.Float("alpha", 0), onnx.Float("beta", 0))
-	phases := append([]string{dx}, slices.Repeat([]string{zero}, c.Strides[0]*c.Strides[1]-1)...)
+// apart computes each phase by a convolution of its own, without the taps that it does not
+// have. A phase without any is zero.
+func (w *walk) apart(dy string, c convolution, taps [2][][]int, before, after [2]int) string {
+	s := c.Strides[0]
+	phases, some := make([]string, s*s), ""
+	for at := range phases {
+		picks, from, to := [][]int{taps[0][at/s], taps[1][at%s]}, before, after
+		empty := false
+		for i, kernel := range c.Kernel {
+			for len(picks[i]) > 0 && picks[i][0] == kernel && from[i] > 0 {
+				picks[i], from[i] = picks[i][1:], from[i]-1
+			}
+			for len(picks[i]) > 0 && picks[i][len(picks[i])-1] == kernel && to[i] > 0 {
+				picks[i], to[i] = picks[i][:len(picks[i])-1], to[i]-1
+			}
+			empty = empty || !slices.ContainsFunc(picks[i], func(k int) bool { return k < kernel })
+		}
+		if !empty {
+			size := []int{len(picks[0]), len(picks[1])}
+			some = w.convolve(dy, w.regroup(w.picked(c, picks, true), c, []int{1, 1}, size), c.group, size, from, to)
+			phases[at] = some
+		}
+	}
+	for at, phase := range phases {
+		if phase == "" {
+			phases[at] = w.Op("HardSigmoid", []string{some}, onnx.Float("alpha", 0), onnx.Float("beta", 0))
+		}
+	}
 	return w.Op("Concat", phases, onnx.Int("axis", 1))
+}
+
+// convolve is a convolution of maps at stride 1.
+func (w *walk) convolve(x, kernel string, group int, size []int, before, after [2]int) string {
+	return w.Op("Conv", []string{x, kernel}, onnx.Int("group", group), onnx.Ints("kernel_shape", size...),
+		onnx.Ints("strides", 1, 1), onnx.Ints("pads", before[0], before[1], after[0], after[1]))
 }
 
 // phaseTaps tells, for each of the stride's phases along one axis, which kernel
