@@ -96,11 +96,7 @@ func find(f *checkpoint.File, opt Options) (*found, error) {
 		return nil, err
 	}
 	if arch != models.ArchONNX {
-		head := models.Head(f.Meta.Head)
-		if head != "" && head != models.HeadLinear && head != models.HeadASCOOD {
-			return findHead(f, arch, head)
-		}
-		net, err := weights.Find(f, weights.Options{Arch: arch, Key: opt.StateDict})
+		net, err := findWeights(f, arch, opt)
 		if err != nil {
 			return nil, err
 		}
@@ -120,30 +116,19 @@ func find(f *checkpoint.File, opt Options) (*found, error) {
 	return &found{net.Spec, net, state, nil}, nil
 }
 
-// findHead takes a checkpoint of ours whose network has a head that only we name, and
-// which must have all of it.
-func findHead(f *checkpoint.File, arch string, head models.Head) (*found, error) {
-	net, err := weights.Find(f, weights.Options{Arch: arch, Backbone: true})
-	if err != nil {
-		return nil, err
+// findWeights looks for the weights of an architecture. The checkpoint says which head
+// they have if only we name it.
+func findWeights(f *checkpoint.File, arch string, opt Options) (*weights.Network, error) {
+	switch head := models.Head(f.Meta.Head); head {
+	case "", models.HeadLinear, models.HeadASCOOD:
+		return weights.Find(f, weights.Options{Arch: arch, Key: opt.StateDict})
+	default:
+		size := 0
+		if f.Meta.Preprocess != nil {
+			size = f.Meta.Preprocess.ImageSize
+		}
+		return weights.Own(f, models.Spec{Arch: arch, Classes: len(f.Meta.Classes), Head: head}, size)
 	}
-	spec := models.Spec{Arch: net.Spec.Arch, Width: net.Spec.Width, Classes: len(f.Meta.Classes), Head: head}
-	size := 0
-	if f.Meta.Preprocess != nil {
-		size = f.Meta.Preprocess.ImageSize
-	}
-	graph, err := models.New(spec, size)
-	if err != nil {
-		return nil, err
-	}
-	state, err := f.All()
-	if err != nil {
-		return nil, err
-	}
-	if err := graph.Check(state.Shapes()); err != nil {
-		return nil, ascood.Errorf(ascood.Invalid, "%w", err)
-	}
-	return &found{spec, nil, state, nil}, nil
 }
 
 // model is the network, for images of a size, with its weights.

@@ -1,12 +1,15 @@
 package export_test
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/models"
+	"github.com/ascood/ascood/onnx"
 )
 
 // TestHeads exports a network with each head: its further outputs are outputs of the
@@ -45,5 +48,40 @@ func TestHeads(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestHeadsOfCheckpoints: a checkpoint says its head, and the artifact has the width and
+// the classes of the weights.
+func TestHeadsOfCheckpoints(t *testing.T) {
+	pre := testmodel.Square(32)
+	for _, head := range models.Heads() {
+		network, err := models.New(models.Spec{Arch: "resnet18_32x32", Width: 4, Classes: 3, Head: head}, 32)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c := &checkpoint.Checkpoint{Model: checkpoint.StateDict{}}
+		weights := testmodel.RandomWeights(network)
+		for _, p := range network.Params {
+			if p.Integer {
+				c.Model[p.Name] = checkpoint.FromInt64s([]int64{1})
+			} else {
+				c.Model[p.Name] = checkpoint.FromFloat32s(weights[p.Name], p.Shape...)
+			}
+		}
+		c.Meta = checkpoint.Meta{Arch: "resnet18_32x32", Head: string(head), Classes: []string{"a", "b", "c"}, Preprocess: &pre}
+		m, meta, err := export.FromCheckpoint(c, export.Options{Score: artifact.Score{Name: artifact.ScoreIODIN, Temperature: 1}})
+		if err != nil {
+			t.Errorf("%s: %v", head, err)
+			continue
+		}
+		if meta.Width != 4 || len(meta.Classes) != 3 {
+			t.Errorf("%s: width %d, classes %v", head, meta.Width, meta.Classes)
+		}
+		for _, name := range head.Outputs() {
+			if !slices.ContainsFunc(m.Graph.Output, func(v *onnx.ValueInfoProto) bool { return v.Name == name }) {
+				t.Errorf("%s: there is no output %s", head, name)
+			}
+		}
 	}
 }
