@@ -4,10 +4,8 @@
 package openapi
 
 import (
-	"bytes"
 	_ "embed"
 	"encoding/json"
-	"html/template"
 	"strings"
 )
 
@@ -15,9 +13,6 @@ import (
 //
 //go:embed openapi.json
 var JSON []byte
-
-//go:embed page.html
-var pageTemplate string
 
 // Document is what the page shows of the document.
 type Document struct {
@@ -78,48 +73,3 @@ func Read() (*Document, error) {
 
 // last is the name that a reference ends in.
 func last(ref string) string { return ref[strings.LastIndex(ref, "/")+1:] }
-
-// Page returns the document as a page in the given style, which asks for nothing from
-// anywhere.
-func Page(style string) (string, error) {
-	d, err := Read()
-	if err != nil {
-		return "", err
-	}
-	functions := template.FuncMap{"schema": show, "upper": strings.ToUpper}
-	page, err := template.New("page").Funcs(functions).Parse(pageTemplate)
-	if err != nil {
-		return "", err
-	}
-	var text bytes.Buffer
-	err = page.Execute(&text, struct {
-		*Document
-		Style template.CSS
-	}{d, template.CSS(style)})
-	return text.String(), err
-}
-
-// show is a schema as people read it: those with a name as a link to it, and none for
-// what is not JSON.
-func show(schema json.RawMessage) (template.HTML, error) {
-	var all map[string]any
-	if err := json.Unmarshal(schema, &all); err != nil {
-		return "", err
-	}
-	if ref, ok := all["$ref"].(string); ok {
-		name := template.HTMLEscapeString(last(ref))
-		return template.HTML(`<a href="#` + name + `">` + name + `</a>`), nil
-	}
-	if parts, ok := all["allOf"].([]any); ok && len(parts) > 0 { // a named one, narrowed
-		first, err := json.Marshal(parts[0])
-		if err != nil {
-			return "", err
-		}
-		return show(first)
-	}
-	if all["type"] != "object" {
-		return "", nil
-	}
-	text, err := json.MarshalIndent(schema, "", "  ")
-	return template.HTML("<pre tabindex=0>" + template.HTMLEscapeString(string(text)) + "</pre>"), err
-}
