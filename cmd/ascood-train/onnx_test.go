@@ -68,7 +68,7 @@ func TestONNXWrong(t *testing.T) {
 		"architecture":   {onnxArgs(images, "o", "--arch", "lenet"), "--arch lenet has no meaning beside --onnx"},
 		"width":          {onnxArgs(images, "o", "--width", "8"), "--width 8 has no meaning beside --onnx"},
 		"weights":        {onnxArgs(images, "o", "--pretrained", "w.pth"), "--pretrained w.pth has no meaning beside --onnx"},
-		"tap":            {onnxArgs(images, "o", "--tap", "layer3"), "--tap layer3: want layer3=value"},
+		"tap":            {onnxArgs(images, "o", "--tap", "layer3"), "--tap layer3: want name=value, with the names stem, layer1, "},
 		"layout alone":   {args(images, "o", "--input-layout", "nhwc"), "--input-layout nhwc has no meaning without --onnx"},
 		"channels alone": {args(images, "o", "--channels", "bgr"), "--channels bgr has no meaning without --onnx"},
 	} {
