@@ -62,7 +62,7 @@ var mayImport = map[string]string{
 	"internal/cli/clitest":    "internal/cli internal/pages",
 	"internal/cli/imageflags": "internal/cli preprocess",
 	"internal/cli/modelflags": "artifact dataset internal/check internal/cli ioodin metrics onnx",
-	"internal/testmodel":      "artifact checkpoint dataset export ioodin models onnx preprocess",
+	"internal/testmodel":      "artifact checkpoint dataset export ioodin models onnx posthoc preprocess",
 	// The programs, which connect all this.
 	"cmd/ascood-train":      "gotorch internal/cli internal/cli/imageflags internal/ort models preprocess presets runs train",
 	"cmd/ascood-export":     "artifact checkpoint dataset eval export importer internal/atomicfile internal/cli internal/cli/imageflags internal/cli/modelflags internal/ort ioodin models onnx posthoc preprocess",

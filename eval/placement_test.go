@@ -23,9 +23,7 @@ import (
 // and CPU.
 func TestPlacement(t *testing.T) {
 	if !cudastub.Here() {
-		if out := cudastub.Rerun(t, os.Getenv(ort.LibraryEnv)); strings.Contains(out, "Memcpy") || !strings.Contains(out, "--- PASS: TestPlacement/") {
-			t.Errorf("nodes copy between GPU and CPU, or were not placed at all:\n%s", out)
-		}
+		cudastub.Place(t, os.Getenv(ort.LibraryEnv))
 		return
 	}
 	ort.OnlyPlace()
@@ -100,7 +98,7 @@ func openShipped(t *testing.T, n *Network, opt ioodin.Options) {
 	}
 	var all []Entry
 	for _, name := range posthoc.Names() {
-		all = append(all, fewNeighbours(t, name))
+		all = append(all, Entry{name, testmodel.Method(t, name)})
 	}
 	both, err := posthoc.NewCombined([]string{"iodin", "mds"}, posthoc.Fisher)
 	if err != nil {

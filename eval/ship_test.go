@@ -33,8 +33,8 @@ func TestShippedScores(t *testing.T) {
 		e := &Evaluation{Network: n, Train: Set{Images: train}, ValidID: Set{Images: train}}
 		for _, name := range posthoc.Names() {
 			t.Run(filepath.Base(head)+" "+name, func(t *testing.T) {
-				m, path := fewNeighbours(t, name), filepath.Join(t.TempDir(), "shipped.onnx")
-				ship(t, e, fewNeighbours(t, name), path)
+				m, path := Entry{name, testmodel.Method(t, name)}, filepath.Join(t.TempDir(), "shipped.onnx")
+				ship(t, e, Entry{name, testmodel.Method(t, name)}, path)
 				if err := posthoc.Fit(m.Method, data); err != nil {
 					t.Fatal(err)
 				}
@@ -47,23 +47,6 @@ func TestShippedScores(t *testing.T) {
 			})
 		}
 	}
-}
-
-// fewNeighbours is a method with settings for few images and few features.
-func fewNeighbours(t *testing.T, name string) Entry {
-	t.Helper()
-	m := newMethod(t, name)
-	switch m := m.Method.(type) {
-	case *posthoc.VIM:
-		m.Dim = 32
-	case *posthoc.Residual:
-		m.Dim = 32
-	case *posthoc.KNN:
-		m.K = 5
-	case *posthoc.NNGuide:
-		m.K = 10
-	}
-	return m
 }
 
 func firstOf(t *testing.T, set string, n int) dataset.Dataset {

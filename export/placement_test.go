@@ -20,9 +20,7 @@ import (
 // may copy between GPU and CPU. Those that would not are named.
 func TestPlacement(t *testing.T) {
 	if !cudastub.Here() {
-		if out := cudastub.Rerun(t, os.Getenv(ort.LibraryEnv)); strings.Contains(out, "Memcpy") || !strings.Contains(out, "--- PASS: TestPlacement/") {
-			t.Errorf("nodes copy between GPU and CPU, or were not placed at all:\n%s", out)
-		}
+		cudastub.Place(t, os.Getenv(ort.LibraryEnv))
 		return
 	}
 	ort.OnlyPlace()

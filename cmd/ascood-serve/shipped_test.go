@@ -14,6 +14,7 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
+	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/posthoc"
 )
@@ -31,21 +32,7 @@ func TestShippedScores(t *testing.T) {
 	e := &eval.Evaluation{Network: n, Train: eval.Set{Images: train}, ValidID: eval.Set{Images: train}}
 	for _, name := range posthoc.Names() {
 		t.Run(name, func(t *testing.T) {
-			m, err := posthoc.New(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			switch m := m.(type) {
-			case *posthoc.VIM:
-				m.Dim = 32
-			case *posthoc.Residual:
-				m.Dim = 32
-			case *posthoc.KNN:
-				m.K = 5
-			case *posthoc.NNGuide:
-				m.K = 10
-			}
-			shipped, meta, err := e.Ship(t.Context(), eval.Choice{Entry: eval.Entry{Name: name, Method: m}}, posthoc.Float32)
+			shipped, meta, err := e.Ship(t.Context(), eval.Choice{Entry: eval.Entry{Name: name, Method: testmodel.Method(t, name)}}, posthoc.Float32)
 			if err != nil {
 				t.Fatal(err)
 			}

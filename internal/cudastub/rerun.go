@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -40,4 +41,13 @@ func Rerun(tb testing.TB, library string) (output string) {
 		tb.Fatalf("%v\n%s", err, out)
 	}
 	return string(out)
+}
+
+// Place runs the test again as Rerun does. Its subtests open sessions of which every node
+// must be placed on the GPU, and no value copied between it and the CPU.
+func Place(tb testing.TB, library string) {
+	tb.Helper()
+	if out := Rerun(tb, library); strings.Contains(out, "Memcpy") || !strings.Contains(out, "--- PASS: "+tb.Name()+"/") {
+		tb.Errorf("nodes copy between GPU and CPU, or were not placed at all:\n%s", out)
+	}
 }
