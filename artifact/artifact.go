@@ -144,6 +144,9 @@ func (d *Metadata) validate() error {
 		if err := d.Calibration.validate(); err != nil {
 			return fmt.Errorf("calibration: %w", err)
 		}
+		if n := len(d.Calibration.Classes); n != 0 && n != len(d.Classes) {
+			return fmt.Errorf("calibration: classes has %d numbers for %d classes; want one for each", n, len(d.Classes))
+		}
 	}
 	return nil
 }

@@ -14,12 +14,13 @@ import (
 // Calibration places a score among those of in-distribution images that the
 // training has not seen.
 type Calibration struct {
-	Samples   int       `json:"samples"`   // how many images
-	TPR       float64   `json:"tpr"`       // share of them that the threshold keeps
-	Threshold float64   `json:"threshold"` // a score below it is out of distribution
-	Quantiles []float64 `json:"quantiles"` // order statistics of their scores, evenly spaced in rank, first and last included
-	Score     Score     `json:"score"`     // what was measured; other settings need another calibration
-	Data      string    `json:"data"`      // what the images were, as the user named them
+	Samples   int       `json:"samples"`           // how many images
+	TPR       float64   `json:"tpr"`               // share of them that the threshold keeps
+	Threshold float64   `json:"threshold"`         // a score below it is out of distribution
+	Quantiles []float64 `json:"quantiles"`         // order statistics of their scores, evenly spaced in rank, first and last included
+	Score     Score     `json:"score"`             // what was measured; other settings need another calibration
+	Data      string    `json:"data"`              // what the images were, as the user named them
+	Classes   []int     `json:"classes,omitempty"` // how many of them have each class as the most likely one; none in files of before it was counted
 }
 
 // maxQuantiles bounds the metadata's size (100 kB); up to as many samples the
@@ -60,6 +61,8 @@ func (c *Calibration) validate() error {
 		return errors.New("quantiles has a number that is not finite")
 	case !slices.IsSorted(c.Quantiles):
 		return errors.New("quantiles are not in ascending order")
+	case slices.ContainsFunc(c.Classes, func(n int) bool { return n < 0 || n > c.Samples }):
+		return fmt.Errorf("classes has a number of images outside 0 to %d, as many as there are", c.Samples)
 	}
 	if err := c.Score.Validate(); err != nil {
 		return fmt.Errorf("score: %w", err)

@@ -185,6 +185,8 @@ func TestCheckFaults(t *testing.T) {
 		"calibration: quantiles has 3 numbers for 2":                  calibration(func(c *Calibration) { c.Quantiles = make([]float64, 3) }),
 		"calibration: quantiles has a number that is not finite":      calibration(func(c *Calibration) { c.Quantiles[1] = math.Inf(1) }),
 		"calibration: quantiles are not in ascending order":           calibration(func(c *Calibration) { c.Quantiles[0] = 0.2 }),
+		"calibration: classes has a number of images outside 0 to 2":  calibration(func(c *Calibration) { c.Classes = []int{3, -1} }),
+		"calibration: classes has 3 numbers for 10":                   calibration(func(c *Calibration) { c.Classes = []int{1, 1, 0} }),
 		"calibration: score: temperature 0: must be a number greater": calibration(func(c *Calibration) { c.Score.Temperature = 0 }),
 	} {
 		t.Run(want, func(t *testing.T) {

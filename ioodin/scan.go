@@ -108,6 +108,7 @@ func (m *Model) Calibrate(ctx context.Context, d dataset.Dataset, data string, t
 		return nil, err
 	}
 	scores := make([]float64, 0, d.Len())
+	classes := make([]int, len(m.info.Classes))
 	for image, err := range m.Scan(ctx, d, ScanOptions{KeepGoing: opt.SkipBroken}) {
 		if err != nil {
 			return nil, err
@@ -123,6 +124,12 @@ func (m *Model) Calibrate(ctx context.Context, d dataset.Dataset, data string, t
 				d.Name(image.Index), label, len(m.info.Classes))
 		}
 		scores = append(scores, image.Score)
+		classes[image.Prediction]++
 	}
-	return artifact.Calibrate(scores, tpr, m.score, data)
+	c, err := artifact.Calibrate(scores, tpr, m.score, data)
+	if err != nil {
+		return nil, err
+	}
+	c.Classes = classes
+	return c, nil
 }

@@ -31,20 +31,52 @@ func TestScanNamesImage(t *testing.T) {
 	defer model.Close()
 	dir := t.TempDir()
 	paths := []string{filepath.Join(dir, "missing.png"), filepath.Join(dir, "sound.png")}
-	f, err := os.Create(paths[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	if err := png.Encode(f, image.NewGray(image.Rect(0, 0, 28, 28))); err != nil {
-		t.Fatal(err)
-	}
+	writePNG(t, paths[1], 0)
 	var last error
 	for _, err := range model.Scan(t.Context(), dataset.OpenFiles(paths), ioodin.ScanOptions{BatchSize: 2, KeepGoing: true}) {
 		last = err
 	}
 	if last == nil || !strings.Contains(last.Error(), "the score of "+paths[1]+" is not a number") {
 		t.Errorf("error %v does not name %s", last, paths[1])
+	}
+}
+
+// TestCalibrateCountsClasses: a calibration has each image once, by its prediction.
+func TestCalibrateCountsClasses(t *testing.T) {
+	m, d := testmodel.Random(t, models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear}, testmodel.Square(28), artifact.ScoreIODIN)
+	model, err := ioodin.New(m, d, ioodin.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer model.Close()
+	paths := make([]string, 20)
+	for i := range paths {
+		paths[i] = filepath.Join(t.TempDir(), "gray.png")
+		writePNG(t, paths[i], uint8(12*i))
+	}
+	want := make([]int, 10)
+	c, err := model.Calibrate(t.Context(), dataset.OpenFiles(paths), "gray", 0.9, ioodin.CalibrateOptions{Each: func(image ioodin.Scanned) { want[image.Prediction]++ }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Samples != 20 || !slices.Equal(c.Classes, want) {
+		t.Errorf("%d samples, %v by class; want %v", c.Samples, c.Classes, want)
+	}
+}
+
+func writePNG(t *testing.T, path string, gray uint8) {
+	t.Helper()
+	picture := image.NewGray(image.Rect(0, 0, 28, 28))
+	for i := range picture.Pix {
+		picture.Pix[i] = gray
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := png.Encode(f, picture); err != nil {
+		t.Fatal(err)
 	}
 }
 

@@ -23,7 +23,8 @@ type ModelDrift struct {
 	Model    string  `json:"model"`
 	Expected float64 `json:"expected_out_of_distribution"` // share of them without drift
 	drift.Report
-	Classes map[string]int `json:"predictions"` // images by the name of their most likely class; those that occur
+	Classes map[string]int     `json:"predictions"`                    // images by the name of their most likely class; those that occur
+	Known   map[string]float64 `json:"expected_predictions,omitempty"` // share of each class in the calibration; none of a calibration that does not say
 }
 
 // driftReport describes the images of the last while, by model.
@@ -41,10 +42,17 @@ func (s *Server) driftReport(c echo.Context) error {
 func describeDrift(v *scoring.Version) ModelDrift {
 	d := ModelDrift{Model: v.Name(), Expected: 1 - v.Calibration().TPR, Report: v.Drift(), Classes: map[string]int{}}
 	d.Since = d.Since.Round(time.Second)
+	classes := v.Info().Classes
 	for i, images := range d.Report.Classes {
 		if images > 0 {
-			d.Classes[v.Info().Classes[i]] += images
+			d.Classes[classes[i]] += images
 		}
+	}
+	for i, images := range v.Calibration().Classes {
+		if d.Known == nil {
+			d.Known = map[string]float64{}
+		}
+		d.Known[classes[i]] += float64(images) / float64(v.Calibration().Samples)
 	}
 	return d
 }

@@ -39,11 +39,15 @@ func TestDrift(t *testing.T) {
 	}
 	send(21, 0)
 	m = report().Models[0]
+	if !near(m.Known["dark"], 2./9) || m.LastClasses == nil || m.LastClasses.Images != 20 || !near(m.LastClasses.Distance, 7./9) || m.NowClasses == nil {
+		t.Errorf("classes after a window of black images: %+v, %+v, %+v", m.Known, m.LastClasses, m.NowClasses)
+	}
 	if m.Images != 20 || m.Last == nil || !m.Last.Alarm || m.Last.Distance < 0.8 {
 		t.Errorf("after a window of black images: %+v, %+v", m, m.Last)
 	}
 	for sample, want := range map[string]string{
 		`ascood_drift_alarm{model="fake"}`:                                                  "1",
+		`ascood_drift_class_distance{model="fake"}`:                                         "0.7777777777777778",
 		`ascood_p_value_bucket{model="fake",le="0.1"}`:                                      "26",
 		`ascood_predictions_total{class="dark",model="fake",verdict="out_of_distribution"}`: "26",
 		`ascood_p_value_count{model="fake"}`:                                                "40",

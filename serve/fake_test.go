@@ -46,7 +46,7 @@ var fakeInfo = artifact.Metadata{
 	Score:      fakeScore,
 	Calibration: &artifact.Calibration{
 		Samples: 9, TPR: 0.8, Threshold: 0.25, Quantiles: []float64{0.1, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9},
-		Score: fakeScore, Data: "/home/someone/private/images",
+		Score: fakeScore, Data: "/home/someone/private/images", Classes: []int{2, 7},
 	},
 	Source: artifact.Source{Checkpoint: "best.safetensors", SHA256: "abc123"},
 }

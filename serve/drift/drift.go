@@ -6,7 +6,8 @@
 // calibration's by the two-sample Kolmogorov–Smirnov test, which p-values are enough for.
 // Each window is of other images, so that a window without drift raises an alarm with the
 // probability that was chosen, and drift is seen at the latest by the second window that
-// it is in.
+// it is in. The most likely classes of the same windows are compared with the
+// calibration's, too, and raise an alarm of their own.
 package drift
 
 import (
@@ -26,13 +27,15 @@ type Config struct {
 // Watch looks at the images of one model.
 type Watch struct {
 	config  Config
-	samples int // of the calibration
+	samples int   // of the calibration
+	classes []int // of them by class; none if the calibration does not say
 
-	mu    sync.Mutex
-	seen  []image // the last ones, a ring once it is full
-	next  int     // where the next one goes
-	tests []float64
-	last  *Test
+	mu                sync.Mutex
+	seen              []image // the last ones, a ring once it is full
+	next              int     // where the next one goes
+	tests             []float64
+	counts            []int // of the images of tests, by class
+	last, lastClasses *Test
 }
 
 // image is what is kept of one.
@@ -43,10 +46,10 @@ type image struct {
 	class int
 }
 
-// Test is what a window's p-values say of drift.
+// Test is what a window's images say of drift: their p-values, or their classes.
 type Test struct {
 	Images       int       `json:"images"`
-	Distance     float64   `json:"distance"`     // largest difference of the shares of images and of calibration samples up to a score
+	Distance     float64   `json:"distance"`     // largest difference of the shares of images and of calibration samples up to a score; of classes, the share of images that would have to be of another one
 	Significance float64   `json:"significance"` // how likely as large a one is without drift
 	Alarm        bool      `json:"alarm"`        // whether that is less likely than the level
 	At           time.Time `json:"at"`
@@ -54,13 +57,15 @@ type Test struct {
 
 // Report is what the images of the last while look like: a sliding window.
 type Report struct {
-	Images    int       `json:"images"`
-	Since     time.Time `json:"since"`     // of the first of them
-	Histogram []int     `json:"histogram"` // images with p-values up to 0.1, 0.2, … 1; equal without drift
-	Out       Share     `json:"out_of_distribution"`
-	Classes   []int     `json:"-"`              // images by class
-	Now       *Test     `json:"now,omitempty"`  // of the images of the report: to look at, not to be alarmed by
-	Last      *Test     `json:"last,omitempty"` // of the last window that was full: the alarm
+	Images      int       `json:"images"`
+	Since       time.Time `json:"since"`     // of the first of them
+	Histogram   []int     `json:"histogram"` // images with p-values up to 0.1, 0.2, … 1; equal without drift
+	Out         Share     `json:"out_of_distribution"`
+	Classes     []int     `json:"-"`                          // images by class
+	Now         *Test     `json:"now,omitempty"`              // of the images of the report: to look at, not to be alarmed by
+	Last        *Test     `json:"last,omitempty"`             // of the last window that was full: the alarm
+	NowClasses  *Test     `json:"predictions_now,omitempty"`  // the same of their classes
+	LastClasses *Test     `json:"predictions_last,omitempty"` // the same of their classes
 }
 
 // Share is a share with its interval of 95% confidence (Wilson's).
@@ -70,8 +75,11 @@ type Share struct {
 	High  float64 `json:"high"`
 }
 
-// NewWatch returns a watch for a model that was calibrated on so many samples.
-func NewWatch(c Config, samples int) *Watch { return &Watch{config: c, samples: samples} }
+// NewWatch returns a watch for a model that was calibrated on so many samples; classes is
+// how many of them have each class as the most likely one, nil if that is not known.
+func NewWatch(c Config, samples int, classes []int) *Watch {
+	return &Watch{config: c, samples: samples, classes: classes, counts: make([]int, len(classes))}
+}
 
 // Add looks at an image that got a verdict.
 func (w *Watch) Add(p float64, out bool, class int) {
@@ -83,9 +91,13 @@ func (w *Watch) Add(p float64, out bool, class int) {
 	}
 	w.seen[w.next] = image{now, p, out, class}
 	w.next = (w.next + 1) % w.config.Window
+	if class >= 0 && class < len(w.counts) {
+		w.counts[class]++
+	}
 	if w.tests = append(w.tests, p); len(w.tests) == w.config.Window {
-		w.last = w.test(w.tests, now)
+		w.last, w.lastClasses = w.test(w.tests, now), w.classTest(w.counts, now)
 		w.tests = w.tests[:0]
+		clear(w.counts)
 	}
 }
 
@@ -101,7 +113,7 @@ func (w *Watch) Report(classes int) Report {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	now := time.Now()
-	r := Report{Histogram: make([]int, 10), Classes: make([]int, classes), Last: w.last}
+	r := Report{Histogram: make([]int, 10), Classes: make([]int, classes), Last: w.last, LastClasses: w.lastClasses}
 	var values []float64
 	out := 0
 	for _, i := range w.seen {
@@ -122,7 +134,7 @@ func (w *Watch) Report(classes int) Report {
 	}
 	r.Images, r.Out = len(values), wilson(out, len(values))
 	if len(values) > 0 {
-		r.Now = w.test(values, now)
+		r.Now, r.NowClasses = w.test(values, now), w.classTest(r.Classes, now)
 	}
 	return r
 }

@@ -79,7 +79,7 @@ func TestFalseAlarms(t *testing.T) {
 		for range windows {
 			calibration := normals(rng, samples, 0)
 			slices.Sort(calibration)
-			w := NewWatch(Config{Window: 100, Age: time.Hour, Level: level}, samples)
+			w := NewWatch(Config{Window: 100, Age: time.Hour, Level: level}, samples, nil)
 			for _, p := range pValues(normals(rng, 100, 0), calibration) {
 				w.Add(p, false, 0)
 			}
@@ -102,7 +102,7 @@ func TestShift(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	calibration := normals(rng, 2000, 0)
 	slices.Sort(calibration)
-	w := NewWatch(Config{Window: window, Age: time.Hour, Level: 0.001}, len(calibration))
+	w := NewWatch(Config{Window: window, Age: time.Hour, Level: 0.001}, len(calibration), nil)
 	send := func(n int, mean float64) (raised int) {
 		for i, p := range pValues(normals(rng, n, mean), calibration) {
 			w.Add(p, p < 0.05, 0)
@@ -126,7 +126,7 @@ func TestShift(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := NewWatch(Config{Window: 4, Age: time.Minute, Level: 0.01}, 9)
+		w := NewWatch(Config{Window: 4, Age: time.Minute, Level: 0.01}, 9, nil)
 		if r := w.Report(2); r.Images != 0 || r.Now != nil || r.Last != nil || r.Out != (Share{0, 0, 1}) {
 			t.Errorf("of nothing: %+v", r)
 		}

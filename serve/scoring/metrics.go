@@ -4,6 +4,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/serve/drift"
 )
 
 // metrics are those of the models, each labelled with the name that its model is
@@ -122,6 +123,8 @@ var (
 	driftAlarm = prometheus.NewDesc("ascood_drift_alarm", "1 if the last full window of images was not like the calibration's.", []string{"model"}, nil)
 	driftShare = prometheus.NewDesc("ascood_out_of_distribution_ratio", "Share of the images of the sliding window that are out of distribution.", []string{"model"}, nil)
 	driftNow   = prometheus.NewDesc("ascood_drift_distance", "Kolmogorov-Smirnov distance of the scores of the sliding window from the calibration's.", []string{"model"}, nil)
+	classAlarm = prometheus.NewDesc("ascood_drift_class_alarm", "1 if the classes of the last full window of images were not like the calibration's.", []string{"model"}, nil)
+	classNow   = prometheus.NewDesc("ascood_drift_class_distance", "Total variation distance of the classes of the sliding window from the calibration's.", []string{"model"}, nil)
 )
 
 // Describe implements prometheus.Collector.
@@ -129,7 +132,7 @@ func (m *Models) Describe(descriptions chan<- *prometheus.Desc) {
 	for _, v := range m.metrics.vectors() {
 		v.Describe(descriptions)
 	}
-	for _, d := range []*prometheus.Desc{inWork, driftAlarm, driftShare, driftNow} {
+	for _, d := range []*prometheus.Desc{inWork, driftAlarm, driftShare, driftNow, classAlarm, classNow} {
 		descriptions <- d
 	}
 }
@@ -153,13 +156,22 @@ func (v *Version) collectDrift(samples chan<- prometheus.Metric) {
 		samples <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, v.name)
 	}
 	r := v.Drift()
-	alarm := 0.0
-	if r.Last != nil && r.Last.Alarm {
-		alarm = 1
+	alarm := func(d *prometheus.Desc, t *drift.Test) {
+		if t != nil && t.Alarm {
+			gauge(d, 1)
+		} else {
+			gauge(d, 0)
+		}
 	}
-	gauge(driftAlarm, alarm)
+	alarm(driftAlarm, r.Last)
 	if r.Now != nil {
 		gauge(driftShare, r.Out.Share)
 		gauge(driftNow, r.Now.Distance)
+	}
+	if len(v.calibration.Classes) > 0 {
+		alarm(classAlarm, r.LastClasses)
+	}
+	if r.NowClasses != nil {
+		gauge(classNow, r.NowClasses.Distance)
 	}
 }

@@ -58,7 +58,7 @@ func newVersion(ctx context.Context, m *Models, f file, model Model) (*Version, 
 	return &Version{
 		models: m, name: f.name, model: model, calibration: calibration, decoder: m.decoder, metrics: own,
 		batcher:  newBatcher(model, false, batch, workers(model.Device()), own, m.lose),
-		drift:    drift.NewWatch(m.limits.Drift, calibration.Samples),
+		drift:    drift.NewWatch(m.limits.Drift, calibration.Samples, calibration.Classes),
 		detailed: detailed{models: m, file: f, metrics: own},
 	}, nil
 }
