@@ -6,7 +6,7 @@ override ONNXRUNTIME_LIB := $(abspath $(ONNXRUNTIME_LIB))
 # OpenMP's waiting threads are to sleep, so that others get the cores.
 with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000
 
-.PHONY: help setup setup-cuda build test test-kernels test-zoo mutate lint bench bench-eval bench-zoo bench-serve reference demo serve generate libjpeg notices clean
+.PHONY: help setup setup-cuda build test test-kernels test-zoo test-page mutate lint bench bench-eval bench-zoo bench-serve reference demo serve generate libjpeg notices clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -37,6 +37,9 @@ lint: setup ## gofmt, go vet, staticcheck
 test-zoo: setup ## import torchvision's families at all opsets, for any number of images and for one (needs Debian's python3-torch, python3-torchvision)
 	@folder=$$(mktemp -d); trap 'rm -r "$$folder"' EXIT; nice /usr/bin/python3 -B scripts/reference/onnx_files.py "$$folder" && \
 	$(with-runtime) TORCHVISION_FILES="$$folder/importer/testdata/torchvision" go test -run '^TestTorchvision$$' -v ./importer
+
+test-page: setup ## the server's page in a browser (needs Debian's chromium; PAGE_SCREENSHOTS=/folder keeps pictures)
+	$(with-runtime) go test -tags browser -run '^Test(Browser|Looks)$$' ./serve
 
 bench: setup ## run all benchmarks
 	$(with-runtime) go test -run '^$$' -bench . -benchmem ./...

@@ -172,6 +172,6 @@ cuda)
 	arch=$(architecture)
 	cuda
 	;;
-checks) packages "ONNX's checker, its tests of operators and the compiler of onnx.proto" python3-onnx libonnx-testdata protobuf-compiler ;;
+checks) packages "ONNX's checker, its tests of operators, the compiler of onnx.proto and a browser" python3-onnx libonnx-testdata protobuf-compiler chromium ;;
 *) fail "unknown argument $1; known are cuda, checks and runtime" ;;
 esac

@@ -2,23 +2,53 @@
 "use strict";
 
 const $ = (selector, root = document) => root.querySelector(selector);
-const endpoint = location.origin + "/v1/score";
 const key = globalThis.sessionStorage?.getItem("key"); // for as long as the tab is open
 const served = call("/v1/models");
-const model = served.then(({ models }) => models.find(m => m.default) ?? models[0]);
+// The model that is asked: the default, until another is chosen.
+let model = served.then(({ models }) => models.find(m => m.default && m.classes) ?? models.find(m => m.classes) ?? models[0]);
 
-$("#curl").textContent =
-  `curl -F image=@photo.jpg ${endpoint}\n` +
-  `curl -F image=@one.jpg -F image=@two.png ${endpoint}`;
+model.then(describe).catch(() => { $("#summary").textContent = "The server does not answer."; });
 
-model.then(m => {
+function endpoint(m) {
+  return location.origin + (m.default ? "/v1/score" : `/v1/models/${encodeURIComponent(m.name)}/score`);
+}
+
+function describe(m) {
+  $("#curl").textContent =
+    `curl -F image=@photo.jpg ${endpoint(m)}\n` +
+    `curl -F image=@one.jpg -F image=@two.png ${endpoint(m)}`;
+  if (!m.classes) {
+    $("#about").textContent = `The model “${m.name}” is not served: ${m.refused}.`;
+    return;
+  }
   const named = m.classes.slice(0, 12).join(", ");
   const more = m.classes.length > 12 ? ` and ${m.classes.length - 12} more` : "";
   $("#about").textContent =
-    `Does an image look like those that the model “${m.name}” was trained on? It knows ${m.classes.length} classes: ${named}${more}.`;
+    `Does an image look like those that the model “${m.name}” was trained on? It knows ${m.classes.length} class${m.classes.length === 1 ? "" : "es"}: ${named}${more}.`;
   $("#limits").textContent =
     `Up to ${number(m.limits.body_bytes / 2 ** 20)} MB and ${number(m.limits.image_pixels / 1e6)} megapixels each.`;
-}).catch(() => { $("#summary").textContent = "The server does not answer."; });
+}
+
+// Where there are several models, one can be chosen; what is on the page stays.
+served.then(async ({ models }) => {
+  if (models.length < 2) return;
+  const select = $("#model"), first = await model;
+  for (const m of models) {
+    const option = document.createElement("option");
+    option.textContent = m.name + (m.classes ? "" : " (refused)");
+    option.value = m.name;
+    option.disabled = !m.classes;
+    select.append(option);
+  }
+  select.value = first.name;
+  $("#choice").hidden = false;
+  select.addEventListener("change", () => {
+    const m = models.find(m => m.name === select.value);
+    model = Promise.resolve(m);
+    describe(m);
+    if ($("#drift").open) reportDrift();
+  });
+}).catch(() => {}); // told above
 
 served.then(({ keeps }) => {
   if (!keeps) return;
@@ -32,12 +62,13 @@ const queue = [];
 let asking = 0, pending = 0;
 
 function add(files) {
+  const asked = model;
   const cards = [...files].map(file => {
     const card = $("#card").content.firstElementChild.cloneNode(true);
     $(".file", card).textContent = file.name;
     $(".file", card).title = file.name;
     preview(file, card);
-    queue.push({ file, card });
+    queue.push({ file, card, asked });
     return card;
   });
   pending += cards.length;
@@ -47,10 +78,10 @@ function add(files) {
 }
 
 async function next() {
-  const { file, card } = queue.shift();
+  const { file, card, asked } = queue.shift();
   asking++;
   try {
-    await ask(file, card);
+    await ask(await asked, file, card);
   } catch (error) {
     fail(card, error.message);
   }
@@ -60,21 +91,22 @@ async function next() {
   if (queue.length) next();
 }
 
-async function ask(file, card) {
-  const { limits, calibration } = await model;
+async function ask(m, file, card) {
+  if (!m.classes) throw new Error("This model is not served.");
   // The server would say so too, but some browsers send all of it before they listen.
-  if (file.size > limits.body_bytes) throw new Error("The file is larger than the server accepts.");
-  const answer = await call(endpoint, { method: "POST", body: file });
-  show(card, answer.results[0], answer.time_ms, calibration);
-  $(".why", card).addEventListener("click", () => explain(file, card));
+  if (file.size > m.limits.body_bytes) throw new Error("The file is larger than the server accepts.");
+  const answer = await call(endpoint(m), { method: "POST", body: file });
+  show(card, answer.results[0], answer.time_ms, m.calibration);
+  if (!m.default) $(".file", card).textContent = `${file.name} (${m.name})`;
+  $(".why", card).addEventListener("click", () => explain(m, file, card));
 }
 
 // explain asks about an image again, for the heat map of its gradient.
-async function explain(file, card) {
+async function explain(m, file, card) {
   const button = $(".why", card), figure = $(".map", card), caption = $("figcaption", card);
   button.disabled = true;
   try {
-    const answer = await call(endpoint + "?explain=1", { method: "POST", body: file });
+    const answer = await call(endpoint(m) + "?explain=1", { method: "POST", body: file });
     const { image, element } = answer.results[0].explanation;
     $("img", figure).src = image;
     $("img", figure).alt = "The image in gray, red where a change of the pixels changes the score most.";
@@ -175,9 +207,10 @@ function report() {
 }
 
 // The report on drift is asked for each time that it is opened.
-$("#drift").addEventListener("toggle", async e => {
-  if (!e.target.open) return;
-  const words = $("#drift-words"), bars = $(".bars");
+$("#drift").addEventListener("toggle", e => { if (e.target.open) reportDrift(); });
+
+async function reportDrift() {
+  const words = $("#drift-words"), classes = $("#drift-classes"), bars = $(".bars");
   try {
     const [{ name }, { models }] = await Promise.all([model, call("/v1/drift")]);
     const d = models.find(m => m.model === name);
@@ -189,11 +222,13 @@ $("#drift").addEventListener("toggle", async e => {
     d.histogram.forEach((count, i) => { bars.children[i].style.height = `${100 * count / most}%`; });
     bars.setAttribute("aria-label", `images by p-value, in tenths: ${d.histogram.join(", ")}`);
     bars.hidden = !d.images;
+    classes.textContent = d.images ? shifted(d) : "";
   } catch (error) {
     words.textContent = sentence(error.message);
+    classes.textContent = "";
     bars.hidden = true;
   }
-});
+}
 
 // drifted says the result of the last full window in words.
 function drifted(last) {
@@ -201,6 +236,16 @@ function drifted(last) {
   return last.alarm
     ? `The last ${number(last.images)} that were tested are not like those that the model was calibrated on.`
     : `The last ${number(last.images)} that were tested are like those that the model was calibrated on.`;
+}
+
+// shifted says in words which classes came more or less often than in the calibration.
+function shifted({ images, predictions, expected_predictions: expected, predictions_last: last }) {
+  if (!expected) return "";
+  const shares = Object.keys(expected).map(name => ({ name, now: (predictions[name] ?? 0) / images, then: expected[name] }))
+    .sort((a, b) => Math.abs(b.now - b.then) - Math.abs(a.now - a.then)).slice(0, 3)
+    .map(({ name, now, then }) => `${name} ${percent(now)} (${percent(then)})`);
+  return `Classes furthest from the calibration, whose share is in brackets: ${shares.join(", ")}.` +
+    (last?.alarm ? ` Those of the last ${number(last.images)} that were tested do not come as often as they did.` : "");
 }
 
 $("#key").addEventListener("change", e => {

@@ -13,7 +13,7 @@ const image = Buffer.from(process.env.PAGE_IMAGE, "base64");
 const html = await (await fetch(server + "/")).text();
 
 const model = {
-  name: "clothes", classes: ["Shirt", "Bag"],
+  name: "clothes", default: true, classes: ["Shirt", "Bag"],
   calibration: { samples: 999, tpr: 0.95, threshold: 0.1 },
   limits: { body_bytes: 2 ** 20, image_pixels: 25e6, images: 16 },
 };
@@ -47,9 +47,9 @@ class Page {
         const { pathname, search } = new URL(path, server);
         if (pathname === "/v1/models" && !options) return this.later(models);
         if (pathname === "/v1/drift") return this.later(this.drift);
-        assert.equal(pathname, "/v1/score");
+        assert.match(pathname, /^\/v1\/(models\/[^/]+\/)?score$/);
         assert.equal(options.method, "POST");
-        return this.upload(options.body, answer, search);
+        return this.upload(options.body, answer, search, pathname);
       },
     });
     vm.runInContext(this.document.querySelector("script").textContent, this.context);
@@ -57,11 +57,11 @@ class Page {
 
   async later(f) { return f(); }
 
-  async upload(file, answer, search) {
+  async upload(file, answer, search, pathname) {
     this.uploads.push(file);
     this.mostAsking = Math.max(this.mostAsking, ++this.asking);
     try {
-      return await answer(file, search);
+      return await answer(file, search, pathname);
     } finally {
       this.asking--;
     }
@@ -112,6 +112,41 @@ test("many classes are cut short, small limits are not rounded to nothing", asyn
   await page.settled();
   assert.match(page.text("#about"), /15 classes: c0, .*, c11 and 3 more\.$/);
   assert.equal(page.text("#limits"), "Up to 1 MB and 0.5 megapixels each.");
+});
+
+test("where there are several models, one can be chosen", async () => {
+  const other = { ...model, name: "café 2", default: false, classes: ["Cup"], limits: { ...model.limits, body_bytes: 50 } };
+  const broken = { name: "broken", default: false, refused: "no such file" };
+  const page = new Page((file, _, pathname) => scored({ ...inside, class: pathname }), () => json({ models: [broken, other, model] }));
+  await page.settled();
+  const select = page.document.querySelector("#model");
+  assert.ok(!page.document.querySelector("#choice").hidden);
+  assert.deepEqual(select.children.map(o => [o.value, o.textContent, o.disabled]),
+    [["broken", "broken (refused)", true], ["café 2", "café 2", false], ["clothes", "clothes", false]]);
+  assert.equal(select.value, "clothes");
+  await page.choose(file("first.png"));
+
+  select.value = "café 2";
+  select.dispatch("change");
+  await page.settled();
+  assert.match(page.text("#about"), /the model “café 2” was trained on\? It knows 1 class: Cup\.$/);
+  assert.match(page.text("#curl"), /\/v1\/models\/caf%C3%A9%202\/score\n/);
+  await page.choose(file("second.png", 10), file("large.png", 60));
+  assert.deepEqual(page.cards.map(card => [page.text(".file", card), page.text(".class", card)]), [
+    ["second.png (café 2)", "/v1/models/caf%C3%A9%202/score"], ["large.png", ""], ["first.png", "/v1/score"],
+  ]);
+
+  const one = new Page(null);
+  await one.settled();
+  assert.ok(one.document.querySelector("#choice").hidden);
+});
+
+test("a model that is not served says why", async () => {
+  const page = new Page(null, () => json({ models: [{ name: "clothes", default: true, refused: "no such file" }] }));
+  await page.settled();
+  assert.equal(page.text("#about"), "The model “clothes” is not served: no such file.");
+  await page.choose(file("a.png"));
+  assert.deepEqual(page.verdicts().map(([, verdict, words]) => [verdict, words]), [["Not scored", "This model is not served."]]);
 });
 
 test("a verdict shows with all that is known of it", async () => {
@@ -310,7 +345,8 @@ test("the page asks for a key where the server does", async () => {
 test("the report on drift is shown on demand", async () => {
   const page = new Page();
   const report = { model: "clothes", images: 40, histogram: [20, 10, 0, 0, 0, 0, 0, 0, 5, 5], out_of_distribution: { share: 0.4 },
-    expected_out_of_distribution: 0.05, last: { images: 20, alarm: true } };
+    expected_out_of_distribution: 0.05, last: { images: 20, alarm: true },
+    predictions: { Shirt: 30, Bag: 10 }, expected_predictions: { Shirt: 0.25, Shoe: 0.25, Bag: 0.3, Dress: 0.2 }, predictions_last: { images: 20, alarm: true } };
   page.drift = () => json({ models: [{ ...report, model: "other" }, report] });
   const details = page.document.querySelector("#drift"), bars = page.document.querySelector(".bars");
   details.open = true;
@@ -318,6 +354,8 @@ test("the report on drift is shown on demand", async () => {
   await page.settled();
   assert.equal(page.text("#drift-words"), "Of the last 40 images 40% were out of distribution; without drift it would be 5%. " +
     "The last 20 that were tested are not like those that the model was calibrated on.");
+  assert.equal(page.text("#drift-classes"), "Classes furthest from the calibration, whose share is in brackets: Shirt 75% (25%), Shoe 0.0% (25%), Dress 0.0% (20%). " +
+    "Those of the last 20 that were tested do not come as often as they did.");
   assert.deepEqual(bars.children.map(bar => bar.style.height), ["100%", "50%", "0%", "0%", "0%", "0%", "0%", "0%", "25%", "25%"]);
   assert.equal(bars.getAttribute("aria-label"), "images by p-value, in tenths: 20, 10, 0, 0, 0, 0, 0, 0, 5, 5");
   assert.ok(!bars.hidden);

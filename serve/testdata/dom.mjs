@@ -61,6 +61,9 @@ class Element {
     };
   }
 
+  // Of the document.
+  createElement(name) { return new Element(name); }
+
   // Content.
   get textContent() { return this.children.map(c => c.textContent ?? c).join(""); }
   set textContent(value) { this.children = [String(value)]; }
