@@ -33,13 +33,13 @@ func (e *Evaluation) Validate(ctx context.Context, results []Result) ([]Validate
 			return nil, fmt.Errorf("%s: %w", r.Method, err)
 		}
 		all[i] = Validated{Choice: Choice{Entry: m}, AUROC: best(r.Trials)}
-		if r.Trials != nil {
+		if _, combined := m.Method.(*posthoc.Combined); r.Trials != nil && !combined { // whose trials are of its parts
 			continue
 		}
 		if m, err = e.configured(i, r); err != nil { // to be fitted
 			return nil, err
 		}
-		needed = append(needed, Choice{m, true})
+		needed = append(needed, Choice{Entry: m})
 	}
 	if err := e.validate(ctx, needed, all); err != nil {
 		return nil, err
@@ -76,7 +76,7 @@ func (e *Evaluation) validate(ctx context.Context, needed []Choice, all []Valida
 	if len(needed) == 0 {
 		return nil
 	}
-	from, err := e.gather(ctx, needed)
+	from, err := e.gather(ctx, needed, needed...)
 	if err != nil {
 		return err
 	}
@@ -84,14 +84,14 @@ func (e *Evaluation) validate(ctx context.Context, needed []Choice, all []Valida
 	var onFeatures, onImages []*sweep
 	found := map[string]*sweep{}
 	for _, c := range needed {
-		if err := posthoc.Fit(c.Entry.Method, from.Data); err != nil {
-			return fmt.Errorf("%s: %w", c.Name, err)
+		if err := e.ready(ctx, []Entry{c.Entry}, from); err != nil {
+			return err
 		}
 		settings, err := posthoc.Settings(c.Entry.Method)
 		if err != nil {
 			return err
 		}
-		s := &sweep{work: work{Choice: c}, trials: []Trial{{Settings: json.RawMessage(settings)}}, fitted: []candidate{{c.Entry, 0}}}
+		s := &sweep{Choice: c, trials: []Trial{{Settings: json.RawMessage(settings)}}, fitted: []candidate{{c.Entry, 0}}}
 		if found[c.Name] = s; len(c.Needs().Graph) == 0 {
 			onFeatures = append(onFeatures, s)
 		} else {

@@ -134,11 +134,29 @@ func (e *Evaluation) checkChoice(c Choice, sizes posthoc.Sizes) error {
 			return ascood.Errorf(ascood.Unsupported, "%s works on %s of the network, and this model of a %s has none", c.Name, value, e.Network.meta.Arch)
 		}
 	}
-	if c.Search {
-		return checkSweep(c.Name, sizes)
+	if err := checkSearches(c); err != nil {
+		return err
 	}
-	if err := posthoc.Check(c.Entry.Method, sizes); err != nil {
-		return ascood.Errorf(ascood.CodeOf(err), "%s: %w: choose with %s %s.NAME=VALUE", c.Name, err, ascood.Field("set"), c.Name)
+	if !c.Search {
+		return checkSettings(c.Entry, sizes)
+	}
+	for _, part := range c.parts() {
+		err := error(nil)
+		if part.Search {
+			err = checkSweep(part.Name, sizes)
+		} else {
+			err = checkSettings(part.Entry, sizes)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkSettings(m Entry, sizes posthoc.Sizes) error {
+	if err := posthoc.Check(m.Method, sizes); err != nil {
+		return ascood.Errorf(ascood.CodeOf(err), "%s: %w: choose with %s %s.NAME=VALUE", m.Name, err, ascood.Field("set"), m.Name)
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/metrics"
@@ -26,6 +27,42 @@ type Set struct {
 type Choice struct {
 	Entry
 	Search bool // over its published sweep; the settings of Method do not matter then
+
+	// Fixed names the parts of a combination that Search is not for.
+	Fixed []string
+}
+
+// parts are the methods of a combination, searched as if they were alone, or the choice
+// itself.
+func (c Choice) parts() []Choice {
+	combined, ok := c.Entry.Method.(*posthoc.Combined)
+	if !ok {
+		return []Choice{c}
+	}
+	var all []Choice
+	for i, name := range combined.Names {
+		searched := c.Search && posthoc.Sweep(name) != nil && !slices.Contains(c.Fixed, name)
+		all = append(all, Choice{Entry: Entry{name, combined.Parts[i]}, Search: searched})
+	}
+	return all
+}
+
+// searches are those of the parts that are searched.
+func (c Choice) searches() []Choice {
+	return slices.DeleteFunc(c.parts(), func(part Choice) bool { return !part.Search })
+}
+
+// tried are the parts with all settings that they may get.
+func (c Choice) tried() []posthoc.Method {
+	var all []posthoc.Method
+	for _, part := range c.parts() {
+		if part.Search {
+			all = append(all, posthoc.Sweep(part.Name)...)
+		} else {
+			all = append(all, part.Entry.Method)
+		}
+	}
+	return all
 }
 
 // Evaluation compares in-distribution images with others by several methods.

@@ -76,6 +76,65 @@ func TestInterruptedSearchGoesOn(t *testing.T) {
 	}
 }
 
+// TestCombinedIsSearched evaluates methods, and a combination of them: its parts have the
+// settings that the methods have, its scores are placed among the validation images', and
+// all is there again after an interruption and in the store.
+func TestCombinedIsSearched(t *testing.T) {
+	e := newEvaluation(t, "knn+iodin+mls", "iodin", "knn")
+	e.Train = e.ID
+	for i := range e.Choices {
+		e.Choices[i].Search = true
+	}
+	e.Choices[0].Fixed = []string{"knn"}
+	e.Choices[0].Entry.Method.(*posthoc.Combined).Parts[0] = &posthoc.KNN{K: 3}
+	e.Choices[2] = Choice{Entry: Entry{"knn", &posthoc.KNN{K: 3}}}
+	whole := *e
+	whole.Store = nil
+	results := runEvaluation(t, &whole, "train", "val_id", "search on val_id", "search on val_ood", "combine on val_id", "combine on val_id", "id", "near", "far")
+	both, step := results[0], results[1]
+	if want := `{"iodin":` + step.Settings + `,"knn":{"k":3},"mls":{},"rule":"fisher"}`; both.Settings != want {
+		t.Errorf("the settings are %s, want %s", both.Settings, want)
+	}
+	if both.Tried() != 28 || string(both.Trials[5].Settings) != `{"iodin":`+string(step.Trials[5].Settings)+"}" || both.Trials[5].AUROC != step.Trials[5].AUROC {
+		t.Errorf("it has tried %d settings, such as %+v; iodin %+v", both.Tried(), both.Trials[5], step.Trials[5])
+	}
+	for i, score := range both.Scores[1].Values {
+		if !(score <= 0 && score >= 3*math.Log(1./13)) { // 12 validation images
+			t.Errorf("image %d scores %v", i, score)
+		}
+	}
+
+	fixed := func(e *Evaluation) *Evaluation {
+		again := fresh(t, e)
+		again.Choices[0] = Choice{Entry: newMethod(t, "knn+iodin+mls"), Search: true, Fixed: []string{"knn"}}
+		again.Choices[0].Entry.Method.(*posthoc.Combined).Parts[0] = &posthoc.KNN{K: 3}
+		again.Choices[2] = Choice{Entry: Entry{"knn", &posthoc.KNN{K: 3}}}
+		return again
+	}
+	interrupt(t, e, "search on val_ood")
+	stored := runEvaluation(t, fixed(e), "search on val_ood", "combine on val_id", "combine on val_id", "id", "near", "far")
+	again := runEvaluation(t, fixed(e))
+	if fmt.Sprint(stored) != fmt.Sprint(results) || fmt.Sprint(again) != fmt.Sprint(results) {
+		t.Errorf("results\n%v\nafter an interruption\n%v\nand from the store\n%v", results, stored, again)
+	}
+	if left, err := filepath.Glob(filepath.Join(e.Store.Dir, "scores", "*", "*.trials")); err != nil || left != nil {
+		t.Errorf("left behind %v (%v)", left, err)
+	}
+}
+
+// TestCombinedSearchesApart: two parts that move the image would each choose by how much.
+func TestCombinedSearchesApart(t *testing.T) {
+	e := newEvaluation(t, "odin+mls+iodin")
+	e.Choices[0].Search = true
+	if err := e.Check(); err == nil || !strings.Contains(err.Error(), "one temperature and noise for odin and iodin, which would be searched apart: choose with set") {
+		t.Errorf("error %v", err)
+	}
+	e.Choices[0].Fixed = []string{"odin", "iodin"}
+	if err := e.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
 // TestStaleScoresGo fails an evaluation with other settings, and checks that what is
 // left is of these.
 func TestStaleScoresGo(t *testing.T) {
@@ -154,7 +213,7 @@ func fresh(t *testing.T, e *Evaluation) *Evaluation {
 	again.Network = &Network{model: e.Network.model, meta: e.Network.meta, digest: e.Network.digest, opt: e.Network.opt, graphs: e.Network.graphs}
 	again.Choices = nil
 	for _, c := range e.Choices {
-		again.Choices = append(again.Choices, Choice{newMethod(t, c.Name), c.Search})
+		again.Choices = append(again.Choices, Choice{Entry: newMethod(t, c.Name), Search: c.Search})
 	}
 	again.Near, again.Far = slices.Clone(e.Near), slices.Clone(e.Far)
 	return &again

@@ -110,39 +110,52 @@ func (e *Evaluation) fit(ctx context.Context, todo []work, results []Result) (me
 
 // settle finds the settings of the methods that have sets to score, and fits
 // them. What it has found is noted at once: those searched on images come last,
-// since they take longest.
+// since they take longest, and after them combinations, whose parts they may be.
 func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, results []Result) ([]Entry, error) {
 	methods := make([]Entry, len(todo))
+	var fixed, combined []work
+	found := map[string]*sweep{} // by method: a combination shares that of its part
 	var onFeatures, onImages []*sweep
-	for i, w := range todo {
+	for _, w := range todo {
 		if !w.unscored() {
 			continue
 		}
-		if !w.Search {
-			if err := posthoc.Fit(e.precise(w.Entry.Method), from.Data); err != nil {
-				return nil, fmt.Errorf("%s: %w", w.Name, err)
+		for _, c := range w.searches() {
+			if found[c.Name] != nil {
+				continue
 			}
-			methods[i] = w.Entry
-			if err := e.note(w, w.Entry, nil, &results[i]); err != nil {
+			s, err := e.newSweep(c, from.Data)
+			if err != nil {
 				return nil, err
 			}
-			continue
+			if found[c.Name] = s; len(c.Needs().Graph) == 0 {
+				onFeatures = append(onFeatures, s)
+			} else {
+				onImages = append(onImages, s)
+			}
 		}
-		s, err := e.newSweep(w, from.Data)
-		if err != nil {
+		if _, ok := w.Entry.Method.(*posthoc.Combined); ok {
+			combined = append(combined, w)
+		} else if !w.Search {
+			fixed = append(fixed, w)
+		}
+	}
+	for _, w := range fixed {
+		if err := e.ready(ctx, []Entry{w.Entry}, from); err != nil {
 			return nil, err
 		}
-		if len(w.Needs().Graph) == 0 {
-			onFeatures = append(onFeatures, s)
-		} else {
-			onImages = append(onImages, s)
+		methods[w.at] = w.Entry
+		if err := e.note(w, w.Entry, nil, &results[w.at]); err != nil {
+			return nil, err
 		}
 	}
 	noteAll := func(sweeps []*sweep) error {
-		for _, s := range sweeps {
-			methods[s.at] = s.best
-			if err := e.note(s.work, s.best, s.trials, &results[s.at]); err != nil {
-				return err
+		for _, w := range todo {
+			if s := found[w.Name]; w.unscored() && slices.Contains(sweeps, s) {
+				methods[w.at] = s.best
+				if err := e.note(w, s.best, s.trials, &results[w.at]); err != nil {
+					return err
+				}
 			}
 		}
 		return nil
@@ -156,7 +169,41 @@ func (e *Evaluation) settle(ctx context.Context, todo []work, from *material, re
 	if err := e.searchImages(ctx, onImages); err != nil {
 		return nil, err
 	}
-	return methods, noteAll(onImages)
+	if err := noteAll(onImages); err != nil {
+		return nil, err
+	}
+	return methods, e.settleCombined(ctx, combined, found, from, methods, results)
+}
+
+// settleCombined is settle for combinations, when their parts' searches are over.
+func (e *Evaluation) settleCombined(ctx context.Context, todo []work, found map[string]*sweep, from *material, methods []Entry, results []Result) error {
+	var trials [][]Trial
+	var all []Entry
+	for _, w := range todo {
+		t, err := assemble(w, found)
+		if err != nil {
+			return err
+		}
+		trials, all = append(trials, t), append(all, w.Entry)
+	}
+	if err := e.ready(ctx, all, from); err != nil {
+		return err
+	}
+	for i, w := range todo {
+		methods[w.at] = w.Entry
+		if err := e.note(w, w.Entry, trials[i], &results[w.at]); err != nil {
+			return err
+		}
+		if e.Store == nil {
+			continue
+		}
+		for _, c := range w.searches() {
+			if err := e.Store.discardTrials(c.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // note keeps the settings of a fitted method, unless they came from the store.
@@ -205,15 +252,17 @@ func (m *material) free() {
 }
 
 // gather takes the images through the network whose features one of the choices
-// learns from or is searched on.
-func (e *Evaluation) gather(ctx context.Context, choices []Choice) (*material, error) {
+// learns from or is searched on. compared are to score the validation images, too.
+func (e *Evaluation) gather(ctx context.Context, choices []Choice, compared ...Choice) (*material, error) {
 	var train, validID, validOOD bool
 	for _, c := range choices {
 		needs := c.Needs()
-		fromFeatures := c.Search && len(needs.Graph) == 0 // others are searched on the images
 		train = train || needs.Train
-		validID = validID || needs.ValidID || fromFeatures
-		validOOD = validOOD || fromFeatures
+		validID = validID || needs.ValidID
+		compared = append(compared, c.searches()...)
+	}
+	if slices.ContainsFunc(compared, func(c Choice) bool { return len(c.Needs().Graph) == 0 }) { // others score the images
+		validID, validOOD = true, true
 	}
 	m := &material{}
 	var bank posthoc.Bank
@@ -246,11 +295,7 @@ func (e *Evaluation) gather(ctx context.Context, choices []Choice) (*material, e
 // observe adds what the choices learn from values inside the network.
 func (e *Evaluation) observe(ctx context.Context, m *material, choices []Choice) error {
 	for _, c := range choices {
-		tried := []posthoc.Method{c.Entry.Method}
-		if c.Search {
-			tried = posthoc.Sweep(c.Name)
-		}
-		for _, t := range tried {
+		for _, t := range c.tried() {
 			for _, o := range posthoc.Observations(t, m.Data) {
 				if m.Observed[o.Name] != nil {
 					continue

@@ -232,7 +232,7 @@ func collectFrom(t *testing.T, n *Network, d dataset.Dataset) *posthoc.Set {
 	return s
 }
 
-func newMethod(t *testing.T, name string) Entry {
+func newMethod(t testing.TB, name string) Entry {
 	t.Helper()
 	m, err := posthoc.New(name)
 	if err != nil {

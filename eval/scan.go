@@ -192,6 +192,10 @@ const together = 4096
 // them. Memory does not grow with their number, but for the scores. A method that
 // fails does not hold up the others: its scores are empty, and the error says why.
 func (n *Network) Score(ctx context.Context, d dataset.Dataset, methods []Entry, opt ScanOptions) ([]Scores, error) {
+	return scored(methods, func(parts []Entry) ([]Scores, error) { return n.score(ctx, d, parts, opt) })
+}
+
+func (n *Network) score(ctx context.Context, d dataset.Dataset, methods []Entry, opt ScanOptions) ([]Scores, error) {
 	runs := plan(methods)
 	var sound []int
 	p, err := newPass(methods, runs, func(i int) string { return d.Name(sound[i]) })
@@ -235,6 +239,10 @@ func missingIn(sorted []int, n int) []int {
 // ScoreSet scores images of d whose logits and features have been collected, as Score
 // does. The methods must need nothing else.
 func ScoreSet(s *posthoc.Set, d dataset.Dataset, methods []Entry, opt ScanOptions) ([]Scores, error) {
+	return scored(methods, func(parts []Entry) ([]Scores, error) { return scoreSet(s, d, parts, opt) })
+}
+
+func scoreSet(s *posthoc.Set, d dataset.Dataset, methods []Entry, opt ScanOptions) ([]Scores, error) {
 	p, err := newPass(methods, nil, func(i int) string {
 		if s.Logits.Rows() == d.Len() {
 			return d.Name(i)

@@ -19,7 +19,8 @@ type Trial struct {
 
 // sweep is the search for a method's settings: it tries those that its authors did.
 type sweep struct {
-	work
+	Choice
+	inputs string // as of work
 	trials []Trial
 	fitted []candidate
 	best   Entry // when the search is over
@@ -34,9 +35,15 @@ type candidate struct {
 // newSweep fits a method that has a sweep with each of its settings. Those that
 // cannot be, such as more neighbours than there are training images, are passed
 // over; if none can, the first's error is returned.
-func (e *Evaluation) newSweep(w work, d *posthoc.Data) (*sweep, error) {
-	s := &sweep{work: w}
-	for _, m := range posthoc.Sweep(w.Name) {
+func (e *Evaluation) newSweep(c Choice, d *posthoc.Data) (*sweep, error) {
+	s := &sweep{Choice: c}
+	if e.Store != nil {
+		var err error
+		if s.inputs, err = e.inputs(c); err != nil {
+			return nil, err
+		}
+	}
+	for _, m := range posthoc.Sweep(c.Name) {
 		settings, err := posthoc.Settings(m)
 		if err != nil {
 			return nil, err
@@ -44,16 +51,16 @@ func (e *Evaluation) newSweep(w work, d *posthoc.Data) (*sweep, error) {
 		t := Trial{Settings: json.RawMessage(settings)}
 		switch err := posthoc.Fit(e.precise(m), d); {
 		case err == nil:
-			s.fitted = append(s.fitted, candidate{Entry{w.Name, m}, len(s.trials)})
+			s.fitted = append(s.fitted, candidate{Entry{c.Name, m}, len(s.trials)})
 		case ascood.CodeOf(err) == ascood.Invalid:
 			t.Error = err.Error()
 		default: // not the settings' fault
-			return nil, fmt.Errorf("%s: %w", w.Name, err)
+			return nil, fmt.Errorf("%s: %w", c.Name, err)
 		}
 		s.trials = append(s.trials, t)
 	}
 	if len(s.fitted) == 0 {
-		return nil, noSettings(w.Name, s.trials[0].Error)
+		return nil, noSettings(c.Name, s.trials[0].Error)
 	}
 	return s, nil
 }

@@ -22,39 +22,14 @@ func (e *Evaluation) Ship(ctx context.Context, c Choice, bank posthoc.BankType) 
 		return nil, nil, err
 	}
 	defer from.free()
-	if err := posthoc.Fit(e.precise(c.Entry.Method), from.Data); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", c.Name, err)
-	}
-	if combined, ok := c.Entry.Method.(*posthoc.Combined); ok {
-		if err := e.place(ctx, combined); err != nil {
-			return nil, nil, fmt.Errorf("%s: %w", c.Name, err)
-		}
+	if err := e.ready(ctx, []Entry{c.Entry}, from); err != nil {
+		return nil, nil, err
 	}
 	m, d, err := e.Network.with(c.Entry, bank)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", c.Name, err)
 	}
 	return m, d, nil
-}
-
-// place shows a combination how its parts score the validation images.
-func (e *Evaluation) place(ctx context.Context, c *posthoc.Combined) error {
-	var parts []Entry
-	for i, m := range c.Parts {
-		parts = append(parts, Entry{c.Names[i], m})
-	}
-	opt, finish := e.scan(validIDName, e.ValidID.Images)
-	defer finish()
-	all, err := e.Network.Score(ctx, e.ValidID.Images, parts, opt)
-	if err != nil {
-		return err
-	}
-	var scores [][]float64
-	for _, s := range all {
-		scores = append(scores, s.Values)
-	}
-	c.Place(scores)
-	return nil
 }
 
 // checkShipping finds what a choice lacks before any image is looked at.

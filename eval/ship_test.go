@@ -31,11 +31,11 @@ func TestShippedScores(t *testing.T) {
 		}
 		observe(t, n, data, train, train)
 		e := &Evaluation{Network: n, Train: Set{Images: train}, ValidID: Set{Images: train}}
-		for _, name := range posthoc.Names() {
+		for _, name := range append(posthoc.Names(), "mds+iodin+knn") {
 			t.Run(filepath.Base(head)+" "+name, func(t *testing.T) {
 				m, path := Entry{name, testmodel.Method(t, name)}, filepath.Join(t.TempDir(), "shipped.onnx")
 				ship(t, e, Entry{name, testmodel.Method(t, name)}, path)
-				if err := posthoc.Fit(m.Method, data); err != nil {
+				if err := e.ready(t.Context(), []Entry{m}, &material{Data: data, validID: learnt}); err != nil {
 					t.Fatal(err)
 				}
 				want, err := n.Score(t.Context(), images, []Entry{m}, ScanOptions{})

@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,7 +78,16 @@ func (s *Store) saveSettings(method, inputs string, r Result, gaps bool) error {
 	if err := writeRecord(s.scores(method+".json"), settingsRecord{inputs, json.RawMessage(r.Settings), r.Notes, gaps, r.Trials}); err != nil {
 		return err
 	}
-	return remove(s.trials(method, validIDName), s.trials(method, validOODName))
+	return s.discardTrials(method)
+}
+
+// discardTrials removes what is kept of a search, which is over.
+func (s *Store) discardTrials(method string) error {
+	if err := remove(s.trials(method, validIDName), s.trials(method, validOODName)); err != nil {
+		return err
+	}
+	os.Remove(s.scores(method)) // stays if there is anything else
+	return nil
 }
 
 func (s *Store) trials(method, set string) string { return s.scores(method, set+".trials") }
@@ -262,12 +272,14 @@ func digestOf(parts ...string) string {
 // inputs is the digest of what a choice's settings and fit depend on.
 func (e *Evaluation) inputs(c Choice) (string, error) {
 	parts := []string{storeVersion, e.Network.digest, c.Name}
-	candidates := []posthoc.Method{c.Entry.Method}
+	candidates := c.tried()
 	if c.Search {
-		candidates = posthoc.Sweep(c.Name)
 		parts = append(parts, "search", e.ValidID.Digest, e.ValidOOD.Digest)
 	}
-	if e.ReferencePrecision && posthoc.UseReferencePrecision(candidates[0]) {
+	if combined, ok := c.Entry.Method.(*posthoc.Combined); ok {
+		parts = append(parts, string(combined.Rule))
+	}
+	if e.ReferencePrecision && slices.ContainsFunc(candidates, posthoc.UseReferencePrecision) {
 		parts = append(parts, "float32")
 	}
 	for _, m := range candidates {

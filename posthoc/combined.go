@@ -7,6 +7,9 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/ort"
+	"github.com/ascood/ascood/internal/settings"
+	"github.com/ascood/ascood/onnx"
 )
 
 // Rule is how p-values are combined.
@@ -32,14 +35,18 @@ type Combined struct {
 	places [][]float64 // of each: scores of validation images, rising
 }
 
-// NewCombined returns methods with their published settings, combined.
+// plus is between the names of methods in that of their combination.
+const plus = "+"
+
+// NewCombined returns methods with their published settings, combined. New makes one of
+// their names with "+" between them, by Fisher's rule.
 func NewCombined(names []string, rule Rule) (*Combined, error) {
-	c := &Combined{Rule: rule, Names: names}
-	if !slices.Contains(Rules(), rule) {
-		return nil, ascood.Errorf(ascood.Invalid, "unknown rule %q; known are %s and %s", rule, Fisher, Minimum)
+	c := &Combined{Names: names}
+	if err := c.By(rule); err != nil {
+		return nil, err
 	}
 	for i, name := range names {
-		m, err := New(name)
+		m, err := single(name)
 		if err != nil {
 			return nil, err
 		}
@@ -49,6 +56,15 @@ func NewCombined(names []string, rule Rule) (*Combined, error) {
 		c.Parts = append(c.Parts, m)
 	}
 	return c, nil
+}
+
+// By sets the rule.
+func (c *Combined) By(r Rule) error {
+	if !slices.Contains(Rules(), r) {
+		return ascood.Errorf(ascood.Invalid, "unknown rule %q; known are %s and %s", r, Fisher, Minimum)
+	}
+	c.Rule = r
+	return nil
 }
 
 // Needs is what the parts need, and validation images.
@@ -76,7 +92,7 @@ func (c *Combined) check(s Sizes) error {
 		}
 	}
 	if len(slices.Compact(steps)) > 1 {
-		return ascood.Errorf(ascood.Invalid, "%s: an artifact has one temperature and noise for all of them", strings.Join(c.Names, "+"))
+		return ascood.Errorf(ascood.Invalid, "%s: an artifact has one temperature and noise for all of them", strings.Join(c.Names, plus))
 	}
 	return nil
 }
@@ -116,9 +132,18 @@ func thinned(sorted []float64, most int) []float64 {
 
 // Emit emits the parts, their p-values and what the rule makes of them.
 func (c *Combined) Emit(p *Part) string {
+	var scores []string
+	for _, m := range c.Parts {
+		scores = append(scores, m.Emit(p))
+	}
+	return c.combine(p, scores)
+}
+
+// combine emits what the rule makes of the parts' scores.
+func (c *Combined) combine(p *Part, scores []string) string {
 	var all string
-	for i, m := range c.Parts {
-		v := p.pValue(m.Emit(p), c.places[i])
+	for i, score := range scores {
+		v := p.pValue(score, c.places[i])
 		if c.Rule == Fisher {
 			v = p.log(v)
 		}
@@ -137,6 +162,42 @@ func (c *Combined) Emit(p *Part) string {
 	return all
 }
 
+// Combine returns the combined scores of images, given each part's: Emit's graph without
+// that of the parts.
+func (c *Combined) Combine(scores [][]float64) ([]float64, error) {
+	b := onnx.NewBuilder("combination")
+	p := &Part{Builder: b, shared: map[any]string{}}
+	var inputs []string
+	for i := range scores {
+		inputs = append(inputs, b.Input(fmt.Sprintf("score/%d", i), "", onnx.TensorProto_DOUBLE, onnx.Batch))
+	}
+	out := c.combine(p, inputs)
+	b.Output(out, "", onnx.TensorProto_DOUBLE, onnx.Batch)
+	graph, err := b.Model("ascood", "1")
+	if err != nil {
+		return nil, err
+	}
+	session, err := ort.Open(graph, ort.Options{Threads: 1})
+	if err != nil {
+		return nil, err
+	}
+	defer session.Close()
+	var all []float64
+	for from := 0; from < len(scores[0]); from += together {
+		to := min(from+together, len(scores[0]))
+		values := map[string]ort.Value{}
+		for i, name := range inputs {
+			values[name] = ort.Value{Shape: []int{to - from}, Data: scores[i][from:to]}
+		}
+		result, err := session.Run(values)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, result[out].Doubles()...)
+	}
+	return all, nil
+}
+
 // pValue is the share of the places that are no higher than a score [N], itself counted
 // in.
 func (p *Part) pValue(score string, places []float64) string {
@@ -153,6 +214,31 @@ func (c *Combined) MarshalJSON() ([]byte, error) {
 		all[c.Names[i]] = m
 	}
 	return json.Marshal(all)
+}
+
+// UnmarshalJSON takes what MarshalJSON returns, or some of it.
+func (c *Combined) UnmarshalJSON(text []byte) error {
+	var given map[string]json.RawMessage
+	if err := json.Unmarshal(text, &given); err != nil {
+		return err
+	}
+	if text, ok := given["rule"]; ok {
+		var rule Rule
+		if err := json.Unmarshal(text, &rule); err != nil {
+			return err
+		}
+		if err := c.By(rule); err != nil {
+			return err
+		}
+	}
+	for i, m := range c.Parts {
+		if object, ok := given[c.Names[i]]; ok {
+			if err := settings.Set(m, string(object)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // compared is the bank of all parts that compare with one: the training images.

@@ -180,8 +180,17 @@ func register(name string, published func() Method, sweep func() []Method) {
 // Names lists the known methods.
 func Names() []string { return slices.Sorted(maps.Keys(kinds)) }
 
-// New returns a method with its published settings.
+// New returns a method with its published settings; of several names with "+" between them
+// their combination, by Fisher's rule.
 func New(name string) (Method, error) {
+	if names := strings.Split(name, plus); len(names) > 1 {
+		return NewCombined(names, Fisher)
+	}
+	return single(name)
+}
+
+// single returns a method that is none of several.
+func single(name string) (Method, error) {
 	k, ok := kinds[name]
 	if !ok {
 		return nil, ascood.Errorf(ascood.Invalid, "unknown method %q; known are %s", name, strings.Join(Names(), ", "))

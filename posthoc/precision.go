@@ -16,6 +16,13 @@ type precision struct{ single bool }
 // UseReferencePrecision makes a method that scores by the softmax compute it in
 // float32. It is to be called before Fit, and reports whether the method is such.
 func UseReferencePrecision(m Method) bool {
+	if c, ok := m.(*Combined); ok {
+		found := false
+		for _, part := range c.Parts {
+			found = UseReferencePrecision(part) || found
+		}
+		return found
+	}
 	s, ok := m.(interface{ useSingle() })
 	if ok {
 		s.useSingle()

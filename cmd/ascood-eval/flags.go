@@ -29,6 +29,7 @@ type flags struct {
 	csid                     []string
 	near, far                []string
 	methods, settings        []string
+	combine                  string
 	train, validID, validOOD string
 	bank, batch              int
 	search, save, keep       bool
@@ -66,6 +67,7 @@ func newFlags(stdout io.Writer) *flags {
 	fs.Lookup("truncated").DefValue = "" // there is none
 	fs.Var(cli.Names(&f.methods), "postprocessor", "`methods` to evaluate, separated by commas (default: the one the preset is published with;\n"+
 		"without one the artifact's own score)")
+	fs.StringVar(&f.combine, "combine", string(posthoc.Fisher), "how the p-values of several methods as one, such as iodin+knn, become one number: fisher or minimum")
 	fs.BoolVar(&f.single, "reference-precision", false, "compute the softmax of msp, temp_scaling, gen and klm in float32, as the published code does:\n"+
 		"sure images then tie, and FPR@95 may be 100")
 	fs.StringArrayVar(&f.settings, "set", nil, "hyperparameter of a method as `method.name=value`; may be repeated")

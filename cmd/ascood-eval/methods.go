@@ -40,6 +40,7 @@ func methodsHelp() string {
 	} {
 		fmt.Fprintf(&text, "%s: %s.\n", line.what, strings.Join(line.names, ", "))
 	}
+	text.WriteString("Several with + between them, such as iodin+knn, are one by p-values among the images of --id-val.\n")
 	return text.String()
 }
 
@@ -69,30 +70,60 @@ func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
 		return nil, cli.Usagef("--postprocessor names no method; known are %s", strings.Join(posthoc.Names(), ", "))
 	}
 	var choices []eval.Choice
+	used := map[string]bool{} // of the settings
 	for i, name := range names {
-		m, err := posthoc.New(name)
-		if err != nil {
-			return nil, cli.Usagef("--postprocessor: %w", err)
-		}
 		if slices.Contains(names[:i], name) {
 			return nil, cli.Usagef("--postprocessor names %s twice", name)
 		}
-		given, fixed := settings[name]
-		delete(settings, name)
-		if fixed {
-			if err := posthoc.Configure(m, given); err != nil {
-				return nil, cli.Usagef("--set %s: %w", name, err)
-			}
+		c, err := f.choice(name, settings)
+		if err != nil {
+			return nil, err
 		}
-		choices = append(choices, eval.Choice{
-			Entry:  eval.Entry{Name: name, Method: m},
-			Search: f.search && !fixed && posthoc.Sweep(name) != nil,
-		})
+		for _, part := range strings.Split(name, "+") {
+			used[part] = true
+		}
+		choices = append(choices, c)
+	}
+	if f.fs.Changed("combine") && !slices.ContainsFunc(names, func(name string) bool { return strings.Contains(name, "+") }) {
+		return nil, cli.Usagef("--combine is for several methods as one, such as iodin+knn")
 	}
 	for _, name := range slices.Sorted(maps.Keys(settings)) {
-		return nil, cli.Usagef("--set %s: it is not among the methods evaluated, %s", name, strings.Join(names, ", "))
+		if !used[name] {
+			return nil, cli.Usagef("--set %s: it is not among the methods evaluated, %s", name, strings.Join(names, ", "))
+		}
 	}
 	return choices, nil
+}
+
+// choice returns a method, or several with "+" between their names, with the settings that
+// are given, by method.
+func (f *flags) choice(name string, settings map[string]string) (eval.Choice, error) {
+	m, err := posthoc.New(name)
+	if err != nil {
+		return eval.Choice{}, cli.Usagef("--postprocessor: %w", err)
+	}
+	c := eval.Choice{Entry: eval.Entry{Name: name, Method: m}}
+	parts := map[string]posthoc.Method{name: m}
+	if combined, ok := m.(*posthoc.Combined); ok {
+		if err := combined.By(posthoc.Rule(f.combine)); err != nil {
+			return c, cli.Usagef("--combine: %w", err)
+		}
+		clear(parts)
+		for i, part := range combined.Parts {
+			parts[combined.Names[i]] = part
+		}
+	}
+	for _, part := range slices.Sorted(maps.Keys(parts)) {
+		given, fixed := settings[part]
+		if fixed {
+			if err := posthoc.Configure(parts[part], given); err != nil {
+				return c, cli.Usagef("--set %s: %w", part, err)
+			}
+			c.Fixed = append(c.Fixed, part)
+		}
+		c.Search = c.Search || f.search && !fixed && posthoc.Sweep(part) != nil
+	}
+	return c, nil
 }
 
 // ownChoice returns the artifact's own score.

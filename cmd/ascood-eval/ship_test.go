@@ -43,6 +43,33 @@ calibrated on 200 images: a score below -[\d.]+ is out of distribution \(keeps 9
 	}
 }
 
+// TestShipCombined ships two methods as one, and evaluates the file by its own score.
+func TestShipCombined(t *testing.T) {
+	deployed := filepath.Join(t.TempDir(), "deployed.onnx")
+	ood := "digits=" + images("test_ood")
+	out, _, err := evaluate(t, "--model", model(t), "--id", images("test_id"), "--far", ood, "--id-train", images("train"), "--postprocessor", "mds+iodin",
+		"--set", "iodin.noise=0.0014", "--combine", "minimum", "--id-val", images("val_id"), "--ood-val", images("val_ood"), "--ship", deployed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, meta, err := artifact.Load(deployed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const settings = `{"iodin":{"temperature":1000,"noise":0.0014},"mds":{},"rule":"minimum"}`
+	if meta.Score != (artifact.Score{Name: "mds+iodin", Settings: settings}) || !strings.Contains(out, "decides by mds+iodin (") {
+		t.Errorf("the score is %+v; said %s", meta.Score, out)
+	}
+	own, _, err := evaluate(t, "--model", deployed, "--id", images("test_id"), "--far", ood)
+	if err != nil {
+		t.Fatal(err)
+	}
+	row := regexp.MustCompile(` digits +[\d. ]+`)
+	if row.FindString(own) != row.FindString(out) || !strings.HasPrefix(own, "mds+iodin (") {
+		t.Errorf("by its own score the file has\n%safter\n%s", own, out)
+	}
+}
+
 func TestShipWrongInput(t *testing.T) {
 	m, deployed := model(t), filepath.Join(t.TempDir(), "deployed.onnx")
 	ood := "digits=" + images("test_ood")

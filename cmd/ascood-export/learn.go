@@ -74,14 +74,19 @@ func (r *request) chooseScore() error {
 			return cli.Usagef("--%s has no meaning beside the settings of %s: choose with --set %s.NAME=VALUE", flag, name, name)
 		}
 	}
-	for method, part := range parts {
-		for _, object := range []string{settings, given[method]} {
-			if object == "" {
-				continue
-			}
-			if err := posthoc.Configure(part, object); err != nil {
-				return cli.Usagef("the score %s: %w", method, err)
-			}
+	if settings != "" {
+		if err := posthoc.Configure(m, settings); err != nil {
+			return cli.Usagef("the score %s: %w", name, err)
+		}
+	}
+	if c, ok := m.(*posthoc.Combined); ok && r.fs.Changed("combine") {
+		if err := c.By(posthoc.Rule(r.learning.combine)); err != nil {
+			return cli.Usagef("--combine: %w", err)
+		}
+	}
+	for method, object := range given {
+		if err := posthoc.Configure(parts[method], object); err != nil {
+			return cli.Usagef("the score %s: %w", method, err)
 		}
 	}
 	r.learning.method = &eval.Entry{Name: name, Method: m}
@@ -91,21 +96,20 @@ func (r *request) chooseScore() error {
 // newMethod returns the method of a name, or those of several names with "+" between them,
 // combined, with its parts by name.
 func (r *request) newMethod(name string) (posthoc.Method, map[string]posthoc.Method, error) {
-	names := strings.Split(name, "+")
-	if len(names) == 1 {
-		if r.fs.Changed("combine") {
-			return nil, nil, ascood.Errorf(ascood.Invalid, "--combine is for several methods, such as iodin+knn")
-		}
-		m, err := posthoc.New(name)
-		return m, map[string]posthoc.Method{name: m}, err
-	}
-	c, err := posthoc.NewCombined(names, posthoc.Rule(r.learning.combine))
+	m, err := posthoc.New(name)
 	if err != nil {
 		return nil, nil, err
 	}
+	c, ok := m.(*posthoc.Combined)
+	if !ok {
+		if r.fs.Changed("combine") {
+			return nil, nil, ascood.Errorf(ascood.Invalid, "--combine is for several methods, such as iodin+knn")
+		}
+		return m, map[string]posthoc.Method{name: m}, nil
+	}
 	parts := map[string]posthoc.Method{}
 	for i, part := range c.Parts {
-		parts[names[i]] = part
+		parts[c.Names[i]] = part
 	}
 	return c, parts, nil
 }

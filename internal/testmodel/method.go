@@ -22,6 +22,10 @@ func Method(tb testing.TB, name string) posthoc.Method {
 		m.K = 5
 	case *posthoc.NNGuide:
 		m.K = 10
+	case *posthoc.Combined:
+		for i, part := range m.Names {
+			m.Parts[i] = Method(tb, part)
+		}
 	}
 	return m
 }
