@@ -44,6 +44,45 @@ func BenchmarkBank(b *testing.B) {
 	}
 }
 
+// BenchmarkBankSizes compares 500 images with training images of a ResNet-50, 2,048 values
+// and 1,000 classes each, by the methods that keep a bank, together. peak-MiB is as in
+// BenchmarkBank; it is to be the same for all sizes. ASCOOD_BANK=1280000 takes another one,
+// here ImageNet's, whose file takes 16 GB of the folder for temporary files.
+func BenchmarkBankSizes(b *testing.B) {
+	const images, dim, classes = 500, 2048, 1000
+	sizes := []int{10_000, 20_000, 40_000}
+	if given := os.Getenv("ASCOOD_BANK"); given != "" {
+		n, err := strconv.Atoi(given)
+		if err != nil {
+			b.Fatal(err)
+		}
+		sizes = []int{n}
+	}
+	queries := randomSet(images, dim, classes)
+	for _, size := range sizes {
+		b.Run(strconv.Itoa(size), func(b *testing.B) {
+			d := &posthoc.Data{Weight: randomSet(classes, dim, 1).Feature, Bias: make([]float32, classes), Train: randomBank(b, size, dim, classes)}
+			peak := 0.0
+			for b.Loop() {
+				before := resetPeak(b)
+				var methods []Entry
+				for _, name := range []string{"knn", "nnguide", "relation"} {
+					m := newMethod(b, name)
+					if err := posthoc.Fit(m.Method, d); err != nil {
+						b.Fatal(err)
+					}
+					methods = append(methods, m)
+				}
+				if _, err := ScoreSet(queries, nil, methods, ScanOptions{}); err != nil {
+					b.Fatal(err)
+				}
+				peak += memory(b, "VmHWM") - before
+			}
+			b.ReportMetric(peak/float64(b.N), "peak-MiB")
+		})
+	}
+}
+
 func randomBank(b *testing.B, images, dim, classes int) *features.File {
 	to, err := features.Create("", "", images)
 	if err != nil {
