@@ -3,6 +3,7 @@ package optim
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/ascood/ascood/gotorch"
 )
@@ -12,6 +13,7 @@ type SGDOptions struct {
 	Momentum    float64
 	Nesterov    bool // needs a momentum
 	WeightDecay float64
+	AllowUnused bool // a parameter whose gradient is the zero Tensor stays as it is; without this it is an error
 }
 
 // Group is a set of parameters that learn at one rate.
@@ -82,12 +84,18 @@ func (o *SGD) Step(grads []gotorch.Tensor) error {
 }
 
 func (o *SGD) stepGroup(s *gotorch.Scope, i int, d []gotorch.Tensor) {
-	params, n := o.Groups[i].Params, len(d)
+	params, buffers := o.Groups[i].Params, o.buffers(i)
+	if o.options.AllowUnused && slices.Contains(d, gotorch.Tensor{}) {
+		params, buffers, d = withGradients(params, buffers, d)
+	}
+	n := len(d)
+	if n == 0 {
+		return
+	}
 	if decay := o.options.WeightDecay; decay != 0 && !o.Groups[i].NoDecay {
 		d = gotorch.CallN(s, n, "_foreach_add.List", d, params, decay)
 	}
 	if m := o.options.Momentum; m != 0 {
-		buffers := o.momentum[i]
 		gotorch.CallN(s, 0, "_foreach_mul_.Scalar", buffers, m)
 		gotorch.CallN(s, 0, "_foreach_add_.List", buffers, d, 1)
 		if o.options.Nesterov {
@@ -97,4 +105,26 @@ func (o *SGD) stepGroup(s *gotorch.Scope, i int, d []gotorch.Tensor) {
 		}
 	}
 	gotorch.CallN(s, 0, "_foreach_add_.List", params, d, -o.Groups[i].LR)
+}
+
+// buffers are those of group i, nil without momentum.
+func (o *SGD) buffers(i int) []gotorch.Tensor {
+	if o.momentum == nil {
+		return nil
+	}
+	return o.momentum[i]
+}
+
+// withGradients leaves out parameters that have no gradient.
+func withGradients(params, buffers, grads []gotorch.Tensor) (p, b, g []gotorch.Tensor) {
+	for i, grad := range grads {
+		if grad == (gotorch.Tensor{}) {
+			continue
+		}
+		p, g = append(p, params[i]), append(g, grad)
+		if buffers != nil {
+			b = append(b, buffers[i])
+		}
+	}
+	return p, b, g
 }

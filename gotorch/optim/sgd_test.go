@@ -129,6 +129,27 @@ func TestSGDKeepsItsStepsToItself(t *testing.T) {
 	}
 }
 
+// TestSGDUnused: a parameter without a gradient stays as it is, with its momentum.
+func TestSGDUnused(t *testing.T) {
+	s := gotorch.NewScope()
+	defer s.Close()
+	sgd := newSGD(t, s, optim.SGDOptions{Momentum: 0.9, WeightDecay: 0.1, AllowUnused: true})
+	for range 2 {
+		if err := sgd.Step([]gotorch.Tensor{{}, gotorch.Zeros(s, []int{1, 1})}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := values(sgd.Params()[0]); !slices.Equal(got, []float32{1, -2}) {
+		t.Errorf("the parameter became %v", got)
+	}
+	if got := values(sgd.Params()[1]); got[0] >= 3 {
+		t.Errorf("the parameter that has a gradient is %v, without weight decay", got)
+	}
+	if got := values(sgd.Momentum(0)); !slices.Equal(got, []float32{0, 0}) {
+		t.Errorf("its momentum became %v", got)
+	}
+}
+
 func TestSGDErrors(t *testing.T) {
 	s := gotorch.NewScope()
 	defer s.Close()
