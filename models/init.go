@@ -14,6 +14,7 @@ type Distribution int
 const (
 	Constant Distribution = iota // Scale itself
 	Uniform                      // between -Scale and Scale
+	UpTo                         // between 0 and Scale
 	Normal                       // around 0 with the standard deviation Scale
 )
 

@@ -1,8 +1,6 @@
 package train
 
 import (
-	"math"
-
 	"github.com/ascood/ascood/gotorch"
 	F "github.com/ascood/ascood/gotorch/nn/functional"
 	"github.com/ascood/ascood/models"
@@ -29,26 +27,16 @@ func OODLosses() []string { return []string{LossKL, LossEnergy} }
 const energyNet, energyWidth = "logistic_regression", 512
 
 // own is the network of LossEnergy, 1-512-2 with ReLU, which is trained with the other.
-func (m *synthesis) own() []models.Param {
+func (m *synthesis) own(sizes) []models.Param {
 	if m.OODLoss != LossEnergy {
 		return nil
 	}
-	linear := func(name string, in, out int) []models.Param {
-		init := models.Init{Distribution: models.Uniform, Scale: 1 / math.Sqrt(float64(in))}
-		return []models.Param{
-			{Name: energyNet + name + ".weight", Shape: []int{out, in}, Trainable: true, Init: init},
-			{Name: energyNet + name + ".bias", Shape: []int{out}, Trainable: true, Init: init},
-		}
-	}
-	return append(linear(".0", 1, energyWidth), linear(".2", energyWidth, 2)...)
+	return append(linear(energyNet+".0", 1, energyWidth), linear(energyNet+".2", energyWidth, 2)...)
 }
 
 // byEnergy is LossEnergy of the logits of images and as many outliers [2N,C].
 func byEnergy(s *Step, logits gotorch.Tensor) gotorch.Tensor {
-	layer := func(x gotorch.Tensor, name string) gotorch.Tensor {
-		return F.Linear(x, s.Own(energyNet+name+".weight").Beside(x), s.Own(energyNet+name+".bias").Beside(x))
-	}
-	told := layer(F.ReLU(layer(logits.LogSumExp(1).Unsqueeze(1), ".0")), ".2")
+	told := s.Linear(energyNet+".2", F.ReLU(s.Linear(energyNet+".0", logits.LogSumExp(1).Unsqueeze(1))))
 	isImage := gotorch.Cat([]gotorch.Tensor{gotorch.OnesLike(s.Y), gotorch.ZerosLike(s.Y)}, 0)
 	return F.CrossEntropy(told, isImage, F.Mean)
 }

@@ -159,6 +159,28 @@ func positive(name string, v float64) error {
 	return ascood.Errorf(ascood.Invalid, "%s %s=%g: must be greater than 0", ascood.Field("set"), name, v)
 }
 
+// bounded is a hyperparameter of Set that is a whole number between two others.
+type bounded struct {
+	name               string
+	value, least, most int
+}
+
+// most is the largest whole number that a hyperparameter may be.
+const most = math.MaxInt32
+
+// within reports the first that is not.
+func within(all []bounded) error {
+	for _, b := range all {
+		switch {
+		case b.value < b.least:
+			return ascood.Errorf(ascood.Invalid, "%s %s=%d: must be at least %d", ascood.Field("set"), b.name, b.value, b.least)
+		case b.value > b.most:
+			return ascood.Errorf(ascood.Invalid, "%s %s=%d: must be at most %d", ascood.Field("set"), b.name, b.value, b.most)
+		}
+	}
+	return nil
+}
+
 // taps are the values of Tap, by their names.
 func (c Config) taps() (map[string]string, error) {
 	taps := map[string]string{}

@@ -26,6 +26,8 @@ func draw(params []models.Param, scales map[string]float64, rng *rand.Rand) chec
 		switch from.Distribution {
 		case models.Uniform:
 			draw = func() float64 { return from.Scale * (2*rng.Float64() - 1) }
+		case models.UpTo:
+			draw = func() float64 { return from.Scale * rng.Float64() }
 		case models.Normal:
 			draw = func() float64 { return from.Scale * rng.NormFloat64() }
 		}

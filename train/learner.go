@@ -42,11 +42,16 @@ func newLearner(c Config, net *network, size, steps int) (*learner, error) {
 			return nil, err
 		}
 	}
+	if _, ok := l.method.(classifier); ok {
+		if err := net.openHead(); err != nil {
+			return nil, err
+		}
+	}
 	var own []named
 	if l.own, own, err = newOwn(net, l.method, c.Seed); err != nil {
 		return nil, err
 	}
-	l.sgd, err = optim.NewSGD(net.scope, l.group(own), optim.SGDOptions{Momentum: c.Momentum, Nesterov: true, WeightDecay: c.WeightDecay})
+	l.sgd, err = optim.NewSGD(net.scope, l.group(own), optim.SGDOptions{Momentum: c.Momentum, Nesterov: true, WeightDecay: c.WeightDecay, AllowUnused: l.grads().AllowUnused})
 	return l, err
 }
 
@@ -90,11 +95,10 @@ const ownPrefix = "method."
 // among them that are trained, under the names that they are saved by.
 func newOwn(net *network, m Method, seed uint64) (all map[string]gotorch.Tensor, trained []named, err error) {
 	all = map[string]gotorch.Tensor{}
-	o, ok := m.(owner)
-	if !ok {
-		return all, nil, nil
+	params, err := ownOf(m, net.Network)
+	if err != nil {
+		return nil, nil, err
 	}
-	params := o.own()
 	state := draw(params, nil, random(seed, forOwn, 0))
 	for _, p := range params {
 		values, err := state[p.Name].Float32s()
@@ -121,7 +125,7 @@ func (l *learner) step(s *Step) (gotorch.Tensor, error) { return l.update(s, l.m
 
 // update makes one optimiser step down the gradient of a loss.
 func (l *learner) update(s *Step, loss Loss) (gotorch.Tensor, error) {
-	grads := gotorch.Grad([]gotorch.Tensor{loss.total()}, l.sgd.Params(), gotorch.GradOptions{})
+	grads := gotorch.Grad([]gotorch.Tensor{loss.total()}, l.sgd.Params(), l.grads())
 	lr := l.rate(s.Number)
 	for i, of := range l.rated {
 		l.sgd.Groups[i].LR = of(lr)
@@ -131,6 +135,11 @@ func (l *learner) update(s *Step, loss Loss) (gotorch.Tensor, error) {
 	}
 	numbers := fetchOutcome(loss, hits(loss.Logits, s.Y))
 	return numbers, s.Scope.Err()
+}
+
+// grads: what a method has beside the network may matter to some steps only.
+func (l *learner) grads() gotorch.GradOptions {
+	return gotorch.GradOptions{AllowUnused: len(l.own) > 0}
 }
 
 // hits counts the rows of logits [N,C] whose largest is at y [N].

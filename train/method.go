@@ -45,7 +45,10 @@ type (
 
 	// owner has tensors of its own beside the network's. Those that are trained learn as
 	// the backbone does. They are kept with the state of the run, and are in no network.
-	owner interface{ own() []models.Param }
+	owner interface{ own(of sizes) []models.Param }
+
+	// classifier passes features that it made through the head (Step.Classify).
+	classifier interface{ classifies() }
 
 	// grouper trains the parameters of some modules of the network in another way.
 	grouper interface{ groups() []group }
@@ -88,6 +91,12 @@ func (s *Step) Forward(x gotorch.Tensor) gotorch.Tensor { return s.Pass(x).Logit
 
 // Pass is Forward with all that the network says.
 func (s *Step) Pass(x gotorch.Tensor) Outputs { return s.learner.net.pass(x, training) }
+
+// Classify passes features [N,D] through the head in training mode, and returns the logits
+// [N,C].
+func (s *Step) Classify(features gotorch.Tensor) gotorch.Tensor {
+	return s.learner.net.classify(features)
+}
 
 // Own returns a tensor of the method's own, by its name.
 func (s *Step) Own(name string) gotorch.Tensor { return s.learner.own[name] }

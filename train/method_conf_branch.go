@@ -34,7 +34,7 @@ func (m *confBranch) check(Config) error {
 
 const price = "lambda"
 
-func (m *confBranch) own() []models.Param {
+func (m *confBranch) own(sizes) []models.Param {
 	return []models.Param{{Name: price, Shape: []int{}, Init: models.Init{Distribution: models.Constant, Scale: m.Lambda}}}
 }
 

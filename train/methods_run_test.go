@@ -49,7 +49,15 @@ func ofMethod(t *testing.T, method string) Config {
 	if slices.Contains(Exposed(), method) {
 		c.Outliers = c.Val
 	}
+	if err := c.Assign(miniature[method]); err != nil {
+		t.Fatal(err)
+	}
 	return c
+}
+
+// miniature are hyperparameters for few images.
+var miniature = map[string][]string{
+	"vos": {"sample_number=16", "sample_from=50"},
 }
 
 // TestEveryMethod trains by every method, stops in the midst of the second epoch, and goes

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -66,6 +67,11 @@ func (p published) start(net *models.Network) (model, own checkpoint.StateDict) 
 	for name, t := range p.init() {
 		own[ownPrefix+name] = t
 	}
+	for _, name := range []string{memoryFeatures, memoryCount} {
+		if t := p.given[name+".init"]; t != nil {
+			own[ownPrefix+name] = floats(t)
+		}
+	}
 	return model, own
 }
 
@@ -77,6 +83,7 @@ func TestPublishedMethods(t *testing.T) {
 		name   string
 		method string   // "" is name
 		set    []string // hyperparameters by those of the reference
+		more   []string // others
 		final  float64  // tolerance after the last step
 		change func(c *Config)
 		loss   func(t *testing.T, p published, l *learner, s *Step, k int) Loss // nil is that of the method
@@ -97,6 +104,8 @@ func TestPublishedMethods(t *testing.T) {
 			mask := p.tensor(t, s.Scope, fmt.Sprintf("batch%d.mask", k), gotorch.Float64)
 			return l.method.(*confBranch).loss(s, mask.GtScalar(0.5))
 		}},
+		{name: "vos", set: vosNumbers, more: []string{"gradient=false"}, loss: vosLoss},
+		{name: "vos_paper", method: "vos", set: vosNumbers, loss: vosLoss},
 		{name: "ascood_unit", method: MethodASCOOD, change: func(c *Config) { c.HeadFeature = FeatureUnit }},
 		{name: "ascood_energy", method: MethodASCOOD, change: func(c *Config) { c.OODLoss = LossEnergy }},
 		{name: "ascood_minus", method: MethodASCOOD},
@@ -104,10 +113,9 @@ func TestPublishedMethods(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			p := readPublished(t, test.name)
 			c := Default(OODGradient)
-			c.Arch, c.Width, c.Method, c.Epochs = "resnet18_32x32", 8, test.name, int(p.hyper(t, "epochs"))
+			c.Arch, c.Width, c.Method, c.Epochs = "resnet18_32x32", 8, cmp.Or(test.method, test.name), int(p.hyper(t, "epochs"))
 			c.LR, c.WeightDecay, c.Momentum = p.hyper(t, "lr"), p.hyper(t, "weight_decay"), p.hyper(t, "momentum")
 			if test.method == MethodASCOOD {
-				c.Method = MethodASCOOD
 				for name, field := range map[string]*float64{"sigma": &c.Sigma, "p_inv": &c.PInv, "w": &c.W, "alpha_min": &c.AlphaMin, "alpha_max": &c.AlphaMax, "fc_lr_factor": &c.FCLRFactor} {
 					*field = p.hyper(t, name)
 				}
@@ -119,11 +127,11 @@ func TestPublishedMethods(t *testing.T) {
 			for _, name := range test.set {
 				set = append(set, fmt.Sprintf("%s=%v", name, p.hyper(t, name)))
 			}
-			if err := c.Assign(set); err != nil {
+			if err := c.Assign(append(set, test.more...)); err != nil {
 				t.Fatal(err)
 			}
 			if m, ok := must(t, c).(checker); ok {
-				c.Preprocess.ImageSize = referenceSize
+				c.Preprocess.ImageSize, c.BatchSize = referenceSize, 8
 				if err := m.check(c); err != nil {
 					t.Fatal(err)
 				}
@@ -131,6 +139,33 @@ func TestPublishedMethods(t *testing.T) {
 			p.replay(t, c, max(test.final, 1e-5), test.loss)
 		})
 	}
+}
+
+// floats are integers as the trainer keeps them.
+func floats(t *checkpoint.Tensor) *checkpoint.Tensor {
+	integers, err := t.Int64s()
+	if err != nil {
+		return t
+	}
+	values := make([]float32, len(integers))
+	for i, v := range integers {
+		values[i] = float32(v)
+	}
+	return checkpoint.FromFloat32s(values, t.Shape...)
+}
+
+var vosNumbers = []string{"loss_weight", "sample_number", "sample_from", "select", "start_epoch"}
+
+// vosLoss makes the published draws.
+func vosLoss(t *testing.T, p published, l *learner, s *Step, k int) Loss {
+	batch, calls := fmt.Sprintf("batch%d.", k), 0
+	normal := func(in *gotorch.Scope, class int, _ ...int) gotorch.Tensor {
+		return p.tensor(t, in, batch+"normal", gotorch.Float64).Select(0, class)
+	}
+	return l.method.(*virtualOutliers).loss(s, normal, func() gotorch.Tensor {
+		calls++
+		return p.tensor(t, s.Scope, batch+[]string{"weight_id", "weight_ood"}[calls-1], gotorch.Float64)
+	})
 }
 
 func must(t *testing.T, c Config) Method {
@@ -221,8 +256,12 @@ func (p published) step(t *testing.T, l *learner, k int, loss func(t *testing.T,
 		t.Errorf("loss of step %d: %.9g, want %.9g", k, total, want)
 	}
 	if k == 0 {
-		kept := gotorch.GradOptions{RetainGraph: true}
+		kept := l.grads()
+		kept.RetainGraph = true
 		for i, grad := range gotorch.Grad([]gotorch.Tensor{made.total()}, l.sgd.Params(), kept) {
+			if grad == (gotorch.Tensor{}) {
+				continue
+			}
 			name := "grad0." + strings.TrimPrefix(l.params[i].name, ownPrefix)
 			if p.want[name] != nil {
 				p.closeTo(t, name, gotorch.ToSlice[float64](grad.Contiguous()), 1e-5)

@@ -17,7 +17,8 @@ import (
 type network struct {
 	*models.Network
 	program   *interpreter.Program
-	shown     []string // names of its values that are outputs besides the logits
+	head      *interpreter.Program // what follows the feature; nil unless openHead was called
+	shown     []string             // names of its values that are outputs besides the logits
 	at        placement
 	scope     *gotorch.Scope            // owns the tensors
 	state     map[string]gotorch.Tensor // parameters and buffers by state-dict name
@@ -179,6 +180,33 @@ func (n *network) pass(x gotorch.Tensor, m mode) Outputs {
 		out.Further[name] = values[i+1]
 	}
 	return out
+}
+
+// openHead makes the part of the network that follows the feature.
+func (n *network) openHead() error {
+	shape := onnx.Shapes(n.Graph)[onnx.Tap(feature)]
+	if shape == nil {
+		return errNoFeature
+	}
+	cut := onnx.Described(onnx.Tap(feature), onnx.TensorProto_FLOAT, shape)
+	rest, err := onnx.Extract(&onnx.ModelProto{Graph: n.Graph}, []string{n.Graph.Output[0].Name}, cut)
+	if err != nil {
+		return err
+	}
+	n.head, err = interpreter.New(rest.Graph)
+	return err
+}
+
+// errNoFeature is of networks that do not end in a linear layer of a feature.
+var errNoFeature = ascood.Errorf(ascood.Invalid, "the method learns from the network's feature, and this network has none")
+
+// classify passes features [N,D] through the head in training mode, and returns the logits
+// [N,C].
+func (n *network) classify(features gotorch.Tensor) gotorch.Tensor {
+	given := maps.Clone(n.constants)
+	maps.Copy(given, n.state)
+	given[onnx.Tap(feature)] = features
+	return n.head.Run(given, interpreter.Options{BatchStatistics: true})[0]
 }
 
 // stateDict copies the parameters and buffers from the device. A number that is
