@@ -1,0 +1,157 @@
+package train
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/ascood/ascood/gotorch"
+)
+
+// BenchmarkStepBesidePyTorch makes steps in turns with Debian's python3-torch, which has
+// the same libtorch, threads and batch: as one writes them who knows PyTorch (expert), and
+// as they are published (reference); scripts/reference/step_speed.py has both. It reports
+// the medians of both sides, their ratio, and the peak of each process's memory, ours without
+// what the process had before.
+func BenchmarkStepBesidePyTorch(b *testing.B) {
+	if exec.Command(python, "-c", "import torch").Run() != nil {
+		b.Skip("python3-torch is not installed")
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for _, net := range []struct {
+		arch               string
+		width, size, batch int
+	}{
+		{"resnet18_32x32", 16, 32, 128},
+		{"resnet18_32x32", 64, 32, 128},
+		{"resnet18_224x224", 64, 224, 16},
+	} {
+		for _, form := range []string{"expert", "reference", MethodCE} {
+			for _, threads := range []int{1, 2} {
+				b.Run(fmt.Sprintf("%s/width=%d/%s/threads=%d", net.arch, net.width, form, threads), func(b *testing.B) {
+					scope := gotorch.NewScope()
+					defer scope.Close()
+					c := Default(OODGradient)
+					c.Arch, c.Width = net.arch, net.width
+					if form == MethodCE {
+						c.Method = MethodCE
+					}
+					if err := gotorch.SetNumThreads(threads); err != nil {
+						b.Fatal(err)
+					}
+					before := resident(b)
+					resetPeak(b)
+					ours := newStepper(b, scope, c, net.size, net.batch)
+					theirs := startTorch(b, form, net.arch, net.width, net.size, net.batch, threads)
+					ours.step(b)
+					theirs.step(b)
+					var own, torch []float64
+					for b.Loop() {
+						start := time.Now()
+						ours.step(b)
+						own = append(own, time.Since(start).Seconds())
+						torch = append(torch, theirs.step(b))
+					}
+					b.ReportMetric(0, "ns/op") // both sides together say nothing
+					b.ReportMetric(1e3*median(own), "ms/step")
+					b.ReportMetric(1e3*median(torch), "torch-ms/step")
+					b.ReportMetric(median(torch)/median(own), "x-torch")
+					b.ReportMetric(peakResident(b)-before, "MB")
+					b.ReportMetric(theirs.peak-theirs.before, "torch-MB")
+				})
+			}
+		}
+	}
+}
+
+const python = "/usr/bin/python3"
+
+// torchSteps is a process that makes PyTorch's steps.
+type torchSteps struct {
+	ask          io.Writer
+	answer       *bufio.Scanner
+	before, peak float64 // resident memory in MB: with libtorch loaded, and at most
+}
+
+func startTorch(b *testing.B, form, arch string, sizes ...int) *torchSteps {
+	b.Helper()
+	args := []string{"-B", filepath.Join("..", "scripts", "reference", "step_speed.py"), form, arch}
+	for _, n := range sizes {
+		args = append(args, strconv.Itoa(n))
+	}
+	c := exec.Command(python, args...)
+	c.Stderr = os.Stderr
+	in, err := c.StdinPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() {
+		in.Close()
+		c.Wait()
+	})
+	t := &torchSteps{ask: in, answer: bufio.NewScanner(out)}
+	t.before, _ = t.read(b)
+	return t
+}
+
+// step returns the seconds of a step.
+func (t *torchSteps) step(b *testing.B) (seconds float64) {
+	b.Helper()
+	fmt.Fprintln(t.ask)
+	t.peak, seconds = t.read(b)
+	return seconds
+}
+
+func (t *torchSteps) read(b *testing.B) (megabytes, seconds float64) {
+	b.Helper()
+	if !t.answer.Scan() {
+		b.Fatal("PyTorch's process has ended")
+	}
+	if _, err := fmt.Sscan(t.answer.Text(), &megabytes, &seconds); err != nil {
+		b.Fatal(err)
+	}
+	return megabytes, seconds
+}
+
+func median(v []float64) float64 {
+	v = slices.Sorted(slices.Values(v))
+	return (v[(len(v)-1)/2] + v[len(v)/2]) / 2
+}
+
+// resetPeak has Linux forget the process's peak of resident memory.
+func resetPeak(b *testing.B) {
+	if err := os.WriteFile("/proc/self/clear_refs", []byte("5"), 0); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// peakResident is the most resident memory since resetPeak, in MB.
+func peakResident(b *testing.B) float64 {
+	status, err := os.ReadFile("/proc/self/status")
+	if err != nil {
+		b.Fatal(err)
+	}
+	_, rest, _ := bytes.Cut(status, []byte("VmHWM:"))
+	kB, err := strconv.ParseFloat(string(bytes.Fields(rest)[0]), 64)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return kB * 1024 / 1e6
+}
