@@ -53,7 +53,7 @@ var mayImport = map[string]string{
 	"serve/keep":              "internal/atomicfile",
 	"serve/keys":              "",
 	"serve/scoring":           "artifact ioodin preprocess serve/drift",
-	"serve/oip":               "ioodin serve/scoring",
+	"serve/oip":               "artifact ioodin serve/scoring",
 	"serve/heatmap":           "",
 	"serve/openapi":           "",
 	"serve":                   "artifact ioodin preprocess serve/drift serve/heatmap serve/keep serve/keys serve/oip serve/openapi serve/scoring",

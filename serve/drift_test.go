@@ -51,6 +51,9 @@ func TestDrift(t *testing.T) {
 		`ascood_p_value_bucket{model="fake",le="0.1"}`:                                      "26",
 		`ascood_predictions_total{class="dark",model="fake",verdict="out_of_distribution"}`: "26",
 		`ascood_p_value_count{model="fake"}`:                                                "40",
+		`ascood_score_bucket{model="fake",le="0.1875"}`:                                     "26", // below the threshold by the fourth of its distance from the median
+		`ascood_score_bucket{model="fake",le="1"}`:                                          "40",
+		`ascood_score_count{model="fake"}`:                                                  "40",
 		`ascood_out_of_distribution_ratio{model="fake"}`:                                    "1",
 		`ascood_images_total{model="fake",outcome="unsupported"}`:                           "1",
 	} {

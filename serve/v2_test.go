@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -83,6 +84,7 @@ func TestV2Infer(t *testing.T) {
 		t.Fatal(err)
 	}
 	const head = `{"model_name":"fake","model_version":"1","id":"a",`
+	const asked = `"outputs":[{"name":"verdict"},{"name":"p_value"},{"name":"score"},{"name":"prediction"},{"name":"class"},{"name":"probability"}],`
 	const verdicts = `"outputs":[{"name":"verdict","datatype":"BYTES","shape":[2],"data":["in_distribution","out_of_distribution"]},` +
 		`{"name":"p_value","datatype":"FP64","shape":[2],"data":[1,0.1]},{"name":"score","datatype":"FP64","shape":[2],"data":[1,0]},` +
 		`{"name":"prediction","datatype":"INT64","shape":[2],"data":[1,0]},{"name":"class","datatype":"BYTES","shape":[2],"data":["bright","dark"]},` +
@@ -91,8 +93,8 @@ func TestV2Infer(t *testing.T) {
 		name, header, data string
 		want, binary       string
 	}{
-		{"pixels, nested", `{"id":"a","inputs":[{"name":"pixels","datatype":"UINT8","shape":[2,8,8,3],"data":` + string(nested) + `}]}`, "", head + verdicts, ""},
-		{"files in base64", `{"id":"a","inputs":[{"name":"image","datatype":"BYTES","shape":[2],"data":` + string(encoded) + `}]}`, "", head + verdicts, ""},
+		{"pixels, nested", `{"id":"a",` + asked + `"inputs":[{"name":"pixels","datatype":"UINT8","shape":[2,8,8,3],"data":` + string(nested) + `}]}`, "", head + verdicts, ""},
+		{"files in base64", `{"id":"a",` + asked + `"inputs":[{"name":"image","datatype":"BYTES","shape":[2],"data":` + string(encoded) + `}]}`, "", head + verdicts, ""},
 		{"pixels, binary", `{"id":"a","inputs":[{"name":"pixels","shape":[2,8,8,3],"datatype":"UINT8","parameters":{"binary_data_size":384}}],` +
 			`"outputs":[{"name":"verdict","parameters":{"binary_data":true}},{"name":"iodin_index","parameters":{"binary_data":true}},{"name":"logits"}]}`, crops,
 			head + `"outputs":[{"name":"verdict","datatype":"BYTES","shape":[2],"parameters":{"binary_data_size":42}},` +
@@ -127,6 +129,43 @@ func TestV2Infer(t *testing.T) {
 		})
 	}
 	wantNothingHeld(t, s)
+}
+
+// TestV2AllOutputs: a request that names no outputs gets all that the metadata has.
+func TestV2AllOutputs(t *testing.T) {
+	s := newServer(t, &fakeModel{})
+	described := parse[struct {
+		Name, Platform  string
+		Versions        []string
+		Inputs, Outputs []v2Tensor
+	}](t, do(s, httptest.NewRequest("GET", "/v2/models/fake", nil)))
+	for _, none := range []string{"", `"outputs":[],`} {
+		file := files(grayPNG(t, 255))
+		w := do(s, inference(fmt.Sprintf(`{%s"inputs":[{"name":"image","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":%d}}]}`, none, len(file)), file))
+		if w.Code != http.StatusOK {
+			t.Fatalf("status %d: %s", w.Code, w.Body)
+		}
+		var answer struct{ Outputs []v2Tensor }
+		if err := json.Unmarshal(w.Body.Bytes(), &answer); err != nil || len(answer.Outputs) != len(described.Outputs) {
+			t.Fatalf("%d outputs of %d, %v", len(answer.Outputs), len(described.Outputs), err)
+		}
+		for i, want := range described.Outputs {
+			got, shape, n := answer.Outputs[i], append([]int{1}, want.Shape[1:]...), 1
+			for _, d := range shape {
+				n *= d
+			}
+			if got.Name != want.Name || got.Datatype != want.Datatype || !slices.Equal(got.Shape, shape) || len(got.Data) != n {
+				t.Errorf("%s: %s %v of %d elements", want.Name, got.Datatype, got.Shape, len(got.Data))
+			}
+		}
+	}
+}
+
+// v2Tensor is one in JSON, or its description.
+type v2Tensor struct {
+	Name, Datatype string
+	Shape          []int
+	Data           []any
 }
 
 // filled is a crop of one level of gray.

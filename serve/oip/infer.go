@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/serve/scoring"
 )
 
@@ -104,10 +105,10 @@ func fits(shape, described []int64) bool {
 
 // wanted describes the outputs that are asked for.
 func wanted(v *scoring.Version, names []string) ([]TensorMetadata, error) {
-	if len(names) == 0 {
-		names = VerdictOutputs()
-	}
 	known := Describe(v).Outputs
+	if len(names) == 0 {
+		return known, nil
+	}
 	var all []TensorMetadata
 	for _, name := range names {
 		i := slices.IndexFunc(known, func(m TensorMetadata) bool { return m.Name == name })
@@ -124,7 +125,7 @@ func wanted(v *scoring.Version, names []string) ([]TensorMetadata, error) {
 }
 
 // needsDetails reports whether an output is not known without asking for details.
-func needsDetails(m TensorMetadata) bool { return !slices.Contains(VerdictOutputs(), m.Name) }
+func needsDetails(m TensorMetadata) bool { return !slices.Contains(verdictOutputs, m.Name) }
 
 // collect makes a tensor of what the results say.
 func collect(m TensorMetadata, results []*scoring.Result) Tensor {
@@ -141,7 +142,7 @@ func collect(m TensorMetadata, results []*scoring.Result) Tensor {
 		t.Data = each(results, func(r *scoring.Result) float64 { return r.Score })
 	case ProbabilityOutput:
 		t.Data = each(results, func(r *scoring.Result) float64 { return r.Probability })
-	case "prediction":
+	case artifact.Prediction:
 		t.Data = each(results, func(r *scoring.Result) int64 { return int64(r.Prediction) })
 	default:
 		t.Data = further(m, results)

@@ -8,6 +8,7 @@ package oip
 
 import (
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/serve/scoring"
 )
@@ -51,7 +52,7 @@ type Tensor struct {
 	Data  any
 }
 
-// Request asks for outputs of images. None named are those of a verdict (VerdictOutputs).
+// Request asks for outputs of images. None named are all that there are.
 type Request struct {
 	ID      string
 	Inputs  []Tensor
@@ -64,10 +65,8 @@ type Response struct {
 	Outputs            []Tensor
 }
 
-// VerdictOutputs are those that cost nothing beyond the verdict itself.
-func VerdictOutputs() []string {
-	return []string{VerdictOutput, PValueOutput, ScoreOutput, "prediction", ClassOutput, ProbabilityOutput}
-}
+// verdictOutputs are those that cost nothing beyond the verdict itself.
+var verdictOutputs = []string{VerdictOutput, PValueOutput, ScoreOutput, artifact.Prediction, ClassOutput, ProbabilityOutput}
 
 // TensorMetadata describes an input or output; -1 in the shape is the number of images.
 type TensorMetadata struct {

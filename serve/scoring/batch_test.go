@@ -17,7 +17,7 @@ func TestClosedBatcherAnswers(t *testing.T) {
 		<-release
 		return nil
 	}}
-	b := newBatcher(m, false, 1, 1, newMetrics().of("fake"), nil)
+	b := newBatcher(m, false, 1, 1, newMetrics().of("fake", info.Calibration), nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	answers := make(chan error)

@@ -65,11 +65,12 @@ func (m *metrics) vectors() []interface {
 
 // of returns those of one model. All of its series are there from now on, so that a
 // rate of zero is seen as one.
-func (m *metrics) of(model string) *modelMetrics {
+func (m *metrics) of(model string, calibration *artifact.Calibration) *modelMetrics {
 	for _, v := range []artifact.Verdict{artifact.InDistribution, artifact.OutOfDistribution} {
 		m.images.WithLabelValues(model, string(v))
 	}
 	return &modelMetrics{
+		scores:    newScores(model, calibration),
 		images:    m.images.MustCurryWith(prometheus.Labels{"model": model}),
 		waiting:   m.stages.WithLabelValues(model, "waiting"),
 		decoding:  m.stages.WithLabelValues(model, "decoding"),
@@ -97,6 +98,7 @@ type modelMetrics struct {
 	images                       *prometheus.CounterVec
 	waiting, decoding, inference prometheus.Observer
 	batches, pValues             prometheus.Observer
+	scores                       prometheus.Histogram // by its own calibration's buckets
 	classes                      *prometheus.CounterVec
 	byClass                      bool // whether they are few enough
 	seconds                      prometheus.Counter
@@ -110,6 +112,7 @@ func (m *modelMetrics) answered(r *Result) {
 	m.decoding.Observe(r.Times.Decoding.Seconds())
 	m.inference.Observe(r.Times.Inference.Seconds())
 	m.pValues.Observe(r.PValue)
+	m.scores.Observe(r.Score)
 	if m.byClass {
 		m.classes.WithLabelValues(r.Class, string(r.Verdict)).Inc()
 	}
@@ -132,6 +135,7 @@ func (m *Models) Describe(descriptions chan<- *prometheus.Desc) {
 	for _, v := range m.metrics.vectors() {
 		v.Describe(descriptions)
 	}
+	newScores("", &artifact.Calibration{Quantiles: []float64{0}}).Describe(descriptions)
 	for _, d := range []*prometheus.Desc{inWork, driftAlarm, driftShare, driftNow, classAlarm, classNow} {
 		descriptions <- d
 	}
@@ -145,6 +149,7 @@ func (m *Models) Collect(samples chan<- prometheus.Metric) {
 	samples <- prometheus.MustNewConstMetric(inWork, prometheus.GaugeValue, float64(m.queue.inWork()))
 	for _, s := range m.List() {
 		if s.Serving != nil {
+			s.Serving.metrics.scores.Collect(samples)
 			s.Serving.collectDrift(samples)
 		}
 	}

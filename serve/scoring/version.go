@@ -53,7 +53,7 @@ func newVersion(ctx context.Context, m *Models, f file, model Model) (*Version, 
 	if err := selfTest(ctx, model, batch); err != nil {
 		return nil, err
 	}
-	own := m.metrics.of(f.name)
+	own := m.metrics.of(f.name, calibration)
 	own.byClass = len(info.Classes) <= mostClasses
 	return &Version{
 		models: m, name: f.name, model: model, calibration: calibration, decoder: m.decoder, metrics: own,
