@@ -24,7 +24,7 @@ func TestKeep(t *testing.T) {
 		{1, 1, 1, "those with a p-value up to 1"},
 	} {
 		folder := t.TempDir()
-		store, err := keep.Open(keep.Config{Folder: folder, MaxBytes: 1 << 20, PerMinute: 100, Logger: slog.New(slog.DiscardHandler)})
+		store, err := keep.Open(keep.Config{Place: folder, MaxBytes: 1 << 20, PerMinute: 100, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -105,7 +105,7 @@ func newFlags(stdout io.Writer) *options {
 	fs.StringVar(&o.certKey, "tls-key", "", "`file` of its private key")
 	fs.StringVar(&o.metricsAddr, "metrics-addr", "", "`host:port` for /metrics alone, in place of --addr")
 	fs.StringVar(&o.pprofAddr, "pprof-addr", "", "`host:port` for Go's profiles, on the loopback interface")
-	fs.StringVar(&o.keep.Folder, "keep", "", "`folder` to keep images in that are out of distribution, to look at; none are kept without it")
+	fs.StringVar(&o.keep.Place, "keep", "", "`folder` to keep images in that are out of distribution, to look at, or URL of object storage if the program was built for it; none are kept without it")
 	fs.Var(cli.Float(&c.KeepPValue, 0, 1), "keep-p-value", "keep images with a p-value up to this instead; 0 goes by the verdict")
 	fs.Var(cli.Int(&o.keepMiB, 1, mostMemoryMiB), "keep-size", "most `MiB` that are kept")
 	fs.Var(cli.Int(&o.keep.PerMinute, 1, mostQueue), "keep-rate", "most `images` that are kept in a minute")

@@ -50,7 +50,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	if err != nil {
 		return flagNames.In(o.fs, err)
 	}
-	if o.keep.Folder != "" {
+	if o.keep.Place != "" {
 		if o.limits.Keep, err = keep.Open(o.keep); err != nil {
 			return errors.Join(err, models.Close())
 		}

@@ -1,5 +1,5 @@
 // Package keep stores images that people should look at, with what was said of them, in
-// folders that ascood-train reads.
+// folders that ascood-train reads, or in a bucket of object storage by the same names.
 //
 // For a model NAME there are NAME/images/CLASS/ID.jpg, by the predicted class, to be moved
 // to the right one, and NAME/verdicts/ID.json. The ID is of the file's content: an image is
@@ -11,25 +11,19 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
-	"io/fs"
 	"log/slog"
 	"net/http"
-	"os"
-	"path/filepath"
+	"path"
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/internal/atomicfile"
 )
 
 // Config says where images are kept, and how many.
 type Config struct {
-	Folder    string
-	MaxBytes  int64 // of all files; then no more are kept
-	PerMinute int   // images; others are left out
+	Place     string // a folder, or the URL of a bucket
+	MaxBytes  int64  // of all files; then no more are kept
+	PerMinute int    // images; others are left out
 	Logger    *slog.Logger
 }
 
@@ -43,6 +37,7 @@ type Image struct {
 // Store keeps images, one after another, while others wait for nothing.
 type Store struct {
 	config Config
+	place  place
 	queue  chan Image
 	done   chan struct{}
 
@@ -56,31 +51,19 @@ type Store struct {
 // waiting is how many images may wait to be written. Beyond that they are left out.
 const waiting = 4
 
-// Open prepares the folder, and counts what is in it.
+// Open prepares the place, and counts what is in it.
 func Open(c Config) (*Store, error) {
-	if err := os.MkdirAll(c.Folder, 0o700); err != nil {
-		return nil, ascood.Errorf(ascood.Unavailable, "folder to keep images in: %w", err)
-	}
-	s := &Store{config: c, queue: make(chan Image, waiting), done: make(chan struct{})}
-	err := filepath.WalkDir(c.Folder, func(_ string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.IsDir() {
-			return err
-		}
-		info, err := entry.Info()
-		if err == nil {
-			s.bytes += info.Size()
-		}
-		return err
-	})
+	at, bytes, err := openPlace(c.Place)
 	if err != nil {
-		return nil, ascood.Errorf(ascood.Unavailable, "folder to keep images in: %w", err)
+		return nil, err
 	}
+	s := &Store{config: c, place: at, queue: make(chan Image, waiting), done: make(chan struct{}), bytes: bytes}
 	go s.write()
 	return s, nil
 }
 
 // Keep hands an image over, and reports whether it is to be kept: not if too many came
-// within the minute or wait already, nor if the folder is full.
+// within the minute or wait already, nor if the place is full.
 func (s *Store) Keep(i Image) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,11 +84,11 @@ func (s *Store) Keep(i Image) bool {
 	}
 }
 
-// tell says once that the folder is full.
+// tell says once that the place is full.
 func (s *Store) tell(full bool) {
 	if full && !s.told {
 		s.told = true
-		s.config.Logger.Warn("no more images are kept: the folder is full", "folder", s.config.Folder, "bytes", s.bytes, "most", s.config.MaxBytes)
+		s.config.Logger.Warn("no more images are kept: there are as many as may be", "place", s.config.Place, "bytes", s.bytes, "most", s.config.MaxBytes)
 	}
 }
 
@@ -133,33 +116,25 @@ func (s *Store) write() {
 func (s *Store) save(i Image) (written int64, err error) {
 	sum := sha256.Sum256(i.File)
 	id := hex.EncodeToString(sum[:16])
-	folder := filepath.Join(s.config.Folder, name(i.Model))
-	verdict := filepath.Join(folder, "verdicts", id+".json")
-	if _, err := os.Stat(verdict); !errors.Is(err, fs.ErrNotExist) {
+	verdict := path.Join(name(i.Model), "verdicts", id+".json")
+	if there, err := s.place.has(verdict); there || err != nil {
 		return 0, err
 	}
 	text, err := json.MarshalIndent(i.Verdict, "", "  ")
 	if err != nil {
 		return 0, err
 	}
-	image := filepath.Join(folder, "images", name(i.Class), id+extension(i.File))
-	if err := put(image, i.File); err != nil {
+	image := path.Join(name(i.Model), "images", name(i.Class), id+extension(i.File))
+	if err := s.place.put(image, i.File); err != nil {
 		return 0, err
 	}
-	return int64(len(i.File) + len(text)), put(verdict, text)
-}
-
-func put(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	return atomicfile.WriteFile(path, data)
+	return int64(len(i.File) + len(text)), s.place.put(verdict, text)
 }
 
 // name is a name as that of a folder, one that is not hidden.
 func name(of string) string {
 	of = strings.Map(func(r rune) rune {
-		if r == '/' || r == filepath.Separator || r < ' ' {
+		if r == '/' || r == '\\' || r < ' ' {
 			return '_'
 		}
 		return r

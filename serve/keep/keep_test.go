@@ -88,7 +88,7 @@ func TestKeepIsBounded(t *testing.T) {
 			}
 		}
 		s.Close()
-		if strings.Count(log.String(), "the folder is full") != 1 {
+		if strings.Count(log.String(), "there are as many as may be") != 1 {
 			t.Errorf("logged %s", log.String())
 		}
 	}
@@ -134,7 +134,7 @@ func TestOpenRefuses(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Open(Config{Folder: file}); err == nil || !strings.Contains(err.Error(), "folder to keep images in") {
+	if _, err := Open(Config{Place: file}); err == nil || !strings.Contains(err.Error(), "place to keep images in") {
 		t.Errorf("got %v", err)
 	}
 }
