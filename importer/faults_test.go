@@ -210,6 +210,25 @@ func TestAllFaults(t *testing.T) {
 	}
 }
 
+// TestFaultsBehindFaults: what comes after an operator that cannot be handled is looked at
+// too, also where that changes the shape.
+func TestFaultsBehindFaults(t *testing.T) {
+	f := newForeign()
+	x := f.Op("Resize", []string{small(f, "N"), "", "", f.Int64s(1, 4, 4, 4)}, onnx.String("coordinate_transformation_mode", "tf_crop_and_resize"))
+	x = f.Op("Det", []string{x})
+	x = f.Op("ReduceMean", []string{f.Op("Unsqueeze", []string{x, f.Int64s(2, 3)})}, onnx.Ints("axes", 9))
+	end(f, x, "N")
+	_, err := Import(f.file(t, 17), normal(8))
+	if ascood.CodeOf(err) != ascood.Unsupported {
+		t.Fatalf("error %v, want one of code %s", err, ascood.Unsupported)
+	}
+	for _, want := range []string{"Resize: it cuts out a part", "Det: it has no gradient rule", "ReduceMean: there is no axis 9"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%v\nwants %s", err, want)
+		}
+	}
+}
+
 // TestHostile: files that are made to take time or memory are refused soon.
 func TestHostile(t *testing.T) {
 	chain := func(n int) *onnx.ModelProto {
@@ -334,7 +353,7 @@ func FuzzImport(f *testing.F) {
 		if err != nil || len(g.inputs) == 0 {
 			return
 		}
-		c, err := g.legalise(none, g.inputs[0].Name, []int{1, 3, 8, 8}, nil)
+		c, err := g.legalise(none, nil, g.inputs[0].Name, []int{1, 3, 8, 8}, nil)
 		if err != nil || len(g.outputs) == 0 {
 			return
 		}

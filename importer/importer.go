@@ -180,7 +180,7 @@ func (g *graph) canonical(in image, opt Options) (*canonical, []string, error) {
 	if err := work.observe(opt.Run, noise); err != nil {
 		return nil, nil, err
 	}
-	c, err := work.legalise(opt.Run, in.name, []int{in.batch, 3, in.size, in.size}, opt.Taken)
+	c, err := work.legalise(opt.Run, noise, in.name, []int{in.batch, 3, in.size, in.size}, opt.Taken)
 	return c, notes, err
 }
 
@@ -214,7 +214,7 @@ func (g *graph) odd(in image, opt Options) faults {
 	if err := work.observe(opt.Run, in.noise()); err != nil {
 		return faults{}
 	}
-	c, _ := work.legalise(opt.Run, in.name, []int{in.batch, 3, in.size, in.size}, opt.Taken) // the error is of c.faults
+	c, _ := work.legalise(opt.Run, in.noise(), in.name, []int{in.batch, 3, in.size, in.size}, opt.Taken) // the error is of c.faults
 	return c.faults
 }
 

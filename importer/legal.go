@@ -19,15 +19,17 @@ type canonical struct {
 	roots  map[string]string // of what only hands a value on
 	taken  []string          // names that constants may not keep
 	run    Run
+	feed   feed // what is run on
 	faults faults
+	looked int              // runs for what nodes with faults make
 	images int              // that the graph takes
 	way    map[string][]int // sizes of the values on the way to the logits, nil if these are not of each image
 }
 
-// legalise returns the graph in the canonical form, for an input of the given sizes.
-// All nodes that have none are named in the error.
-func (g *graph) legalise(run Run, input string, sizes []int, taken []string) (*canonical, error) {
-	c := &canonical{Builder: onnx.NewBuilder("network"), from: g, values: map[string]string{}, taken: taken, run: run, images: sizes[0]}
+// legalise returns the graph in the canonical form, for an input of the given sizes, such
+// as is fed. All nodes that have none are named in the error.
+func (g *graph) legalise(run Run, in feed, input string, sizes []int, taken []string) (*canonical, error) {
+	c := &canonical{Builder: onnx.NewBuilder("network"), from: g, values: map[string]string{}, taken: taken, run: run, feed: in, images: sizes[0]}
 	var dims []any
 	for _, n := range sizes {
 		dims = append(dims, n)
@@ -38,20 +40,35 @@ func (g *graph) legalise(run Run, input string, sizes []int, taken []string) (*c
 		c.Scope(onnx.Prefix + strings.TrimPrefix(nameOf(n), "/") + "/")
 		if err := c.add(n); err != nil {
 			c.faults.add(n, "%v", err)
-			c.passOver(n)
+			if _, large := errors.AsType[tooLarge](err); !large {
+				c.passOver(n)
+			}
 		}
 	}
 	return c, c.faults.err()
 }
 
-// keepsShape are operators whose output has the sizes of their first input.
-var keepsShape = []string{"BatchNormalization", "Clip", "Dropout", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "LRN", "PRelu"}
+// mostLooked bounds the runs for the sake of a longer list of faults.
+const mostLooked = 20
 
-// passOver hands on what a node with a fault takes, if that is of the right sizes, so that
-// the faults of the nodes after it are found, too.
+// passOver has inputs of the graph, which is not to be had any more, in place of what a
+// node with a fault makes, so that the faults of the nodes after it are found, too. A
+// run tells what that is.
 func (c *canonical) passOver(n *onnx.NodeProto) {
-	if value, ok := c.values[n.Operand(0)]; ok && slices.Contains(keepsShape, n.OpType) {
-		c.values[n.Result(0)] = value
+	if c.looked++; c.looked > mostLooked {
+		return
+	}
+	made, err := c.from.evaluate(c.run, c.feed, slices.DeleteFunc(slices.Clone(n.Output), func(out string) bool { return out == "" }))
+	if err != nil {
+		c.looked = mostLooked // nor are those after it to be had
+		return
+	}
+	for out, t := range made {
+		sizes := make([]any, len(t.Dims))
+		for i, d := range t.Dims {
+			sizes[i] = int(d)
+		}
+		c.values[out] = c.Input(c.from.fresh(out), "", t.Type(), sizes...)
 	}
 }
 
@@ -84,6 +101,11 @@ func (c *canonical) root(value string) string {
 // what the largest published networks have.
 const maxElements = 1 << 28
 
+// tooLarge is the error of a node that is not to be run.
+type tooLarge string
+
+func (e tooLarge) Error() string { return string(e) }
+
 var errTaken = errors.New("it takes what another of these computes")
 
 // add emits a node in its canonical form.
@@ -113,7 +135,7 @@ func (c *canonical) add(n *onnx.NodeProto) error {
 			return err
 		}
 		if n := shape.Elements().Size; n > maxElements {
-			return fmt.Errorf("it makes %v, of more than %d elements", shape, maxElements)
+			return tooLarge(fmt.Sprintf("it makes %v, of more than %d elements", shape, maxElements))
 		}
 		c.values[n.Result(i)] = value
 	}

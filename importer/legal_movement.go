@@ -359,7 +359,7 @@ func legalPad(s *step) ([]string, error) {
 		}
 		const most = 1 << 14 // on a side; each is an index
 		if max(pads[at], pads[rank+at]) > most || min(pads[at], pads[rank+at]) < -most {
-			return nil, fmt.Errorf("pads of %d and %d are out of proportion", pads[at], pads[rank+at])
+			return nil, tooLarge(fmt.Sprintf("pads of %d and %d are out of proportion", pads[at], pads[rank+at]))
 		}
 		var picks []int
 		for i := -pads[at]; i < size+pads[rank+at]; i++ {

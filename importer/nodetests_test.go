@@ -150,7 +150,7 @@ func importNode(folder string) (op string, is fate, err error) {
 	if err := g.observe(ort.Evaluate, in); err != nil {
 		return op, refused, err
 	}
-	c, err := g.legalise(ort.Evaluate, image.Name, ints(image.Dims), nil)
+	c, err := g.legalise(ort.Evaluate, in, image.Name, ints(image.Dims), nil)
 	if err != nil {
 		return op, refused, err
 	}
