@@ -62,6 +62,7 @@ func newFlags(stdout io.Writer) *flags {
 	f.compute = modelflags.AddCompute(fs, "cpu")
 	fs.IntVar(&f.batch, "batch-size", 0, "images scored at once; 0 is what suits their size and the device")
 	fs.Var(cli.Device(&f.checked), checkDevice, "compare this device with the CPU on the model, and on the images if there are any, and do nothing else")
+	fs.Lookup(checkDevice).DefValue = "" // it is not given
 	fs.BoolVar(&f.json, "json", false, "print what --check-device finds as JSON")
 	return f
 }

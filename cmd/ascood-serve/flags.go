@@ -79,7 +79,7 @@ func newFlags(stdout io.Writer) *options {
 	fs := o.fs
 	src := &o.source
 	fs.StringVar(&src.Model, "model", "", "artifact `file` that ascood-export wrote with --calibrate")
-	fs.StringVar(&src.Name, "name", "the artifact's", "`name` to serve --model by")
+	fs.StringVar(&src.Name, "name", "", "`name` to serve --model by (default: the artifact's)")
 	fs.StringVar(&src.Folder, "models", "", "`folder` of further artifacts: NAME.onnx and NAME/model.onnx are served as NAME")
 	fs.StringVar(&src.Default, "default", "", "`name` of the model of --models that /v1/score asks (the only one, where there is no --model)")
 	fs.BoolVar(&o.demo, "demo", false, "serve a small model of clothes that is part of the program, to see what this is like")
@@ -158,7 +158,6 @@ func (o *options) checkSource() error {
 				return cli.Usagef("--demo has a model of its own: leave out --%s", other)
 			}
 		}
-		src.Name = ""
 		return nil
 	}
 	if src.Model == "" && src.Folder == "" {
@@ -172,9 +171,6 @@ func (o *options) checkSource() error {
 	}
 	if src.Model != "" && src.Default != "" {
 		return cli.Usagef("--default %s: --model is the default already", src.Default)
-	}
-	if !o.fs.Changed("name") {
-		src.Name = ""
 	}
 	if strings.Contains(src.Name, "/") {
 		return cli.Usagef("--name %s: it is part of a path, so without \"/\"", src.Name)

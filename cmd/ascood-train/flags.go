@@ -70,6 +70,7 @@ func (f *flags) experiment() {
 	f.BoolVar(&f.resume, "resume", false, "continue the run in --output with its own configuration")
 	f.BoolVar(&f.printConfig, "print-config", false, "print what would run, and where each value comes from")
 	f.Var(cli.Device(&f.checked), checkDevice, "train a little on this device and on the CPU, compare, and do nothing else")
+	f.Lookup(checkDevice).DefValue = "" // it is not given
 	f.BoolVar(&f.json, "json", false, "print what --check-device finds as JSON")
 	f.BoolVar(&f.checkData, "check-data", false, "look for all lists and images of the preset")
 }

@@ -15,8 +15,8 @@ import (
 	"github.com/ascood/ascood/train"
 )
 
-const usage = `ascood-train trains an image classifier with ASCOOD, or with plain cross-entropy
-for comparison. It writes best.safetensors (best on the validation images),
+const usage = `ascood-train trains an image classifier: with ASCOOD, with one of the methods that
+it is compared with, or plainly (--method). It writes best.safetensors (best on the validation images),
 last.safetensors (the state to resume from), metrics.csv and config.json to
 --output.
 
