@@ -114,7 +114,7 @@ func SpreadLines(runs [][]Row, counted bool) []Line {
 			for _, rows := range runs {
 				values = append(values, 100*rows[i].values()[k])
 			}
-			mean, std := stat.PopMeanStdDev(values, nil)
+			mean, std := Spread(values)
 			lines[i].Cells = append(lines[i].Cells, fmt.Sprintf("%.2f ± %.2f", mean, std))
 		}
 		if counted {
@@ -123,6 +123,10 @@ func SpreadLines(runs [][]Row, counted bool) []Line {
 	}
 	return lines
 }
+
+// Spread is the mean of several runs' values and the standard deviation of the runs
+// themselves, not estimated beyond them, as OpenOOD has it.
+func Spread(values []float64) (mean, std float64) { return stat.PopMeanStdDev(values, nil) }
 
 // percents is how many columns are shares.
 const percents = 5

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/ascood/ascood/metrics"
 )
 
 // Sizes of the charts' coordinates.
@@ -31,7 +33,7 @@ func newChart(id, ood []float64, threshold float64) chart {
 	id, ood = slices.Sorted(slices.Values(id)), slices.Sorted(slices.Values(ood))
 	c := chart{
 		ROC:                roc(id, ood),
-		RejectsAtThreshold: shareBelow(id, threshold), CaughtAtThreshold: shareBelow(ood, threshold),
+		RejectsAtThreshold: metrics.ShareBelow(id, threshold), CaughtAtThreshold: metrics.ShareBelow(ood, threshold),
 	}
 	c.Operating = [2]string{coordinate(width * c.RejectsAtThreshold), coordinate(height * (1 - c.CaughtAtThreshold))}
 
@@ -47,37 +49,10 @@ func newChart(id, ood []float64, threshold float64) chart {
 // roc is the curve as the points of a polyline.
 func roc(id, ood []float64) string {
 	var points []string
-	for _, p := range curve(id, ood) {
-		points = append(points, coordinate(width*p.rejected)+","+coordinate(height*(1-p.caught)))
+	for _, p := range metrics.Curve(id, ood) {
+		points = append(points, coordinate(width*p.Rejected)+","+coordinate(height*(1-p.Caught)))
 	}
 	return strings.Join(points, " ")
-}
-
-// operation is what a threshold does, in shares: reject ID images, catch OOD
-// images.
-type operation struct{ rejected, caught float64 }
-
-// curve is the ROC curve of sorted scores, at each hundredth of the ID images and
-// of the OOD images.
-func curve(id, ood []float64) []operation {
-	thresholds := make([]float64, 0, 202)
-	for _, scores := range [][]float64{id, ood} {
-		for k := range 101 {
-			thresholds = append(thresholds, scores[k*(len(scores)-1)/100])
-		}
-	}
-	slices.Sort(thresholds)
-	points := []operation{{0, 0}}
-	for _, t := range slices.Compact(thresholds) {
-		points = append(points, operation{shareBelow(id, t), shareBelow(ood, t)})
-	}
-	return append(points, operation{1, 1})
-}
-
-// shareBelow is the share of sorted values below t.
-func shareBelow(sorted []float64, t float64) float64 {
-	k, _ := slices.BinarySearch(sorted, t)
-	return float64(k) / float64(len(sorted))
 }
 
 // limits of a histogram of sorted scores: without the lowest and highest half

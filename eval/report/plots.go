@@ -58,8 +58,8 @@ func plotCurves(set string, k int, results []eval.Result) (*plot.Plot, error) {
 	for i, r := range results {
 		var points plotter.XYs
 		id, ood := slices.Sorted(slices.Values(r.Scores[0].Values)), slices.Sorted(slices.Values(r.Scores[k].Values))
-		for _, o := range curve(id, ood) {
-			points = append(points, plotter.XY{X: o.rejected, Y: o.caught})
+		for _, o := range metrics.Curve(id, ood) {
+			points = append(points, plotter.XY{X: o.Rejected, Y: o.Caught})
 		}
 		line, err := plotter.NewLine(points)
 		if err != nil {
