@@ -49,6 +49,7 @@ var mayImport = map[string]string{
 	"eval/features":           "internal/atomicfile posthoc",
 	"eval":                    "artifact dataset eval/features internal/atomicfile ioodin metrics onnx posthoc",
 	"eval/report":             "eval internal/atomicfile metrics posthoc",
+	"study":                   "dataset internal/atomicfile metrics posthoc presets runs",
 	"serve/drift":             "",
 	"serve/keep":              "internal/atomicfile",
 	"serve/keys":              "",
@@ -68,6 +69,7 @@ var mayImport = map[string]string{
 	"cmd/ascood-export":     "artifact checkpoint dataset eval export importer internal/atomicfile internal/cli internal/cli/imageflags internal/cli/modelflags internal/ort ioodin models onnx posthoc preprocess",
 	"cmd/ascood-score":      "dataset internal/atomicfile internal/cli internal/cli/modelflags ioodin",
 	"cmd/ascood-eval":       "artifact checkpoint dataset eval eval/report export internal/atomicfile internal/cli internal/cli/modelflags ioodin metrics onnx posthoc preprocess presets runs",
+	"cmd/ascood-study":      "internal/cli study",
 	"cmd/ascood-serve":      "internal/cli internal/cli/modelflags serve serve/keep serve/keys serve/scoring",
 	"scripts/benchserve":    "internal/cli ioodin",
 	"scripts/demo/idximage": "dataset internal/atomicfile internal/cli preprocess",
@@ -166,6 +168,7 @@ func TestPrograms(t *testing.T) {
 		"ascood-export": {module + "/gotorch", "github.com/labstack/echo/v4"},
 		"ascood-score":  {module + "/gotorch", module + "/export", "github.com/labstack/echo/v4"},
 		"ascood-eval":   {module + "/gotorch", "github.com/labstack/echo/v4"},
+		"ascood-study":  {module + "/gotorch", module + "/ioodin", module + "/export", "github.com/labstack/echo/v4"},
 		"ascood-serve":  {module + "/gotorch", module + "/export", module + "/eval"},
 	} {
 		for _, path := range goList(t, "{{.ImportPath}}", "-deps", "./cmd/"+program) {

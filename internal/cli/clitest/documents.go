@@ -25,6 +25,7 @@ var programOf = map[string]string{
 	"docs/onnx.md":         "ascood-export",
 	"docs/scoring.md":      "ascood-score",
 	"docs/evaluation.md":   "ascood-eval",
+	"docs/plans.md":        "ascood-study",
 	"docs/http-api.md":     "ascood-serve",
 	"docs/deploy.md":       "ascood-serve",
 	"docs/gpu.md":          "ascood-serve",
