@@ -121,7 +121,9 @@ func (n *node) y() string { return n.Result(0) }
 type walk struct {
 	*onnx.Builder
 	target Target
-	err    error // the first of the node at hand
+	double map[string]bool // values of double precision
+	wide   bool            // the node at hand makes such a value
+	err    error           // the first of the node at hand
 	faults []Fault
 }
 
@@ -133,6 +135,7 @@ func (w *walk) back(out, dout, wrt string) string {
 		w.faults = append(w.faults, Fault{Reason: fmt.Sprintf("%q does not depend on %q but by operators whose result changes in steps", out, wrt)})
 		return ""
 	}
+	w.double = wide(nodes)
 	grads := map[string]string{out: dout}
 	for _, n := range slices.Backward(nodes) {
 		at := &node{walk: w, NodeProto: n}
@@ -142,7 +145,7 @@ func (w *walk) back(out, dout, wrt string) string {
 		if !slices.ContainsFunc(n.Output, func(y string) bool { return depends[y] && grads[y] != "" }) {
 			continue
 		}
-		at.dy = at.grads[0]
+		at.dy, w.wide = at.grads[0], w.double[n.Output[0]]
 		w.Scope("gradient/" + n.Name + "/")
 		for i, x := range n.Input {
 			if !depends[x] {
@@ -229,12 +232,28 @@ func dependent(nodes []*onnx.NodeProto, wrt string) map[string]bool {
 	depends := map[string]bool{wrt: true}
 	for _, n := range nodes {
 		if !ends(n) && slices.ContainsFunc(n.Input, func(x string) bool { return depends[x] }) {
-			for _, y := range n.Output {
-				depends[y] = y != ""
+			for i, y := range n.Output {
+				depends[y] = y != "" && !(n.OpType == "TopK" && i == 1) // places change in steps
 			}
 		}
 	}
 	return depends
+}
+
+// wide returns the values of double precision: those that are cast to it, and what is
+// computed from such.
+func wide(nodes []*onnx.NodeProto) map[string]bool {
+	all := map[string]bool{}
+	for _, n := range nodes {
+		is := slices.ContainsFunc(n.Input, func(x string) bool { return all[x] }) && !ends(n)
+		if n.OpType == "Cast" {
+			is = onnx.TensorProto_DataType(n.IntAttr("to", 0)) == onnx.TensorProto_DOUBLE
+		}
+		for _, y := range n.Output {
+			all[y] = is
+		}
+	}
+	return all
 }
 
 // unbroadcast sums a gradient over the axes along which an operator has stretched its

@@ -64,7 +64,7 @@ var operators = map[string]func(s *site) operation{
 	// Movements.
 	"Reshape": reshape, "Flatten": reshape, "Squeeze": reshape, "Unsqueeze": reshape,
 	"Transpose": transpose, "Slice": slice, "Split": split, "Gather": gather, "Pad": pad, "CumSum": cumSum,
-	"GatherElements": gatherElements, "GatherND": gatherND, "ScatterElements": scatterElements, "ScatterND": scatterND,
+	"TopK": topK, "GatherElements": gatherElements, "GatherND": gatherND, "ScatterElements": scatterElements, "ScatterND": scatterND,
 	"DepthToSpace": depthToSpace, "SpaceToDepth": spaceToDepth, "Resize": resize,
 	"Expand": with("expand", func(s *site) []any { return []any{s.out(0).Target()} }),
 	"Tile":   with("repeat", func(s *site) []any { return []any{s.ints(1)} }),
