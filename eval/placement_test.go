@@ -114,7 +114,7 @@ func openShipped(t *testing.T, n *Network, opt ioodin.Options) {
 			t.Errorf("%s: %v", m.Name, err)
 			continue
 		}
-		opt.Score = nil
+		opt.Score, opt.Details = nil, true
 		shipped, err := ioodin.New(model, meta, opt)
 		if err != nil {
 			t.Errorf("%s: %v", m.Name, err)

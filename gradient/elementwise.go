@@ -117,16 +117,25 @@ func powGradient(n *node) string {
 	case e == 2:
 		return n.mul(n.dy, n.scale(n.x(), 2))
 	}
-	return n.mul(n.dy, n.scale(n.op("Pow", n.x(), n.number(e-1)), e))
+	x := n.x()
+	if e > 0 && e < 1 { // as in sqrtGradient
+		x = n.op("Max", x, n.tiny())
+	}
+	return n.mul(n.dy, n.scale(n.op("Pow", x, n.number(e-1)), e))
 }
 
-// tiny is added to no number but 0: a root's slope there is infinite, and what it is
-// multiplied by is 0 where a norm or a deviation is.
-const tiny = 1e-20
+// tiny is in the place of 0 and no other number that there is: a root's slope there is
+// infinite, and what it is multiplied by is 0 where a norm or a deviation is.
+func (w *walk) tiny() string {
+	if w.wide {
+		return w.number(1e-300)
+	}
+	return w.number(1e-20)
+}
 
 // sqrtGradient is 1/(2·y).
 func (n *node) sqrtGradient() string {
-	return n.div(n.scale(n.dy, 0.5), n.op("Max", n.y(), n.number(tiny)))
+	return n.div(n.scale(n.dy, 0.5), n.op("Max", n.y(), n.tiny()))
 }
 
 // castGradient is dy in the precision of x.

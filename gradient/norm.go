@@ -61,7 +61,7 @@ func lpNormGradient(n *node) string {
 	n.note(err)
 	norm := n.Op("ReduceL2", []string{n.x()}, onnx.Ints("axes", axis))
 	along := n.mul(n.y(), n.sum(n.mul(n.dy, n.y()), axis))
-	return n.div(n.sub(n.dy, along), n.op("Max", norm, n.number(tiny)))
+	return n.div(n.sub(n.dy, along), n.op("Max", norm, n.tiny()))
 }
 
 // softmaxGradient is dy·y - y·Σ(dy·y).

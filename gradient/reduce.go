@@ -14,7 +14,7 @@ var reductions = map[string]rule{
 	"ReduceSumSquare": reduce("", func(n *node, dy, _ string) string { return n.mul(n.scale(n.x(), 2), dy) }),
 	"ReduceL1":        reduce("", func(n *node, dy, _ string) string { return n.mul(n.op("Sign", n.x()), dy) }),
 	"ReduceL2": reduce("", func(n *node, dy, y string) string {
-		return n.mul(n.x(), n.div(dy, n.op("Max", y, n.number(tiny))))
+		return n.mul(n.x(), n.div(dy, n.op("Max", y, n.tiny())))
 	}),
 	"ReduceLogSum":    reduce("", func(n *node, dy, y string) string { return n.expand(n.div(dy, n.op("Exp", y)), n.shape(n.x())) }),
 	"ReduceLogSumExp": reduce("", func(n *node, dy, y string) string { return n.mul(n.op("Exp", n.sub(n.x(), y)), dy) }),

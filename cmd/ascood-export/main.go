@@ -237,7 +237,7 @@ func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr
 			return err
 		}
 	}
-	describe(stdout, r.output, meta)
+	describe(stdout, r.output, meta, artifact.OutputsOf(model))
 	return r.describeSize(stdout, model)
 }
 
@@ -294,7 +294,7 @@ func (r *request) calibration(ctx context.Context, model *onnx.ModelProto, meta 
 	return images.Calibrate(ctx, model, meta, ioodin.Options{Threads: r.threads}, stderr)
 }
 
-func describe(w io.Writer, path string, d *artifact.Metadata) {
+func describe(w io.Writer, path string, d *artifact.Metadata, outputs []string) {
 	size, net := d.Preprocess.ImageSize, fmt.Sprintf("%s of width %d with the %s head", d.Arch, d.Width, d.Head)
 	if d.Arch == export.ArchONNX {
 		net = "the network of " + d.Source.Checkpoint
@@ -304,5 +304,8 @@ func describe(w io.Writer, path string, d *artifact.Metadata) {
 		fmt.Fprintf(w, "calibrated on %d images: a score below %.6g is out of distribution (keeps %v%% of them)\n", c.Samples, c.Threshold, 100*c.TPR)
 	} else {
 		fmt.Fprintln(w, "not calibrated: it has scores but no verdicts; --calibrate adds them")
+	}
+	if _, of := d.Explains(d.Score, outputs); of == artifact.ExplainsPrediction {
+		fmt.Fprintln(w, "explanations will be of the prediction: the file has no gradient of its score")
 	}
 }
