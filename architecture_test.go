@@ -72,6 +72,7 @@ var mayImport = map[string]string{
 	"cmd/ascood-study":      "internal/cli study",
 	"cmd/ascood-serve":      "internal/cli internal/cli/modelflags serve serve/keep serve/keys serve/scoring",
 	"scripts/benchserve":    "internal/cli ioodin",
+	"scripts/clothes":       "dataset internal/atomicfile internal/cli preprocess",
 	"scripts/demo/idximage": "dataset internal/atomicfile internal/cli preprocess",
 	"scripts/mutate":        "",
 	"scripts/notices":       "",
