@@ -62,7 +62,7 @@ var settings = []setting{
 // amounts says how many ID images each part has. There are as many OOD images of it.
 type amounts [parts]int
 
-var all = amounts{training: 6000, validation: 800, test: 2000}
+var all = amounts{training: 5000, validation: 500, test: 2000}
 
 // oneIn says in which share of a class's images the background is that of the other kind.
 var oneIn = [parts]int{training: 10, validation: 2, test: 2}
