@@ -18,7 +18,7 @@ setup-cuda: ## fetch ONNX Runtime's CUDA provider (180 MB, x86_64; CUDA=12 for N
 	@scripts/setup.sh cuda
 
 build: setup ## put the programs into bin/
-	go build -o bin/ ./cmd/...
+	go build -tags grpcnotrace -o bin/ ./cmd/...
 
 test: setup ## run all tests, with the race detector
 	$(with-runtime) go test -race ./...
@@ -69,9 +69,9 @@ serve: build ## serve what the demo made
 	@test -e demo/model.onnx || { echo "demo/model.onnx is missing: run make demo first"; exit 1; }
 	bin/ascood-serve --model demo/model.onnx
 
-generate: ## write onnx/onnx.pb.go anew (needs protoc: apt-get install protobuf-compiler)
-	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go
-	go generate ./onnx
+generate: ## write onnx/onnx.pb.go and serve/inference/*.pb.go anew (needs protoc: apt-get install protobuf-compiler)
+	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
+	go generate ./onnx ./serve/inference
 
 libjpeg: ## write internal/libjpeg/libjpeg.wasm anew, of SOURCE=the archive (scripts/libjpeg/build.sh)
 	scripts/libjpeg/build.sh $(SOURCE)

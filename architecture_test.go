@@ -55,9 +55,11 @@ var mayImport = map[string]string{
 	"serve/keys":              "",
 	"serve/scoring":           "artifact ioodin preprocess serve/drift",
 	"serve/oip":               "artifact ioodin serve/scoring",
+	"serve/inference":         "",
+	"serve/rpc":               "serve/inference serve/oip serve/scoring",
 	"serve/heatmap":           "",
 	"serve/openapi":           "",
-	"serve":                   "artifact ioodin preprocess serve/drift serve/heatmap serve/keep serve/keys serve/oip serve/openapi serve/scoring",
+	"serve":                   "artifact ioodin preprocess serve/drift serve/heatmap serve/inference serve/keep serve/keys serve/oip serve/openapi serve/rpc serve/scoring",
 	"internal/pages":          "",
 	"internal/cli":            "",
 	"internal/cli/clitest":    "internal/cli internal/pages",
@@ -88,7 +90,8 @@ var onlyIn = map[string]string{
 	"github.com/spf13/pflag":              "cmd/… internal/cli…",
 	"github.com/schollz/progressbar/v3":   "cmd/ascood-train internal/cli",
 	"gonum.org/v1/plot":                   "eval/report",
-	"google.golang.org/protobuf":          "onnx artifact eval internal/ort",
+	"google.golang.org/protobuf":          "onnx artifact eval internal/ort serve/inference",
+	"google.golang.org/grpc":              "serve…",
 	"C":                                   "gotorch internal/gpu internal/malloc internal/sigstack",
 }
 
