@@ -184,14 +184,25 @@ func batchNorm(s *site) operation {
 	if s.IntAttr("training_mode", 0) != 0 {
 		s.refuse("is in training mode, want inference: whether batches are normalised by their own statistics is for the trainer to say")
 	}
-	// ONNX counts what stays of the running statistics, PyTorch what is new.
-	momentum, eps := 1-s.DecimalAttr("momentum", 0.9), s.DecimalAttr("epsilon", 1e-5)
+	n := normOf(s.NodeProto)
 	return func(x []gotorch.Tensor, o Options) []gotorch.Tensor {
-		return []gotorch.Tensor{F.BatchNorm(x[0], F.BatchNormOptions{
-			Weight: x[1], Bias: x[2], RunningMean: x[3], RunningVar: x[4],
-			Training: o.BatchStatistics, Momentum: momentum, Eps: eps,
-		})}
+		of := n.options(x)
+		of.Training = o.BatchStatistics
+		return []gotorch.Tensor{F.BatchNorm(x[0], of)}
 	}
+}
+
+// norm is what a BatchNormalization says.
+type norm struct{ momentum, eps float64 }
+
+func normOf(n *onnx.NodeProto) norm {
+	// ONNX counts what stays of the running statistics, PyTorch what is new.
+	return norm{1 - n.DecimalAttr("momentum", 0.9), n.DecimalAttr("epsilon", 1e-5)}
+}
+
+// options are those of the node's five operands.
+func (n norm) options(x []gotorch.Tensor) F.BatchNormOptions {
+	return F.BatchNormOptions{Weight: x[1], Bias: x[2], RunningMean: x[3], RunningVar: x[4], Momentum: n.momentum, Eps: n.eps}
 }
 
 func layerNorm(s *site) operation {
