@@ -8,7 +8,6 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/onnx"
-	"github.com/ascood/ascood/posthoc"
 	"github.com/ascood/ascood/preprocess"
 )
 
@@ -62,9 +61,5 @@ func Build(net Network, pre preprocess.Config, score artifact.Score, target arti
 	if err := newComposer(b, batch, pre, pass).compose(score, targets[target]); err != nil {
 		return nil, err
 	}
-	m, err := b.Model(Producer, Version)
-	if err != nil || score.Name == "" {
-		return m, err
-	}
-	return posthoc.Explain(m, &artifact.Metadata{Score: score, Target: target})
+	return b.Model(Producer, Version)
 }

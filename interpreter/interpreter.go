@@ -15,10 +15,9 @@ import (
 
 // Program is a graph made ready to run. It may be run by several goroutines.
 type Program struct {
-	byBatch   []step // with Options.BatchStatistics
-	byRunning []step // without
-	inputs    []string
-	outputs   []string
+	steps   []step
+	inputs  []string
+	outputs []string
 }
 
 // step is a node of a program.
@@ -60,7 +59,6 @@ func New(g *onnx.GraphProto) (*Program, error) {
 		p.outputs = append(p.outputs, v.Name)
 	}
 	var faults []string
-	var steps []step
 	for _, n := range b.Nodes() {
 		s := &site{NodeProto: n, Builder: b}
 		st := step{NodeProto: n, run: s.operation(), apart: !slices.ContainsFunc(n.Input, func(in string) bool { return depends[in] })}
@@ -70,23 +68,21 @@ func New(g *onnx.GraphProto) (*Program, error) {
 		for _, out := range n.Output {
 			depends[out] = depends[out] || !st.apart && out != ""
 		}
-		steps = append(steps, st)
+		p.steps = append(p.steps, st)
 	}
 	if len(faults) > 0 {
 		return nil, ascood.Errorf(ascood.Unsupported, "the network cannot be trained:\n  %s", strings.Join(faults, "\n  "))
 	}
-	findEarly(steps, onnx.Tap("feature"))
-	f := newFusion(b, steps, p.outputs)
-	p.byBatch, p.byRunning = f.byBatch(steps), f.byRunning(steps)
+	p.findEarly(onnx.Tap("feature"))
 	return p, nil
 }
 
 // findEarly marks the nodes that a value depends on; all if there is none such.
-func findEarly(steps []step, value string) {
+func (p *Program) findEarly(value string) {
 	needed := map[string]bool{value: true}
 	found := false
-	for i := range slices.Backward(steps) {
-		s := &steps[i]
+	for i := range slices.Backward(p.steps) {
+		s := &p.steps[i]
 		if !slices.ContainsFunc(s.Output, func(out string) bool { return needed[out] }) {
 			continue
 		}
@@ -95,24 +91,18 @@ func findEarly(steps []step, value string) {
 			needed[in] = true
 		}
 	}
-	for i := range steps {
-		steps[i].early = steps[i].early || !found
+	for i := range p.steps {
+		p.steps[i].early = p.steps[i].early || !found
 	}
 }
 
 // Run computes the outputs, given values for all inputs and initializers by name. Tensors
-// belong to the scope of the first input; what is made between dies at once, but for what
-// autograd needs.
+// that it makes belong to the scope of the first input.
 func (p *Program) Run(given map[string]gotorch.Tensor, o Options) []gotorch.Tensor {
-	scope, first := given[p.inputs[0]].Inside()
-	defer scope.Close()
+	first := given[p.inputs[0]]
 	o.float = first.DType()
-	made := map[string]gotorch.Tensor{p.inputs[0]: first}
-	steps := p.byRunning
-	if o.BatchStatistics {
-		steps = p.byBatch
-	}
-	for _, s := range steps {
+	made := map[string]gotorch.Tensor{}
+	for _, s := range p.steps {
 		cast := s.castFor(o)
 		x := make([]gotorch.Tensor, len(s.Input))
 		for i, name := range s.Input {
@@ -139,7 +129,7 @@ func (p *Program) Run(given map[string]gotorch.Tensor, o Options) []gotorch.Tens
 	}
 	results := make([]gotorch.Tensor, len(p.outputs))
 	for i, name := range p.outputs {
-		results[i] = made[name].Beside(given[p.inputs[0]])
+		results[i] = made[name]
 	}
 	return results
 }

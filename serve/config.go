@@ -3,7 +3,6 @@ package serve
 import (
 	"crypto/tls"
 	"log/slog"
-	"net"
 	"time"
 
 	"github.com/ascood/ascood"
@@ -38,8 +37,6 @@ type Config struct {
 	Keys       *keys.File  // of those who may send requests; nil is anybody
 	TLS        *tls.Config // nil is plain HTTP
 	OwnMetrics bool        // /metrics is elsewhere (Server.Metrics)
-
-	GRPC net.Listener // nil is none
 
 	Logger *slog.Logger // one line a request; nil is silent
 }

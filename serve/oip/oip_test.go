@@ -170,7 +170,7 @@ func FuzzParseRequest(f *testing.F) {
 			return
 		}
 		for _, in := range r.Inputs {
-			n, err := in.Count()
+			n, err := in.count()
 			if err != nil {
 				t.Fatal(err)
 			}
