@@ -6,7 +6,7 @@ override ONNXRUNTIME_LIB := $(abspath $(ONNXRUNTIME_LIB))
 # OpenMP's waiting threads are to sleep, so that others get the cores.
 with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000
 
-.PHONY: help setup setup-cuda build test test-kernels test-zoo test-page mutate lint bench bench-eval bench-zoo bench-serve reference demo serve generate libjpeg notices clean
+.PHONY: help setup setup-cuda build test test-kernels test-zoo test-page mutate lint bench bench-eval bench-zoo bench-serve reference demo study serve generate libjpeg notices clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -18,7 +18,7 @@ setup-cuda: ## fetch ONNX Runtime's CUDA provider (180 MB, x86_64; CUDA=12 for N
 	@scripts/setup.sh cuda
 
 build: setup ## put the programs into bin/
-	go build -o bin/ ./cmd/...
+	go build -tags grpcnotrace -o bin/ ./cmd/...
 
 test: setup ## run all tests, with the race detector
 	$(with-runtime) go test -race ./...
@@ -60,13 +60,18 @@ reference: ## make the tests' reference data again and compare (needs Debian's p
 demo: build ## train, export, serve and ask: from images to two verdicts
 	@scripts/demo/run.sh
 
+study: build ## compare training methods in three settings made of clothes, as docs/study.md has it; half an hour on two cores
+	@scripts/setup.sh study
+	go run ./scripts/clothes data/clothes
+	bin/ascood-study plans/clothes.json --jobs 2
+
 serve: build ## serve what the demo made
 	@test -e demo/model.onnx || { echo "demo/model.onnx is missing: run make demo first"; exit 1; }
 	bin/ascood-serve --model demo/model.onnx
 
-generate: ## write onnx/onnx.pb.go anew (needs protoc: apt-get install protobuf-compiler)
-	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go
-	go generate ./onnx
+generate: ## write onnx/onnx.pb.go and serve/inference/*.pb.go anew (needs protoc: apt-get install protobuf-compiler)
+	go build -o bin/ google.golang.org/protobuf/cmd/protoc-gen-go google.golang.org/grpc/cmd/protoc-gen-go-grpc
+	go generate ./onnx ./serve/inference
 
 libjpeg: ## write internal/libjpeg/libjpeg.wasm anew, of SOURCE=the archive (scripts/libjpeg/build.sh)
 	scripts/libjpeg/build.sh $(SOURCE)

@@ -64,6 +64,7 @@ func checkOutputs(g *onnx.GraphProto, size int, needed []string) error {
 		onnx.Value(MLS, onnx.TensorProto_DOUBLE, "N"),
 		onnx.Value(EBO, onnx.TensorProto_DOUBLE, "N"),
 		onnx.Value(OwnScore, onnx.TensorProto_DOUBLE, "N"),
+		onnx.Value(ScoreGradient, onnx.TensorProto_FLOAT, "N", 3, size, size),
 	} {
 		if !slices.Contains(needed, want.Name) && find(g.GetOutput(), want.Name) == nil {
 			continue

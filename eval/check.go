@@ -1,10 +1,10 @@
 package eval
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/metrics"
 	"github.com/ascood/ascood/posthoc"
@@ -35,11 +35,11 @@ func (e *Evaluation) Check() error {
 
 // sizes are what is known of the data that methods learn from.
 func (e *Evaluation) sizes() (posthoc.Sizes, error) {
-	weight, bias, err := artifact.Classifier(e.Network.model)
+	weight, _, err := e.Network.lastLayer()
 	if err != nil {
 		return posthoc.Sizes{}, err
 	}
-	sizes := posthoc.Sizes{Dim: len(weight) / len(bias)}
+	sizes := posthoc.Sizes{Dim: weight.Cols, NotLinear: weight.Data == nil}
 	if e.Train.Images != nil {
 		sizes.Train = e.Train.Images.Len()
 	}
@@ -129,6 +129,9 @@ func enumeration(names []string) string {
 // checkChoice reports what of the network a method lacks, and settings that cannot
 // be.
 func (e *Evaluation) checkChoice(c Choice, sizes posthoc.Sizes) error {
+	if sizes.NotLinear && c.Needs().Linear {
+		return fmt.Errorf("%s: %w", c.Name, posthoc.ErrNotLinear)
+	}
 	for _, value := range c.Needs().Graph {
 		if !e.Network.has(value) {
 			return ascood.Errorf(ascood.Unsupported, "%s works on %s of the network, and this model of a %s has none", c.Name, value, e.Network.meta.Arch)

@@ -109,7 +109,7 @@ func (n *Network) graph(from string, values []string) (*ioodin.Graph, error) {
 // of training and validation images, either nil. ctx ends what methods compute from the
 // training images, later on.
 func (n *Network) Data(ctx context.Context, train posthoc.Bank, validID *posthoc.Set) (*posthoc.Data, error) {
-	weight, bias, err := artifact.Classifier(n.model)
+	weight, bias, err := n.lastLayer()
 	if err != nil {
 		return nil, err
 	}
@@ -117,10 +117,23 @@ func (n *Network) Data(ctx context.Context, train posthoc.Bank, validID *posthoc
 		train = &cancellable{train, ctx}
 	}
 	return &posthoc.Data{
-		Weight: posthoc.Matrix{Data: weight, Cols: len(weight) / len(bias)}, Bias: bias,
-		Train: train, ValidID: validID, Network: n.model.Graph, Target: n.meta.Target,
+		Weight: weight, Bias: bias,
+		Train: train, ValidID: validID, Network: n.model.Graph, Target: n.meta.Target, Std: n.meta.Preprocess.Std,
 		Observed: map[string]posthoc.Bank{},
 	}, nil
+}
+
+// lastLayer returns weight and bias of the last layer as posthoc.Data has them.
+func (n *Network) lastLayer() (posthoc.Matrix, []float32, error) {
+	weight, bias, err := artifact.Classifier(n.model)
+	if err == nil {
+		return posthoc.Matrix{Data: weight, Cols: len(weight) / len(bias)}, bias, nil
+	}
+	feature, missing := onnx.Extend(n.model.Graph).Shape(artifact.Feature)
+	if missing != nil || len(feature) != 2 {
+		return posthoc.Matrix{}, nil, err
+	}
+	return posthoc.Matrix{Cols: feature[1].Size}, make([]float32, len(n.meta.Classes)), nil
 }
 
 // cancellable is a bank that ends with a context.

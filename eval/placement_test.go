@@ -77,7 +77,7 @@ func openAll(t *testing.T, spec models.Spec) {
 	if _, err := n.graph("", []string{artifact.Gradient}); err != nil { // Portraits
 		t.Error(err)
 	}
-	if size == 32 && spec.Head != models.HeadGODIN { // most methods take a last layer that is linear
+	if size == 32 {
 		openShipped(t, n, opt)
 	}
 }
@@ -98,7 +98,11 @@ func openShipped(t *testing.T, n *Network, opt ioodin.Options) {
 	}
 	var all []Entry
 	for _, name := range posthoc.Names() {
-		all = append(all, Entry{name, testmodel.Method(t, name)})
+		m := testmodel.Method(t, name)
+		of := testmodel.HeadOf(m)
+		if (of == "" || len(of.Outputs()) > 0 && n.has(of.Outputs()[0])) && (d.Weight.Data != nil || !m.Needs().Linear) {
+			all = append(all, Entry{name, m})
+		}
 	}
 	both, err := posthoc.NewCombined([]string{"iodin", "mds"}, posthoc.Fisher)
 	if err != nil {
@@ -114,7 +118,7 @@ func openShipped(t *testing.T, n *Network, opt ioodin.Options) {
 			t.Errorf("%s: %v", m.Name, err)
 			continue
 		}
-		opt.Score = nil
+		opt.Score, opt.Details = nil, true
 		shipped, err := ioodin.New(model, meta, opt)
 		if err != nil {
 			t.Errorf("%s: %v", m.Name, err)
@@ -127,11 +131,11 @@ func openShipped(t *testing.T, n *Network, opt ioodin.Options) {
 // randomImages are the features of images that there are not.
 func randomImages(t *testing.T, n *Network, images int) *posthoc.Set {
 	t.Helper()
-	weight, bias, err := artifact.Classifier(n.model)
+	weight, bias, err := n.lastLayer()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return randomRows(images, len(weight)/len(bias), len(bias))
+	return randomRows(images, weight.Cols, len(bias))
 }
 
 // randomRows are images of so many features and classes.
@@ -159,8 +163,8 @@ func openParts(t *testing.T, n *Network, name string) {
 	}
 	parts := append(plan([]Entry{alone}), plan(sweep)...)
 	for _, value := range alone.Needs().Graph {
-		if slices.Contains(artifact.Maps(), value) && !n.has(value) {
-			return // a network without the method's layers
+		if slices.Contains(append(artifact.OfHeads(), artifact.Maps()...), value) && !n.has(value) {
+			return // a network without the method's layers or head
 		}
 	}
 	for _, r := range parts {

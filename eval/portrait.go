@@ -6,6 +6,7 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/posthoc"
 )
 
 // Portrait is an image as the network sees it, with its saliency.
@@ -13,12 +14,22 @@ type Portrait struct {
 	Index    int       // in the dataset
 	Size     int       // S
 	Pixels   []uint8   // [S,S,3], RGB
-	Gradient []float32 // [3,S,S] of the cross-entropy with the predicted class, at the artifact's temperature
+	Gradient []float32 // [3,S,S] of what Saliency says: the score, or the cross-entropy with the predicted class at the artifact's temperature
 }
 
-// Portraits returns those of the images of a dataset at the given indices.
-func (n *Network) Portraits(ctx context.Context, d dataset.Dataset, indices []int) ([]Portrait, error) {
-	g, err := n.graph("", []string{artifact.Gradient})
+// Saliency returns the value of the graph that shows on what the score of a method depends,
+// and whether it is that score's gradient: the artifact's own score has one.
+func (n *Network) Saliency(m posthoc.Method) (value string, ofScore bool) {
+	if posthoc.IsShipped(m) && n.has(artifact.ScoreGradient) {
+		return artifact.ScoreGradient, true
+	}
+	return artifact.Gradient, false
+}
+
+// Portraits returns those of the images of a dataset at the given indices, with the value
+// that Saliency has chosen.
+func (n *Network) Portraits(ctx context.Context, d dataset.Dataset, indices []int, saliency string) ([]Portrait, error) {
+	g, err := n.graph("", []string{saliency})
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +49,7 @@ func (n *Network) Portraits(ctx context.Context, d dataset.Dataset, indices []in
 			all = append(all, Portrait{
 				Index: index, Size: n.meta.Preprocess.ImageSize,
 				Pixels:   append([]uint8(nil), b.Pixels[i*each:(i+1)*each]...),
-				Gradient: out[artifact.Gradient].Data[i*each : (i+1)*each],
+				Gradient: out[saliency].Data[i*each : (i+1)*each],
 			})
 		}
 	}

@@ -60,13 +60,10 @@ func (n *Network) with(m Entry, bank posthoc.BankType) (*onnx.ModelProto, *artif
 		return nil, nil, err
 	}
 	g := onnx.WithOutputs(n.model.Graph, slices.DeleteFunc(slices.Clone(n.model.Graph.Output), func(v *onnx.ValueInfoProto) bool {
-		return v.Name == artifact.OwnScore
+		return v.Name == artifact.OwnScore || v.Name == artifact.ScoreGradient
 	}))
-	var outputs []string
-	for _, v := range g.Output {
-		outputs = append(outputs, v.Name)
-	}
-	rest, err := onnx.Extract(onnx.WithGraph(n.model, g), outputs) // without what the former score was made of
+	without := onnx.WithGraph(n.model, g)
+	rest, err := onnx.Extract(without, artifact.OutputsOf(without)) // without what the former score was made of
 	if err != nil {
 		return nil, nil, err
 	}
@@ -83,6 +80,11 @@ func (n *Network) with(m Entry, bank posthoc.BankType) (*onnx.ModelProto, *artif
 		return nil, nil, err
 	}
 	model = onnx.WithGraph(n.model, model.Graph)
+	if explained, err := posthoc.Explain(model, &d); err == nil {
+		model = explained
+	} else if ascood.CodeOf(err) != ascood.Unsupported { // which has no gradient
+		return nil, nil, err
+	}
 	if err := artifact.Check(model, &d); err != nil {
 		return nil, nil, ascood.Errorf(ascood.Internal, "the artifact with the score: %w", err)
 	}

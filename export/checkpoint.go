@@ -70,7 +70,7 @@ func FromFile(f *checkpoint.File, opt Options) (*onnx.ModelProto, *artifact.Meta
 		return nil, nil, err
 	}
 	head := string(net.spec.Head)
-	if !named.Linear {
+	if !named.Linear && net.own != nil {
 		head = noHead
 	}
 	opt.Source.Taken = append(net.notes, notes...)

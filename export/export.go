@@ -8,6 +8,7 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/onnx"
+	"github.com/ascood/ascood/posthoc"
 	"github.com/ascood/ascood/preprocess"
 )
 
@@ -61,5 +62,9 @@ func Build(net Network, pre preprocess.Config, score artifact.Score, target arti
 	if err := newComposer(b, batch, pre, pass).compose(score, targets[target]); err != nil {
 		return nil, err
 	}
-	return b.Model(Producer, Version)
+	m, err := b.Model(Producer, Version)
+	if err != nil || score.Name == "" {
+		return m, err
+	}
+	return posthoc.Explain(m, &artifact.Metadata{Score: score, Target: target})
 }

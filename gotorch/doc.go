@@ -22,9 +22,9 @@
 // computed from them and the step's images dies with the step. Scope.Keep takes
 // a tensor to another scope. No finalizer and no garbage collection is involved.
 //
-// On the CPU freed memory is kept for reuse, up to a quarter more than was ever in
-// use: over 500 steps of a ResNet-18, resident memory grows by 0.9 % after the
-// tenth (BenchmarkTrainingMemory), and as the kernel need not clear pages anew, a
+// On the CPU freed memory is kept for reuse, as much as was ever in use, and in large
+// pages where the kernel has them: resident memory stays what it is after the first
+// steps (BenchmarkTrainingMemory), and as the kernel need not clear pages anew, a
 // step is 1.3 times faster than with libtorch's own allocator.
 //
 // # Errors

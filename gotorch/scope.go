@@ -79,6 +79,15 @@ func (s *Scope) Keep(t Tensor) Tensor {
 // Beside makes t a tensor of other's scope as well, as Keep does.
 func (t Tensor) Beside(other Tensor) Tensor { return other.s.Keep(t) }
 
+// Inside opens a scope with the options of t's, and returns t as a tensor of it as well:
+// what is computed from that dies when the scope closes, before t does. Keep or Beside
+// bring results out. The caller must close it.
+func (t Tensor) Inside() (*Scope, Tensor) {
+	inner := NewScope()
+	inner.noGrad = t.s.noGrad
+	return inner, inner.Keep(t)
+}
+
 // acquire holds the scope's memory until release, and reports false if the
 // scope is closed.
 func (s *Scope) acquire() bool {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -82,6 +83,7 @@ type ruleCase struct {
 	// kinked says that libtorch has another gradient where the function has none, so
 	// that it cannot be compared by finite differences.
 	kinked bool
+	wide   bool // the operator is given its operands in double precision
 }
 
 func (c ruleCase) String() string {
@@ -132,11 +134,25 @@ func (c ruleCase) build(t testing.TB, target Target, rng *rand.Rand) built {
 		}
 		names = append(names, name)
 	}
+	cast := func(x string, to onnx.TensorProto_DataType) string {
+		return b.Op("Cast", []string{x}, onnx.Int("to", int(to)))
+	}
+	given := slices.Clone(names)
+	for i, o := range c.in {
+		if c.wide && o.ints == nil && !o.omitted {
+			if given[i] = cast(names[i], onnx.TensorProto_DOUBLE); !o.variable && !o.given { // rules read constants
+				given[i] = b.Doubles(names[i]+"w", doubles(g.constants[i]), o.shape.At(1)...)
+			}
+		}
+	}
 	y := ""
 	if c.graph != nil {
-		y = c.graph(b, names)
+		y = c.graph(b, given)
 	} else {
-		y = b.Op(c.op, names, c.attrs...)
+		y = b.Ops(c.op, map[bool]int{true: 2, false: 1}[c.op == "TopK"], given, c.attrs...)[0]
+	}
+	if c.wide {
+		y = cast(y, onnx.TensorProto_FLOAT)
 	}
 	s, err := b.Shape(y)
 	if err != nil {

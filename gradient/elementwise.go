@@ -7,10 +7,10 @@ import (
 )
 
 var elementwise = map[string]rule{
-	"Add": {vjp: []vjp{same, same}, broadcasts: true, local: (*node).elementwise, variants: "broadcast"},
+	"Add": {vjp: []vjp{same, same}, broadcasts: true, variants: "broadcast"},
 	"Sum": {each: func(n *node, _ int) string { return n.dy }, broadcasts: true, variants: "broadcast"},
 	"Sub": {vjp: []vjp{same, func(n *node) string { return n.neg(n.dy) }}, broadcasts: true, variants: "broadcast"},
-	"Mul": {each: mulGradient, broadcasts: true, local: (*node).elementwise, variants: "broadcast"},
+	"Mul": {each: mulGradient, broadcasts: true, variants: "broadcast"},
 	"Div": {vjp: []vjp{
 		func(n *node) string { return n.div(n.dy, n.Operand(1)) },
 		// d(a/b)/db = -y/b
@@ -41,8 +41,8 @@ var elementwise = map[string]rule{
 	"Min": {each: extremeGradient, broadcasts: true, variants: "broadcast; equal ones share the gradient"},
 	"Where": {vjp: []vjp{
 		nil,
-		func(n *node) string { return n.where(n.x(), n.dy, n.Scalar(0)) },
-		func(n *node) string { return n.where(n.x(), n.Scalar(0), n.dy) },
+		func(n *node) string { return n.where(n.x(), n.dy, n.number(0)) },
+		func(n *node) string { return n.where(n.x(), n.number(0), n.dy) },
 	}, broadcasts: true, variants: "broadcast"},
 }
 
@@ -56,13 +56,11 @@ func same(n *node) string { return n.dy }
 func mulGradient(n *node, i int) string {
 	other := n.Operand(1 - i)
 	if n.isSigmoid(other, n.Operand(i)) {
-		sigmoid := n.here(other)
-		slope := n.add(sigmoid, n.mul(n.y(), n.oneMinus(sigmoid)))
+		slope := n.add(other, n.mul(n.y(), n.oneMinus(other)))
 		return n.mul(n.dy, slope)
 	}
 	if z := n.erfOf(other, n.Operand(i)); z != "" {
-		z, other = n.here(z), n.here(other)
-		bell := n.op("Exp", n.sub(n.Scalar(float32(math.Log(2/math.SqrtPi))), n.mul(z, z)))
+		bell := n.op("Exp", n.sub(n.number(math.Log(2/math.SqrtPi)), n.mul(z, z)))
 		return n.mul(n.dy, n.add(other, n.mul(z, bell)))
 	}
 	if n.isSigmoid(n.Operand(i), other) || n.erfOf(n.Operand(i), other) != "" {
@@ -71,7 +69,7 @@ func mulGradient(n *node, i int) string {
 	if n.onePerMap(n.shape(other), n.shape(n.dy)) {
 		other = n.expand(other, n.shape(n.dy))
 	}
-	return n.mul(n.dy, n.here(other))
+	return n.mul(n.dy, other)
 }
 
 // isSigmoid reports whether value is the Sigmoid of x.
@@ -89,14 +87,14 @@ func (n *node) erfOf(value, x string) (z string) {
 	}
 	for i := range 2 {
 		erf := n.Maker(sum.Operand(i))
-		if one, ok := n.number(sum.Operand(1 - i)); !ok || one != 1 || erf == nil || erf.OpType != "Erf" {
+		if one, ok := n.numberOf(sum.Operand(1 - i)); !ok || one != 1 || erf == nil || erf.OpType != "Erf" {
 			continue
 		}
 		scaled := n.Maker(erf.Operand(0))
 		if scaled == nil || scaled.OpType != "Div" && scaled.OpType != "Mul" || scaled.Operand(0) != x {
 			continue
 		}
-		if _, ok := n.number(scaled.Operand(1)); ok {
+		if _, ok := n.numberOf(scaled.Operand(1)); ok {
 			return scaled.Result(0)
 		}
 	}
@@ -105,7 +103,7 @@ func (n *node) erfOf(value, x string) (z string) {
 
 // powGradient is e·x^(e-1).
 func powGradient(n *node) string {
-	e, ok := n.number(n.Operand(1))
+	e, ok := n.numberOf(n.Operand(1))
 	switch {
 	case !ok:
 		n.refuse("has an exponent that is not one constant number")
@@ -119,21 +117,35 @@ func powGradient(n *node) string {
 	case e == 2:
 		return n.mul(n.dy, n.scale(n.x(), 2))
 	}
-	return n.mul(n.dy, n.scale(n.op("Pow", n.x(), n.Scalar(float32(e-1))), e))
+	x := n.x()
+	if e > 0 && e < 1 { // as in sqrtGradient
+		x = n.op("Max", x, n.tiny())
+	}
+	return n.mul(n.dy, n.scale(n.op("Pow", x, n.number(e-1)), e))
 }
 
-// tiny is added to no number but 0: a root's slope there is infinite, and what it is
-// multiplied by is 0 where a norm or a deviation is.
-const tiny = 1e-20
+// tiny is in the place of 0 and no other number that there is: a root's slope there is
+// infinite, and what it is multiplied by is 0 where a norm or a deviation is.
+func (w *walk) tiny() string {
+	if w.wide {
+		return w.number(1e-300)
+	}
+	return w.number(1e-20)
+}
 
 // sqrtGradient is 1/(2·y).
 func (n *node) sqrtGradient() string {
-	return n.div(n.scale(n.dy, 0.5), n.op("Max", n.y(), n.Scalar(tiny)))
+	return n.div(n.scale(n.dy, 0.5), n.op("Max", n.y(), n.tiny()))
 }
 
+// castGradient is dy in the precision of x.
 func castGradient(n *node) string {
-	if to := onnx.TensorProto_DataType(n.IntAttr("to", 0)); to != onnx.TensorProto_FLOAT {
-		n.refuse("casts to %v; all numbers must be float32", to)
+	to := onnx.TensorProto_DataType(n.IntAttr("to", 0))
+	if to != onnx.TensorProto_FLOAT && to != onnx.TensorProto_DOUBLE {
+		n.refuse("casts to %v; numbers must be float32 or float64", to)
+	}
+	if from := n.double[n.x()]; from != n.wide {
+		return n.cast(n.dy, from)
 	}
 	return n.dy
 }
@@ -149,8 +161,8 @@ func extremeGradient(n *node, i int) string {
 	return n.mul(n.div(n.dy, count), chosen(i))
 }
 
-// number is the value of a constant whose elements are all the same.
-func (n *node) number(value string) (float64, bool) {
+// numberOf is the value of a constant whose elements are all the same.
+func (n *node) numberOf(value string) (float64, bool) {
 	t := n.Constant(value)
 	if t == nil {
 		return 0, false
@@ -176,6 +188,6 @@ func (n *node) number(value string) (float64, bool) {
 
 // isZero reports whether a value is a constant that is zero or false.
 func (n *node) isZero(value string) bool {
-	v, ok := n.number(value)
+	v, ok := n.numberOf(value)
 	return ok && v == 0
 }

@@ -22,8 +22,8 @@ func (w *walk) scale(x string, factor float64) string {
 	if factor == 1 {
 		return x
 	}
-	by := w.Scalar(float32(factor))
-	if s := w.shape(x); w.target == CPU && len(s) == 4 && w.err == nil {
+	by := w.number(factor)
+	if s := w.shape(x); w.target == CPU && len(s) == 4 && w.err == nil && !w.wide {
 		by = w.op("Expand", by, w.Int64s(1, s[1].Size, 1, 1))
 	}
 	return w.mul(x, by)
@@ -32,6 +32,9 @@ func (w *walk) scale(x string, factor float64) string {
 // oneMinus is 1 - x of an x between 0 and 1. It stays in the blocked layout, which a
 // difference from a constant leaves.
 func (w *walk) oneMinus(x string) string {
+	if w.wide {
+		return w.sub(w.number(1), x)
+	}
 	return w.Op("HardSigmoid", []string{x}, onnx.Float("alpha", -1), onnx.Float("beta", 1))
 }
 
@@ -45,6 +48,9 @@ func (w *walk) above(x string, c float64) string { return w.step(x, c, 1) }
 func (w *walk) below(x string, c float64) string { return w.step(x, c, -1) }
 
 func (w *walk) step(x string, c, sign float64) string {
+	if w.wide { // of which ONNX Runtime has no HardSigmoid
+		return w.toFloat(w.op(map[float64]string{1: "Greater", -1: "Less"}[sign], x, w.number(c)))
+	}
 	_, exponent := math.Frexp(c)
 	slope := sign * math.Ldexp(1, 126-max(0, exponent))
 	return w.Op("HardSigmoid", []string{x}, onnx.Float("alpha", float32(slope)), onnx.Float("beta", float32(-slope*c)))
@@ -64,8 +70,23 @@ func (w *walk) between(x string, low, high float64) string {
 // where is a or b, element by element.
 func (w *walk) where(condition, a, b string) string { return w.op("Where", condition, a, b) }
 
-func (w *walk) toFloat(x string) string {
-	return w.Op("Cast", []string{x}, onnx.Int("to", int(onnx.TensorProto_FLOAT)))
+// toFloat makes numbers of what is none, of the precision at hand.
+func (w *walk) toFloat(x string) string { return w.cast(x, w.wide) }
+
+func (w *walk) cast(x string, wide bool) string {
+	to := onnx.TensorProto_FLOAT
+	if wide {
+		to = onnx.TensorProto_DOUBLE
+	}
+	return w.Op("Cast", []string{x}, onnx.Int("to", int(to)))
+}
+
+// number is a constant of the precision at hand.
+func (w *walk) number(v float64) string {
+	if w.wide {
+		return w.Double(v)
+	}
+	return w.Scalar(float32(v))
 }
 
 // reshape gives a value another shape of as many elements. A batch that stays where it
@@ -101,7 +122,7 @@ func (w *walk) expand(x string, s onnx.Shape) string {
 // those are filled and summed in the blocked layout.
 func (w *walk) onePerMap(s, maps onnx.Shape) bool {
 	one := onnx.Dim{Size: 1}
-	return w.target == CPU && len(maps) == 4 && s.Equal(onnx.Shape{maps[0], maps[1], one, one}) && !s.Equal(maps)
+	return w.target == CPU && !w.wide && len(maps) == 4 && s.Equal(onnx.Shape{maps[0], maps[1], one, one}) && !s.Equal(maps)
 }
 
 // sum adds up along axes, which stay, as 1.

@@ -18,7 +18,7 @@ func takesBatchNorm(n *node) {
 
 // batchNormGradient is dy·scale/√(variance + ε), constant for each channel.
 func batchNormGradient(n *node) string {
-	deviation := n.op("Sqrt", n.add(n.Operand(4), n.Scalar(n.FloatAttr("epsilon", 1e-5))))
+	deviation := n.op("Sqrt", n.add(n.Operand(4), n.number(float64(n.FloatAttr("epsilon", 1e-5)))))
 	factor := n.div(n.Operand(1), deviation)
 	s := onnx.Static(n.shape(n.x())[1].Size)
 	for range n.mapAxes() {
@@ -41,7 +41,7 @@ func layerNormGradient(n *node) string {
 	}
 	centred := n.sub(n.x(), n.mean(n.x(), axes...))
 	variance := n.mean(n.mul(centred, centred), axes...)
-	r := n.op("Reciprocal", n.op("Sqrt", n.add(variance, n.Scalar(n.FloatAttr("epsilon", 1e-5)))))
+	r := n.op("Reciprocal", n.op("Sqrt", n.add(variance, n.number(float64(n.FloatAttr("epsilon", 1e-5))))))
 	z := n.mul(centred, r)
 	g := n.mul(n.dy, n.Operand(1))
 	direct := n.sub(g, n.mean(g, axes...))
@@ -61,7 +61,7 @@ func lpNormGradient(n *node) string {
 	n.note(err)
 	norm := n.Op("ReduceL2", []string{n.x()}, onnx.Ints("axes", axis))
 	along := n.mul(n.y(), n.sum(n.mul(n.dy, n.y()), axis))
-	return n.div(n.sub(n.dy, along), n.op("Max", norm, n.Scalar(tiny)))
+	return n.div(n.sub(n.dy, along), n.op("Max", norm, n.tiny()))
 }
 
 // softmaxGradient is dy·y - y·Σ(dy·y).

@@ -14,7 +14,7 @@ var reductions = map[string]rule{
 	"ReduceSumSquare": reduce("", func(n *node, dy, _ string) string { return n.mul(n.scale(n.x(), 2), dy) }),
 	"ReduceL1":        reduce("", func(n *node, dy, _ string) string { return n.mul(n.op("Sign", n.x()), dy) }),
 	"ReduceL2": reduce("", func(n *node, dy, y string) string {
-		return n.mul(n.x(), n.div(dy, n.op("Max", y, n.Scalar(tiny))))
+		return n.mul(n.x(), n.div(dy, n.op("Max", y, n.tiny())))
 	}),
 	"ReduceLogSum":    reduce("", func(n *node, dy, y string) string { return n.expand(n.div(dy, n.op("Exp", y)), n.shape(n.x())) }),
 	"ReduceLogSumExp": reduce("", func(n *node, dy, y string) string { return n.mul(n.op("Exp", n.sub(n.x(), y)), dy) }),
@@ -75,9 +75,9 @@ func (n *node) chosen(dy, y string, axes ...int) string {
 // there is one the zero alone has a gradient, and of two none has.
 func prodGradient(n *node, dy, _ string) string {
 	axes := n.axes()
-	zero := n.toFloat(n.op("Equal", n.x(), n.Scalar(0)))
+	zero := n.toFloat(n.op("Equal", n.x(), n.number(0)))
 	x, zeros := n.add(n.x(), zero), n.sum(zero, axes...)
-	are := func(count float32) string { return n.toFloat(n.op("Equal", zeros, n.Scalar(count))) }
+	are := func(count float64) string { return n.toFloat(n.op("Equal", zeros, n.number(count))) }
 	product := n.mul(dy, n.Op("ReduceProd", []string{x}, onnx.Ints("axes", axes...)))
 	none := n.mul(are(0), n.div(product, x))
 	one := n.mul(zero, n.mul(are(1), product))

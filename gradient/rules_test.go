@@ -1,10 +1,15 @@
 package gradient
 
 import (
+	"maps"
 	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/ascood/ascood/gotorch"
+	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -409,6 +414,15 @@ var movementCases = []ruleCase{
 		b.Constant(x[1]).Dims = []int64{2, 3}
 		return b.Op("Gather", x, axis(1))
 	}, torch: func(x tensors) gotorch.Tensor { return pick(1, 0, 1, 1, 2, 2, 0)(x).Reshape(-1, 2, 3) }},
+	{op: "TopK", in: in(images(5, 4), ints(3)), attrs: []onnx.Attr{axis(1)}, torch: func(x tensors) gotorch.Tensor {
+		return gotorch.CallN(nil, 2, "topk", x[0], 3, 1, true, true)[0]
+	}},
+	{op: "TopK", in: in(images(5, 4), ints(3)), graph: func(b *onnx.Builder, x []string) string { // no gradient goes through the places
+		return b.Op("GatherElements", []string{x[0], b.Ops("TopK", 2, x, axis(1))[1]}, axis(1))
+	}, torch: func(x tensors) gotorch.Tensor { return gotorch.CallN(nil, 2, "topk", x[0], 3, 1, true, true)[0] }},
+	{op: "TopK", in: in(images(5, 4), ints(2)), attrs: []onnx.Attr{onnx.Int("largest", 0)}, torch: func(x tensors) gotorch.Tensor {
+		return gotorch.CallN(nil, 2, "topk", x[0], 2, -1, false, true)[0]
+	}},
 	{op: "GatherElements", in: in(of(static(2, 4)...), ints(0, 3, 3, 1, -1, 2)), graph: at("GatherElements", two(2, 3), axis(1)), torch: taken(two(2, 3), 0, 3, 3, 5, 7, 6)},
 	{op: "GatherND", in: in(of(static(2, 4, 2)...), ints(0, 1, 1, 3, 0, 1)), graph: at("GatherND", two(3, 2)), torch: taken(two(3, 2), 2, 3, 14, 15, 2, 3)},
 	{op: "ScatterElements", in: in(of(static(2, 4)...), ints(2, 0, 1, 3), of(static(2, 2)...)), graph: at("ScatterElements", two(2, 2), axis(1)), torch: placed(false, 2, 0, 5, 7)},
@@ -511,6 +525,40 @@ func TestRules(t *testing.T) {
 			t.Errorf("no case is of %s", op)
 		}
 	}
+}
+
+// TestDouble: what is cast to double precision and back has a gradient of that precision.
+// Of operators whose gradient ONNX Runtime has no kernel for in double precision there is
+// none in scores.
+func TestDouble(t *testing.T) {
+	missing := map[string]bool{}
+	for _, family := range [][]ruleCase{elementwiseCases, activationCases, productCases, normalisationCases, reductionCases, movementCases} {
+		for _, c := range family {
+			if c.graph != nil || slices.Contains([]string{"Cast", "Dropout", "Pad", "DepthToSpace", "Resize", "BatchNormalization"}, c.op) {
+				continue
+			}
+			c.wide = true
+			t.Run(c.String(), func(t *testing.T) {
+				s, err := ort.Open(c.build(t, CPU, rand.New(rand.NewPCG(1, 2))).model, ort.Options{Threads: 1})
+				if err != nil && (strings.Contains(err.Error(), "Could not find an implementation") || strings.Contains(err.Error(), "of operator (Celu)")) {
+					missing[c.op] = true
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				s.Close()
+				c.compare(t, CPU, 1e-6)
+			})
+		}
+	}
+	for _, op := range []string{"Add", "Sub", "Mul", "Div", "Abs", "Exp", "Log", "Sqrt", "Neg", "Pow", "Max", "Min", "ReduceSum", "ReduceMax", "ReduceMin",
+		"ReduceMean", "Reshape", "TopK", "MatMul", "Gemm", "Softmax", "Relu", "GatherElements", "ScatterElements", "Flatten", "Transpose", "Identity"} {
+		if missing[op] {
+			t.Errorf("%s, which scores are made of, has none", op)
+		}
+	}
+	t.Logf("without kernels are %v", slices.Sorted(maps.Keys(missing)))
 }
 
 // TestTargets: what is emitted for CUDA computes the same.

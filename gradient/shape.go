@@ -21,6 +21,9 @@ var movements = map[string]rule{
 	"GatherElements": {vjp: []vjp{func(n *node) string {
 		return n.Op("ScatterElements", []string{n.zeros(n.x()), n.Operand(1), n.dy}, n.alongAxis(onnx.String("reduction", "add"))...)
 	}, nil}, takes: func(n *node) { n.axis(0) }, variants: "any axis but that of the batch; the indices off the image's way"},
+	"TopK": {vjp: []vjp{func(n *node) string {
+		return n.Op("ScatterElements", []string{n.zeros(n.x()), n.Result(1), n.dy}, onnx.Int("axis", n.axis(-1)))
+	}, nil}, takes: func(n *node) { n.axis(-1) }, variants: "any axis but that of the batch; the places change in steps"},
 	"GatherND": {vjp: []vjp{func(n *node) string {
 		return n.Op("ScatterND", []string{n.zeros(n.x()), n.Operand(1), n.dy}, onnx.String("reduction", "add"))
 	}, nil}, takes: takesND, variants: "`batch_dims` 0, no axis of the batch; the indices off the image's way"},
@@ -250,7 +253,13 @@ func (n *node) alongAxis(more ...onnx.Attr) []onnx.Attr {
 }
 
 // zeros are as many as a value has elements.
-func (n *node) zeros(like string) string { return n.op("ConstantOfShape", n.op("Shape", like)) }
+func (n *node) zeros(like string) string {
+	var attrs []onnx.Attr
+	if n.wide {
+		attrs = append(attrs, &onnx.AttributeProto{Name: "value", Type: onnx.AttributeProto_TENSOR, T: onnx.NewDoubles("", []float64{0}, 1)})
+	}
+	return n.Op("ConstantOfShape", []string{n.op("Shape", like)}, attrs...)
+}
 
 // overwritten is dy where a scatter keeps what there is: everywhere, if it adds.
 func (n *node) overwritten(op string, attrs ...onnx.Attr) string {

@@ -95,9 +95,6 @@ type rule struct {
 	// broadcasts says that gradients may be of the output's shape; the walker sums
 	// them to the input's.
 	broadcasts bool
-	// local reports whether a node treats each place of maps alone, so that the vjp may be
-	// given the gradient at some places, and take operands and outputs there (node.here).
-	local func(n *node) bool
 	// outputs says that the vjp takes the gradients of all outputs. Those of others
 	// take that of the first, and nothing may be computed from the others.
 	outputs bool
@@ -115,20 +112,19 @@ type node struct {
 	*onnx.NodeProto
 	dy    string   // gradient with respect to output 0
 	grads []string // with respect to each output, "" for zero
-
-	rows, columns places // of the maps, that dy is at; none if it is whole
 }
 
-func (n *node) x() string { return n.here(n.Operand(0)) }
-func (n *node) y() string { return n.here(n.Result(0)) }
+func (n *node) x() string { return n.Operand(0) }
+func (n *node) y() string { return n.Result(0) }
 
 // walk is one way back through a graph.
 type walk struct {
 	*onnx.Builder
 	target Target
-	err    error // the first of the node at hand
+	double map[string]bool // values of double precision
+	wide   bool            // the node at hand makes such a value
+	err    error           // the first of the node at hand
 	faults []Fault
-	late   map[string]*phased // gradients that are yet to be put into place
 }
 
 // back emits the gradient.
@@ -139,6 +135,7 @@ func (w *walk) back(out, dout, wrt string) string {
 		w.faults = append(w.faults, Fault{Reason: fmt.Sprintf("%q does not depend on %q but by operators whose result changes in steps", out, wrt)})
 		return ""
 	}
+	w.double = wide(nodes)
 	grads := map[string]string{out: dout}
 	for _, n := range slices.Backward(nodes) {
 		at := &node{walk: w, NodeProto: n}
@@ -148,38 +145,38 @@ func (w *walk) back(out, dout, wrt string) string {
 		if !slices.ContainsFunc(n.Output, func(y string) bool { return depends[y] && grads[y] != "" }) {
 			continue
 		}
-		at.dy = at.grads[0]
+		at.dy, w.wide = at.grads[0], w.double[n.Output[0]]
 		w.Scope("gradient/" + n.Name + "/")
 		for i, x := range n.Input {
 			if !depends[x] {
 				continue
 			}
-			grads[x] = w.total(grads[x], w.input(at, i, w.late[grads[x]] != nil))
+			g := w.input(at, i)
+			if g != "" && grads[x] != "" {
+				g = w.add(grads[x], g)
+			}
+			if g != "" {
+				grads[x] = g
+			}
 		}
 	}
 	w.Scope("gradient/")
-	return w.whole(grads[wrt])
+	return grads[wrt]
 }
 
 // input returns the gradient with respect to input i of a node, of that input's shape.
-// After a fault it is something of that shape, so that further ones are found. others says
-// that it is to be added to one in phases.
-func (w *walk) input(n *node, i int, others bool) string {
+// After a fault it is something of that shape, so that further ones are found.
+func (w *walk) input(n *node, i int) string {
 	w.err = nil
 	x, g := n.Operand(i), ""
 	emit := n.rule(i)
-	want := w.shape(x)
-	if w.err == nil && n.staysInPhases(i, others) {
-		return w.byPhase(n, i, emit)
-	}
-	n = n.inPlace()
-	if w.err == nil {
+	if want := w.shape(x); w.err == nil {
 		g = emit(n)
 		if g != "" && w.err == nil && rules[n.OpType].broadcasts {
 			g = w.unbroadcast(g, want)
 		}
-		if g != "" && w.err == nil && !w.shapeOf(g).Equal(want) {
-			w.refuse("has a gradient of the shape %v for an input of the shape %v", w.shapeOf(g), want)
+		if g != "" && w.err == nil && !w.shape(g).Equal(want) {
+			w.refuse("has a gradient of the shape %v for an input of the shape %v", w.shape(g), want)
 		}
 	}
 	if w.err == nil {
@@ -235,12 +232,28 @@ func dependent(nodes []*onnx.NodeProto, wrt string) map[string]bool {
 	depends := map[string]bool{wrt: true}
 	for _, n := range nodes {
 		if !ends(n) && slices.ContainsFunc(n.Input, func(x string) bool { return depends[x] }) {
-			for _, y := range n.Output {
-				depends[y] = y != ""
+			for i, y := range n.Output {
+				depends[y] = y != "" && !(n.OpType == "TopK" && i == 1) // places change in steps
 			}
 		}
 	}
 	return depends
+}
+
+// wide returns the values of double precision: those that are cast to it, and what is
+// computed from such.
+func wide(nodes []*onnx.NodeProto) map[string]bool {
+	all := map[string]bool{}
+	for _, n := range nodes {
+		is := slices.ContainsFunc(n.Input, func(x string) bool { return all[x] }) && !ends(n)
+		if n.OpType == "Cast" {
+			is = onnx.TensorProto_DataType(n.IntAttr("to", 0)) == onnx.TensorProto_DOUBLE
+		}
+		for _, y := range n.Output {
+			all[y] = is
+		}
+	}
+	return all
 }
 
 // unbroadcast sums a gradient over the axes along which an operator has stretched its

@@ -263,7 +263,7 @@ func (t *tracker) mixes(n *onnx.NodeProto) bool {
 	switch n.OpType {
 	case "Conv", "ConvTranspose", "MaxPool", "AveragePool", "GlobalAveragePool", "GlobalMaxPool", "DepthToSpace", "SpaceToDepth", "BatchNormalization", "Gemm":
 		return at != 0
-	case "Softmax", "LogSoftmax", "LayerNormalization", "LpNormalization", "ArgMax", "ArgMin", "Concat", "Split", "Gather":
+	case "Softmax", "LogSoftmax", "LayerNormalization", "LpNormalization", "ArgMax", "ArgMin", "Concat", "Split", "Gather", "TopK":
 		otherwise := map[string]int{"ArgMax": 0, "ArgMin": 0, "Split": 0, "Gather": 0}
 		a, ok := otherwise[n.OpType]
 		if !ok {

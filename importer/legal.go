@@ -264,6 +264,7 @@ func init() {
 	register(legalReduce, "ReduceMean", "ReduceSum", "ReduceMax", "ReduceMin", "ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp", "ReduceProd")
 	register(legalConcat, "Concat")
 	register(legalSplit, "Split")
+	register(legalTopK, "TopK")
 	register(legalSlice, "Slice")
 	register(legalGather, "Gather")
 	register(legalExpand, "Expand")

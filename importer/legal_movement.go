@@ -237,6 +237,18 @@ func legalSplit(s *step) ([]string, error) {
 	return s.Ops("Split", len(s.Output), []string{s.operand(0), s.Int64s(sizes...)}, onnx.Int("axis", at)), nil
 }
 
+// legalTopK writes how many as a number.
+func legalTopK(s *step) ([]string, error) {
+	k, given, err := s.given("k", 1)
+	if err == nil && !given {
+		err = fmt.Errorf("does not say how many it takes")
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s.Ops("TopK", len(s.Output), []string{s.operand(0), s.Int64s(k...)}, s.without("k")...), nil
+}
+
 // legalSlice writes starts, ends, axes and steps as numbers.
 func legalSlice(s *step) ([]string, error) {
 	in := []string{s.operand(0)}

@@ -15,9 +15,10 @@ import (
 
 // Program is a graph made ready to run. It may be run by several goroutines.
 type Program struct {
-	steps   []step
-	inputs  []string
-	outputs []string
+	byBatch   []step // with Options.BatchStatistics
+	byRunning []step // without
+	inputs    []string
+	outputs   []string
 }
 
 // step is a node of a program.
@@ -59,6 +60,7 @@ func New(g *onnx.GraphProto) (*Program, error) {
 		p.outputs = append(p.outputs, v.Name)
 	}
 	var faults []string
+	var steps []step
 	for _, n := range b.Nodes() {
 		s := &site{NodeProto: n, Builder: b}
 		st := step{NodeProto: n, run: s.operation(), apart: !slices.ContainsFunc(n.Input, func(in string) bool { return depends[in] })}
@@ -68,21 +70,23 @@ func New(g *onnx.GraphProto) (*Program, error) {
 		for _, out := range n.Output {
 			depends[out] = depends[out] || !st.apart && out != ""
 		}
-		p.steps = append(p.steps, st)
+		steps = append(steps, st)
 	}
 	if len(faults) > 0 {
 		return nil, ascood.Errorf(ascood.Unsupported, "the network cannot be trained:\n  %s", strings.Join(faults, "\n  "))
 	}
-	p.findEarly(onnx.Tap("feature"))
+	findEarly(steps, onnx.Tap("feature"))
+	f := newFusion(b, steps, p.outputs)
+	p.byBatch, p.byRunning = f.byBatch(steps), f.byRunning(steps)
 	return p, nil
 }
 
 // findEarly marks the nodes that a value depends on; all if there is none such.
-func (p *Program) findEarly(value string) {
+func findEarly(steps []step, value string) {
 	needed := map[string]bool{value: true}
 	found := false
-	for i := range slices.Backward(p.steps) {
-		s := &p.steps[i]
+	for i := range slices.Backward(steps) {
+		s := &steps[i]
 		if !slices.ContainsFunc(s.Output, func(out string) bool { return needed[out] }) {
 			continue
 		}
@@ -91,18 +95,24 @@ func (p *Program) findEarly(value string) {
 			needed[in] = true
 		}
 	}
-	for i := range p.steps {
-		p.steps[i].early = p.steps[i].early || !found
+	for i := range steps {
+		steps[i].early = steps[i].early || !found
 	}
 }
 
 // Run computes the outputs, given values for all inputs and initializers by name. Tensors
-// that it makes belong to the scope of the first input.
+// belong to the scope of the first input; what is made between dies at once, but for what
+// autograd needs.
 func (p *Program) Run(given map[string]gotorch.Tensor, o Options) []gotorch.Tensor {
-	first := given[p.inputs[0]]
+	scope, first := given[p.inputs[0]].Inside()
+	defer scope.Close()
 	o.float = first.DType()
-	made := map[string]gotorch.Tensor{}
-	for _, s := range p.steps {
+	made := map[string]gotorch.Tensor{p.inputs[0]: first}
+	steps := p.byRunning
+	if o.BatchStatistics {
+		steps = p.byBatch
+	}
+	for _, s := range steps {
 		cast := s.castFor(o)
 		x := make([]gotorch.Tensor, len(s.Input))
 		for i, name := range s.Input {
@@ -129,7 +139,7 @@ func (p *Program) Run(given map[string]gotorch.Tensor, o Options) []gotorch.Tens
 	}
 	results := make([]gotorch.Tensor, len(p.outputs))
 	for i, name := range p.outputs {
-		results[i] = made[name]
+		results[i] = made[name].Beside(given[p.inputs[0]])
 	}
 	return results
 }

@@ -53,6 +53,15 @@ func split(s *site) operation {
 	return func(x []gotorch.Tensor, _ Options) []gotorch.Tensor { return x[0].Split(axis, sizes...) }
 }
 
+// topK has its places as numbers, of which nothing else is computed.
+func topK(s *site) operation {
+	axis, k := s.axis(-1), s.ints(1)
+	largest, sorted := s.IntAttr("largest", 1) == 1, s.IntAttr("sorted", 1) == 1
+	return func(x []gotorch.Tensor, _ Options) []gotorch.Tensor {
+		return gotorch.CallN(nil, 2, "topk", x[0], k[0], axis, largest, sorted)
+	}
+}
+
 // gather: indices may count from the end.
 func gather(s *site) operation {
 	axis, target := s.axis(0), s.out(0).Target()

@@ -64,7 +64,7 @@ var operators = map[string]func(s *site) operation{
 	// Movements.
 	"Reshape": reshape, "Flatten": reshape, "Squeeze": reshape, "Unsqueeze": reshape,
 	"Transpose": transpose, "Slice": slice, "Split": split, "Gather": gather, "Pad": pad, "CumSum": cumSum,
-	"GatherElements": gatherElements, "GatherND": gatherND, "ScatterElements": scatterElements, "ScatterND": scatterND,
+	"TopK": topK, "GatherElements": gatherElements, "GatherND": gatherND, "ScatterElements": scatterElements, "ScatterND": scatterND,
 	"DepthToSpace": depthToSpace, "SpaceToDepth": spaceToDepth, "Resize": resize,
 	"Expand": with("expand", func(s *site) []any { return []any{s.out(0).Target()} }),
 	"Tile":   with("repeat", func(s *site) []any { return []any{s.ints(1)} }),
@@ -184,14 +184,25 @@ func batchNorm(s *site) operation {
 	if s.IntAttr("training_mode", 0) != 0 {
 		s.refuse("is in training mode, want inference: whether batches are normalised by their own statistics is for the trainer to say")
 	}
-	// ONNX counts what stays of the running statistics, PyTorch what is new.
-	momentum, eps := 1-s.DecimalAttr("momentum", 0.9), s.DecimalAttr("epsilon", 1e-5)
+	n := normOf(s.NodeProto)
 	return func(x []gotorch.Tensor, o Options) []gotorch.Tensor {
-		return []gotorch.Tensor{F.BatchNorm(x[0], F.BatchNormOptions{
-			Weight: x[1], Bias: x[2], RunningMean: x[3], RunningVar: x[4],
-			Training: o.BatchStatistics, Momentum: momentum, Eps: eps,
-		})}
+		of := n.options(x)
+		of.Training = o.BatchStatistics
+		return []gotorch.Tensor{F.BatchNorm(x[0], of)}
 	}
+}
+
+// norm is what a BatchNormalization says.
+type norm struct{ momentum, eps float64 }
+
+func normOf(n *onnx.NodeProto) norm {
+	// ONNX counts what stays of the running statistics, PyTorch what is new.
+	return norm{1 - n.DecimalAttr("momentum", 0.9), n.DecimalAttr("epsilon", 1e-5)}
+}
+
+// options are those of the node's five operands.
+func (n norm) options(x []gotorch.Tensor) F.BatchNormOptions {
+	return F.BatchNormOptions{Weight: x[1], Bias: x[2], RunningMean: x[3], RunningVar: x[4], Momentum: n.momentum, Eps: n.eps}
 }
 
 func layerNorm(s *site) operation {

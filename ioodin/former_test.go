@@ -18,7 +18,7 @@ func TestFormerArtifacts(t *testing.T) {
 	m, d := testmodel.Random(t, models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear}, testmodel.Square(28), artifact.ScoreIODIN)
 	var former []string
 	for _, name := range artifact.Outputs() {
-		if !slices.Contains([]string{artifact.MSP, artifact.MLS, artifact.EBO, artifact.OwnScore}, name) && !slices.Contains(artifact.OfHeads(), name) {
+		if !slices.Contains([]string{artifact.MSP, artifact.MLS, artifact.EBO, artifact.OwnScore, artifact.ScoreGradient}, name) && !slices.Contains(artifact.OfHeads(), name) {
 			former = append(former, name)
 		}
 	}

@@ -171,6 +171,17 @@ func (b *Builder) Const(shape []int, data ...float32) string {
 // Scalar adds a float32 constant without dimensions.
 func (b *Builder) Scalar(v float32) string { return b.Const(nil, v) }
 
+// Double adds a float64 constant without dimensions; equal ones are shared.
+func (b *Builder) Double(v float64) string {
+	key := fmt.Sprint("d", v)
+	if name, ok := b.consts[key]; ok {
+		return name
+	}
+	name := b.Doubles(b.ofNetwork("number"), []float64{v})
+	b.consts[key] = name
+	return name
+}
+
 // Int64s adds a vector of int64, the form in which operators take axes, shapes
 // and bounds; equal ones are shared.
 func (b *Builder) Int64s(data ...int) string {

@@ -195,6 +195,7 @@ func init() {
 		"ArgMax":             inferArg,
 		"ArgMin":             inferArg,
 		"OneHot":             inferOneHot,
+		"TopK":               inferTopK,
 	})
 	for _, op := range likeFirst {
 		inferences[op] = func(o *operands) []Shape { return []Shape{o.shape(0)} }
@@ -292,6 +293,19 @@ func inferArg(o *operands) []Shape {
 	s := o.shape(0)
 	axis := o.axis(s, "axis", 0)
 	return []Shape{without(s, []int{axis}, o.IntAttr("keepdims", 1) != 0)}
+}
+
+func inferTopK(o *operands) []Shape {
+	s, k := slices.Clone(o.shape(0)), o.ints(1)
+	axis := o.axis(s, "axis", -1)
+	if o.err != nil {
+		return nil
+	}
+	if len(k) != 1 || k[0] < 1 || !s[axis].Batch && k[0] > s[axis].Size {
+		return o.wrong("takes %v of %v", k, s)
+	}
+	s[axis] = Dim{Size: k[0]}
+	return []Shape{s, s}
 }
 
 func inferOneHot(o *operands) []Shape {

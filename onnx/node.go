@@ -94,7 +94,7 @@ func TypeOf(maker func(value string) *NodeProto, value string) TensorProto_DataT
 			return TensorProto_BOOL
 		case "ArgMax", "ArgMin":
 			return TensorProto_INT64
-		case "Where":
+		case "Where", "OneHot":
 			return TensorProto_FLOAT
 		}
 	}

@@ -59,7 +59,9 @@ func adaScales() []adaScale {
 }
 
 // Needs are the images, and validation images.
-func (*adaScale) Needs() Needs { return Needs{ValidID: true, Graph: []string{artifact.Image}} }
+func (*adaScale) Needs() Needs {
+	return Needs{Linear: true, ValidID: true, Graph: []string{artifact.Image}}
+}
 
 func (m *adaScale) observation(d *Data) Observation {
 	n, k1, k2 := d.network(), m.K1, m.K2

@@ -24,7 +24,7 @@ func init() {
 // shapings are the published percentiles of ASH and SCALE.
 var shapings = []float64{65, 70, 75, 80, 85, 90, 95}
 
-func (*ASH) Needs() Needs { return Needs{} }
+func (*ASH) Needs() Needs { return Needs{Linear: true} }
 
 func (m *ASH) check(s Sizes) error { return checkShaping(m.Percentile, s.Dim) }
 

@@ -72,7 +72,7 @@ func (c *Combined) Needs() Needs {
 	all := Needs{ValidID: true}
 	for _, m := range c.Parts {
 		n := m.Needs()
-		all.Train = all.Train || n.Train
+		all.Train, all.Linear = all.Train || n.Train, all.Linear || n.Linear
 		all.Graph = append(all.Graph, n.Graph...)
 		if n.Temperature > 0 {
 			all.Temperature, all.Noise = n.Temperature, n.Noise

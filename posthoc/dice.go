@@ -10,7 +10,7 @@ type DICE struct {
 
 func init() { register("dice", func() Method { return &DICE{Percentile: 90} }, nil) }
 
-func (*DICE) Needs() Needs { return Needs{Train: true} }
+func (*DICE) Needs() Needs { return Needs{Linear: true, Train: true} }
 
 func (m *DICE) check(Sizes) error { return checkPercentile(m.Percentile) }
 

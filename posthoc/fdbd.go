@@ -21,7 +21,7 @@ func init() {
 		sweepOf([]bool{true, false}, func(distance bool) Method { return &FDBD{DistanceAsNormalizer: distance} }))
 }
 
-func (*FDBD) Needs() Needs { return Needs{Train: true} }
+func (*FDBD) Needs() Needs { return Needs{Linear: true, Train: true} }
 
 func (m *FDBD) Fit(d *Data) (err error) {
 	if m.mean, err = meanFeature(d.Train); err != nil {

@@ -9,7 +9,7 @@ type GradNorm struct {
 
 func init() { register("gradnorm", func() Method { return &GradNorm{} }, nil) }
 
-func (*GradNorm) Needs() Needs { return Needs{} }
+func (*GradNorm) Needs() Needs { return Needs{Linear: true} }
 
 func (m *GradNorm) Fit(d *Data) error {
 	m.linear = d.linear()

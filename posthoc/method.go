@@ -37,6 +37,7 @@ type Method interface {
 type Needs struct {
 	Train   bool // Data.Train
 	ValidID bool // Data.ValidID
+	Linear  bool // Data.Weight
 
 	// Graph names values of the artifact's graph that Batch.Graph is to hold,
 	// computed at Temperature and Noise.
@@ -46,7 +47,7 @@ type Needs struct {
 
 // Data is what a method may learn from.
 type Data struct {
-	Weight  Matrix    // [C,D] of the last layer
+	Weight  Matrix    // [C,D] of the last layer; without numbers if it is not linear in the feature
 	Bias    []float32 // [C]
 	Train   Bank      // training images; nil if there are none
 	ValidID *Set      // in-distribution validation images; nil if there are none
@@ -55,6 +56,7 @@ type Data struct {
 	// with gradients for Target.
 	Network *onnx.GraphProto
 	Target  artifact.Target
+	Std     [3]float64 // that images are divided by, of each channel
 
 	// Observed are what Observations name, as features, of the images that they are of.
 	Observed map[string]Bank
@@ -104,8 +106,9 @@ type Set struct {
 
 // Sizes are what is known of the data before any image has been seen.
 type Sizes struct {
-	Train int // number of training images, 0 if there are none
-	Dim   int // D
+	Train     int  // number of training images, 0 if there are none
+	Dim       int  // D
+	NotLinear bool // the last layer, in the feature
 }
 
 // Check reports settings that cannot be, for data of these sizes.
@@ -120,6 +123,8 @@ func Check(m Method, s Sizes) error {
 func Fit(m Method, d *Data) error {
 	needs := m.Needs()
 	switch {
+	case needs.Linear && d.Weight.Data == nil:
+		return ErrNotLinear
 	case needs.Train && (d.Train == nil || d.Train.Len() == 0):
 		return ascood.Errorf(ascood.Invalid, "it learns from training images, and there are none")
 	case needs.ValidID && (d.ValidID == nil || d.ValidID.Len() == 0):
@@ -139,6 +144,9 @@ func Fit(m Method, d *Data) error {
 	}
 	return m.Fit(d)
 }
+
+// ErrNotLinear is of methods that put a changed feature through the last layer.
+var ErrNotLinear = ascood.Errorf(ascood.Unsupported, "it goes through the last layer, which in this network is not a linear one of the feature")
 
 // Notes returns what is to be known of what a fitted method has learnt from, such
 // as classes without images.

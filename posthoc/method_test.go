@@ -75,6 +75,7 @@ func TestPublishedSettings(t *testing.T) {
 		sweep     []string
 	}{
 		"adascale_a": {"low 75, high 85, k1 5, k2 1", adaptive}, "adascale_l": {"low 75, high 85, k1 5, k2 1", adaptive},
+		"confidence": {}, "rotation": {}, "godin": {"noise 0.0025", nil},
 		"gram": {}, "gram_negated": {}, "mds_ensemble": {"noise 0.0014", nil},
 		"ash": {"percentile 90", shapings}, "dice": {"percentile 90", nil}, "ebo": {"temperature 1", nil},
 		"fdbd": {"distance_as_normalizer true", []string{"distance_as_normalizer true", "distance_as_normalizer false"}},
@@ -117,7 +118,7 @@ func describe(t *testing.T, m Method) string {
 
 func TestUnknownMethod(t *testing.T) {
 	_, err := New("energy")
-	if err == nil || !strings.Contains(err.Error(), "ash, dice, ebo") {
+	if err == nil || !strings.Contains(err.Error(), "ash, confidence, dice, ebo") {
 		t.Errorf("error %v does not list the methods", err)
 	}
 }
@@ -217,6 +218,8 @@ func TestWrongSettings(t *testing.T) {
 	}{
 		{&KNN{K: 1001}, "k 1001: must be from 1 to the number of training images, 1000"},
 		{&KNN{K: 1000}, ""},
+		{&GODIN{Noise: -1}, "noise -1"},
+		{&GODIN{}, ""},
 		{&NNGuide{}, "k 0"},
 		{&NNGuide{K: 1}, ""},
 		{&VIM{Dim: 64}, "less than the feature's 64"},

@@ -17,7 +17,7 @@ func init() {
 		sweepOf([]float64{0.0001, 0.001, 0.01, 0.1}, func(alpha float64) Method { return &NCI{Alpha: alpha} }))
 }
 
-func (*NCI) Needs() Needs { return Needs{Train: true} }
+func (*NCI) Needs() Needs { return Needs{Linear: true, Train: true} }
 
 func (m *NCI) check(Sizes) error {
 	if !(m.Alpha >= 0) {

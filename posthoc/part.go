@@ -59,7 +59,7 @@ func (p *Part) single(x string) string { return p.cast(x, onnx.TensorProto_FLOAT
 
 // number is a constant of no dimensions.
 func (p *Part) number(v float64) string {
-	return p.share(v, func() string { return p.Doubles("number", []float64{v}) })
+	return p.Double(v)
 }
 
 // doubles is what a method has learnt.
@@ -177,11 +177,7 @@ func (p *Part) resume(network *onnx.GraphProto, value, x string, to ...string) m
 
 // gradient emits the gradient of a value by another, given that by the value.
 func (p *Part) gradient(n network, of, given, by string) string {
-	target := gradient.CPU
-	if n.target == artifact.CUDA {
-		target = gradient.CUDA
-	}
-	g, err := gradient.Of(p.Builder, target, of, given, by)
+	g, err := gradient.Of(p.Builder, targets[n.target], of, given, by)
 	if err != nil {
 		p.Fail(err)
 		return by

@@ -17,7 +17,9 @@ type RankFeat struct {
 
 func init() { register("rankfeat", func() Method { return &RankFeat{} }, nil) }
 
-func (*RankFeat) Needs() Needs { return Needs{Graph: []string{artifact.Layer3, artifact.Layer4}} }
+func (*RankFeat) Needs() Needs {
+	return Needs{Linear: true, Graph: []string{artifact.Layer3, artifact.Layer4}}
+}
 
 func (m *RankFeat) Fit(d *Data) error {
 	m.linear, m.network = d.linear(), d.Network

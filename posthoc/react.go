@@ -14,7 +14,7 @@ func init() {
 		sweepOf([]float64{85, 90, 95, 99}, func(q float64) Method { return &ReAct{Percentile: q} }))
 }
 
-func (*ReAct) Needs() Needs { return Needs{ValidID: true} }
+func (*ReAct) Needs() Needs { return Needs{Linear: true, ValidID: true} }
 
 func (m *ReAct) check(Sizes) error { return checkPercentile(m.Percentile) }
 

@@ -11,7 +11,7 @@ type Residual struct {
 
 func init() { register("residual", func() Method { return &Residual{Dim: 512} }, nil) }
 
-func (*Residual) Needs() Needs { return Needs{ValidID: true} }
+func (*Residual) Needs() Needs { return Needs{Linear: true, ValidID: true} }
 
 func (m *Residual) check(s Sizes) error { return checkSubspace(m.Dim, s) }
 

@@ -14,7 +14,7 @@ func init() {
 		sweepOf(shapings, func(q float64) Method { return &Scale{Percentile: q} }))
 }
 
-func (*Scale) Needs() Needs { return Needs{} }
+func (*Scale) Needs() Needs { return Needs{Linear: true} }
 
 func (m *Scale) check(s Sizes) error { return checkShaping(m.Percentile, s.Dim) }
 

@@ -10,7 +10,7 @@ type T2FNorm struct {
 
 func init() { register("t2fnorm", func() Method { return &T2FNorm{Tau: 0.1} }, nil) }
 
-func (*T2FNorm) Needs() Needs { return Needs{} }
+func (*T2FNorm) Needs() Needs { return Needs{Linear: true} }
 
 func (m *T2FNorm) check(Sizes) error { return checkTemperature(m.Tau) }
 

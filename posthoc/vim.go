@@ -24,7 +24,7 @@ func init() {
 		sweepOf([]int{256, 1000}, func(dim int) Method { return &VIM{Dim: dim} }))
 }
 
-func (*VIM) Needs() Needs { return Needs{Train: true} }
+func (*VIM) Needs() Needs { return Needs{Linear: true, Train: true} }
 
 func (m *VIM) check(s Sizes) error { return checkSubspace(m.Dim, s) }
 

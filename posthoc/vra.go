@@ -24,7 +24,7 @@ func init() {
 	})
 }
 
-func (*VRA) Needs() Needs { return Needs{ValidID: true} }
+func (*VRA) Needs() Needs { return Needs{Linear: true, ValidID: true} }
 
 func (m *VRA) check(Sizes) error {
 	for _, q := range []float64{m.Low, m.High} {

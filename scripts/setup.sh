@@ -4,6 +4,7 @@
 #     scripts/setup.sh          what the CPU needs
 #     scripts/setup.sh cuda     ONNX Runtime's CUDA provider, beside the library in lib/
 #     scripts/setup.sh checks   what .ci/run checks with besides
+#     scripts/setup.sh study    photographs for make study, 47 MB
 #     scripts/setup.sh runtime  ONNX Runtime alone, for all programs but ascood-train
 #
 # Nothing is done twice: a second run touches no network. LIBTORCH=/path replaces
@@ -173,5 +174,6 @@ cuda)
 	cuda
 	;;
 checks) packages "ONNX's checker, its tests of operators, the compiler of onnx.proto and a browser" python3-onnx libonnx-testdata protobuf-compiler chromium ;;
-*) fail "unknown argument $1; known are cuda, checks and runtime" ;;
+study) packages "photographs to put clothes on" mate-backgrounds ;;
+*) fail "unknown argument $1; known are cuda, checks, study and runtime" ;;
 esac

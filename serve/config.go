@@ -3,6 +3,7 @@ package serve
 import (
 	"crypto/tls"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/ascood/ascood"
@@ -37,6 +38,8 @@ type Config struct {
 	Keys       *keys.File  // of those who may send requests; nil is anybody
 	TLS        *tls.Config // nil is plain HTTP
 	OwnMetrics bool        // /metrics is elsewhere (Server.Metrics)
+
+	GRPC net.Listener // nil is none
 
 	Logger *slog.Logger // one line a request; nil is silent
 }

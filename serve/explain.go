@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"image/png"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -13,15 +12,16 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/serve/heatmap"
 	"github.com/ascood/ascood/serve/scoring"
 )
 
-// Explanation shows on what in the image the score depends.
+// Explanation shows on what in the image the verdict depends.
 type Explanation struct {
-	Image   string   `json:"image"`             // data URI of a PNG: the crop in gray, under red where the gradient is large
-	Element *Element `json:"element,omitempty"` // that has the largest gradient, in a ring: the one that i-ODIN moves
+	Image string `json:"image"` // data URI of a PNG: the crop in gray, under red where the gradient is large
+	// What that is the gradient of.
+	Of      artifact.Explained `json:"of"`
+	Element *Element           `json:"element,omitempty"` // that has the largest gradient, in a ring: the one that i-ODIN moves
 }
 
 // Element is one channel of one pixel of the crop.
@@ -50,9 +50,20 @@ func explains(r *http.Request) (explained, alone bool, err error) {
 	return explained, explained && strings.HasPrefix(r.Header.Get(echo.HeaderAccept), mimePNG), nil
 }
 
+// explainedBy returns the output that explains a model's verdicts, and what that is the
+// gradient of.
+func explainedBy(v *scoring.Version) (output string, of artifact.Explained) {
+	var outputs []string
+	for _, s := range v.Outputs() {
+		outputs = append(outputs, s.Name)
+	}
+	info := v.Info()
+	return info.Explains(v.Settings(), outputs)
+}
+
 // checkExplain returns an error if a model's file has no gradient.
 func checkExplain(v *scoring.Version) error {
-	if slices.ContainsFunc(v.Outputs(), func(s ioodin.Signature) bool { return s.Name == artifact.Gradient }) {
+	if output, _ := explainedBy(v); output != "" {
 		return nil
 	}
 	return ascood.Errorf(ascood.Unsupported, "model %s cannot explain: its file was exported without the output %s", v.Name(), artifact.Gradient)
@@ -60,9 +71,10 @@ func checkExplain(v *scoring.Version) error {
 
 // explain draws the heat map of a result that has details.
 func explain(v *scoring.Version, d *scoring.Details) (*Explanation, error) {
-	m := heatmap.Map{Size: v.Info().Preprocess.ImageSize, Crop: d.Crop, Gradient: d.Outputs[artifact.Gradient].Floats, Marked: -1}
-	e := &Explanation{}
-	if index := d.Outputs[artifact.Index].Ints; len(index) == 1 {
+	output, of := explainedBy(v)
+	m := heatmap.Map{Size: v.Info().Preprocess.ImageSize, Crop: d.Crop, Gradient: d.Outputs[output].Floats, Marked: -1}
+	e := &Explanation{Of: of}
+	if index := d.Outputs[artifact.Index].Ints; len(index) == 1 && output == artifact.Gradient {
 		m.Marked = int(index[0])
 		channel, x, y := m.Element()
 		e.Element = &Element{channels[channel], x, y}

@@ -2,11 +2,13 @@ package serve
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"image"
 	"image/color"
 	"image/png"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -88,6 +90,80 @@ func TestExplainRefuses(t *testing.T) {
 	answer := parse[ScoreResponse](t, do(s, explaining(partly)))
 	if answer.Results[0].Explanation == nil || answer.Results[1].Error == nil {
 		t.Errorf("got %+v", answer)
+	}
+}
+
+// ownModel is of a file that decides by a score of its own, which in the spotted image
+// depends on another pixel than the prediction; it may have no gradient.
+type ownModel struct {
+	fakeModel
+	without bool
+}
+
+var ownScore = artifact.Score{Name: "knn", Settings: `{"k":5}`}
+
+func (m *ownModel) Info() artifact.Metadata {
+	info := m.fakeModel.Info()
+	calibration := *info.Calibration
+	info.Score, calibration.Score, info.Calibration = ownScore, ownScore, &calibration
+	return info
+}
+
+func (m *ownModel) Settings() artifact.Score { return ownScore }
+
+func (m *ownModel) Outputs() []ioodin.Signature {
+	outputs := m.fakeModel.Outputs()
+	if !m.without {
+		outputs = append(outputs, ioodin.Signature{Name: artifact.ScoreGradient, Type: ioodin.Float32, Shape: []int{3, side, side}})
+	}
+	return outputs
+}
+
+func (m *ownModel) Details(ctx context.Context, crops [][]uint8) ([]ioodin.Result, []map[string]ioodin.Output, error) {
+	results, outputs, err := m.fakeModel.Details(ctx, crops)
+	for i := range outputs {
+		g := make([]float32, 3*side*side)
+		g[5*side+6] = -1
+		outputs[i][artifact.ScoreGradient] = ioodin.Output{Floats: g}
+	}
+	return results, outputs, err
+}
+
+// TestExplainOwnScore: the heat map is of the score's gradient, if there is one, and says
+// which it is of; what i-ODIN would move is no part of it.
+func TestExplainOwnScore(t *testing.T) {
+	for _, without := range []bool{false, true} {
+		m := &ownModel{without: without}
+		s := newServer(t, m)
+		e := parse[ScoreResponse](t, do(s, explaining(raw(spotted(t))))).Results[0].Explanation
+		want, hotX := artifact.ExplainsScore, 6
+		if without {
+			want, hotX = artifact.ExplainsPrediction, 3
+		}
+		if e.Of != want || (e.Element == nil) == without {
+			t.Errorf("explained is the %s, with the element %v; want the %s", e.Of, e.Element, want)
+		}
+		file, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(e.Image, "data:image/png;base64,"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		img, err := png.Decode(bytes.NewReader(file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, x := range []int{3, 6} {
+			scale := img.Bounds().Dx() / side
+			c := color.RGBAModel.Convert(img.At(x*scale+scale/2, 5*scale+scale/2)).(color.RGBA)
+			if hot := c.R == 255; hot != (x == hotX) {
+				t.Errorf("pixel %d is %v", x, c)
+			}
+		}
+		if models := parse[ModelsResponse](t, do(s, httptest.NewRequest("GET", "/v1/models", nil))); models.Models[0].Explains != want {
+			t.Errorf("the model explains the %s, want the %s", models.Models[0].Explains, want)
+		}
+		if !slices.Equal(m.batches, []int{1}) {
+			t.Errorf("the batches were %v", m.batches)
+		}
 	}
 }
 

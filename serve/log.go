@@ -33,6 +33,9 @@ func (s *Server) withLog(next echo.HandlerFunc) echo.HandlerFunc {
 			slog.Int("status", c.Response().Status),
 			slog.Float64("time_ms", milliseconds(elapsed)),
 		}
+		if status := grpcStatus(c); status != "" {
+			attrs = append(attrs, slog.String("grpc_status", status))
+		}
 		if images, ok := c.Get(imagesKey).(int); ok {
 			attrs = append(attrs, slog.Int("images", images))
 		}

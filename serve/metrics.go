@@ -19,8 +19,9 @@ import (
 type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec // route, status
+	calls    *prometheus.HistogramVec // method, code
 	rejected *prometheus.CounterVec   // reason: of a scoring.BusyError
-	clients  *prometheus.CounterVec   // client, status
+	clients  *prometheus.CounterVec   // client, status or code
 	kept     *prometheus.CounterVec   // outcome: kept, left_out
 	inFlight atomic.Int64             // score requests being received, in work or being answered
 }
@@ -37,12 +38,16 @@ func newMetrics(models *scoring.Models) *metrics {
 			Name: "ascood_http_request_seconds", Help: "Time from a request's header to its answer.",
 			Buckets: prometheus.DefBuckets,
 		}, []string{"route", "status"}),
+		calls: factory.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "ascood_grpc_request_seconds", Help: "Time from a gRPC request's header to its answer.",
+			Buckets: prometheus.DefBuckets,
+		}, []string{"method", "code"}),
 		rejected: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "ascood_rejected_total",
 			Help: "Requests told to try again, by reason: queue (full), deadline (too much ahead), memory (for uploads), timeout (no result in time).",
 		}, []string{"reason"}),
 		clients: factory.NewCounterVec(prometheus.CounterOpts{
-			Name: "ascood_client_requests_total", Help: "Requests by the name of the key that they had.",
+			Name: "ascood_client_requests_total", Help: "Requests by the name of the key that they had, and by HTTP's status or gRPC's code.",
 		}, []string{"client", "status"}),
 		kept: factory.NewCounterVec(prometheus.CounterOpts{
 			Name: "ascood_kept_images_total", Help: "Images to look at, by whether they were kept or left out for want of time or room.",
@@ -57,13 +62,16 @@ func newMetrics(models *scoring.Models) *metrics {
 // request counts an answered request. The route, not the path, is the label:
 // anyone can make up paths.
 func (m *metrics) request(c echo.Context, elapsed time.Duration) {
-	route, status := c.Path(), c.Response().Status
-	if status == http.StatusNotFound {
+	route, requests, status := c.Path(), m.calls, grpcStatus(c)
+	if status == "" {
+		requests, status = m.requests, strconv.Itoa(c.Response().Status)
+	}
+	if c.Response().Status == http.StatusNotFound || route == anyRoute {
 		route = "none"
 	}
-	m.requests.WithLabelValues(route, strconv.Itoa(status)).Observe(elapsed.Seconds())
+	requests.WithLabelValues(route, status).Observe(elapsed.Seconds())
 	if client, _ := c.Get(clientKey).(string); client != "" {
-		m.clients.WithLabelValues(client, strconv.Itoa(status)).Inc()
+		m.clients.WithLabelValues(client, status).Inc()
 	}
 }
 

@@ -49,16 +49,17 @@ type ModelInfo struct {
 
 // Description describes a model as it is served.
 type Description struct {
-	Arch        string            `json:"arch"`
-	Width       int               `json:"width"`
-	Head        string            `json:"head"`
-	Classes     []string          `json:"classes"`
-	Preprocess  preprocess.Config `json:"preprocess"`
-	Settings    artifact.Score    `json:"settings"`
-	Calibration CalibrationInfo   `json:"calibration"`
-	Device      string            `json:"device"`
-	SHA256      string            `json:"weights_sha256"`
-	Limits      Limits            `json:"limits"`
+	Arch        string             `json:"arch"`
+	Width       int                `json:"width"`
+	Head        string             `json:"head"`
+	Classes     []string           `json:"classes"`
+	Preprocess  preprocess.Config  `json:"preprocess"`
+	Settings    artifact.Score     `json:"settings"`
+	Explains    artifact.Explained `json:"explains,omitempty"` // what explanations show the gradient of: the score, or else the prediction; none without a gradient
+	Calibration CalibrationInfo    `json:"calibration"`
+	Device      string             `json:"device"`
+	SHA256      string             `json:"weights_sha256"`
+	Limits      Limits             `json:"limits"`
 }
 
 // CalibrationInfo says what a verdict rests on.
@@ -92,9 +93,10 @@ func (s *Server) listModels(c echo.Context) error {
 // server's paths.
 func (s *Server) describe(v *scoring.Version) *Description {
 	m, calibration := v.Info(), v.Calibration()
+	_, explains := explainedBy(v)
 	return &Description{
 		Arch: m.Arch, Width: m.Width, Head: m.Head, Classes: m.Classes,
-		Preprocess: m.Preprocess, Settings: v.Settings(),
+		Preprocess: m.Preprocess, Settings: v.Settings(), Explains: explains,
 		Calibration: CalibrationInfo{calibration.Samples, calibration.TPR, calibration.Threshold},
 		Device:      v.Device().String(), SHA256: m.Source.SHA256,
 		Limits: Limits{s.config.MaxBody, s.config.MaxPixels, s.config.MaxImages},

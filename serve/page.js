@@ -107,10 +107,11 @@ async function explain(m, file, card) {
   button.disabled = true;
   try {
     const answer = await call(endpoint(m) + "?explain=1", { method: "POST", body: file });
-    const { image, element } = answer.results[0].explanation;
+    const { image, of, element } = answer.results[0].explanation;
+    const what = of === "score" ? "the score" : "the prediction";
     $("img", figure).src = image;
-    $("img", figure).alt = "The image in gray, red where a change of the pixels changes the score most.";
-    caption.textContent = "Red: where a change of the pixels changes the score most, within what the model sees of the image." +
+    $("img", figure).alt = `The image in gray, red where a change of the pixels changes ${what} most.`;
+    caption.textContent = `Red: where a change of the pixels changes ${what} most, within what the model sees of the image.` +
       (element ? ` Ring: the ${element.channel} of pixel ${element.x}, ${element.y}, which i-ODIN moves.` : "");
     button.hidden = true;
   } catch (error) {

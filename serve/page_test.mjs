@@ -371,7 +371,7 @@ test("the report on drift is shown on demand", async () => {
 });
 
 test("an explanation is asked for on demand, once", async () => {
-  const explanation = { image: "data:image/png;base64,AA==", element: { channel: "green", x: 3, y: 5 } };
+  const explanation = { image: "data:image/png;base64,AA==", of: "score", element: { channel: "green", x: 3, y: 5 } };
   const page = new Page((_, search) => scored(search === "?explain=1" ? { ...inside, explanation } : inside));
   await page.choose(file("shirt.png"));
   const [card] = page.cards;
@@ -383,7 +383,18 @@ test("an explanation is asked for on demand, once", async () => {
   assert.equal(page.uploads.length, 2);
   assert.ok(button.hidden && !map.hidden);
   assert.equal(map.querySelector("img").src, explanation.image);
+  assert.match(page.text("figcaption", card), /^Red: where a change of the pixels changes the score most/);
   assert.match(page.text("figcaption", card), /Ring: the green of pixel 3, 5, which i-ODIN moves\.$/);
+});
+
+test("an explanation says that it is of the prediction", async () => {
+  const explanation = { image: "data:image/png;base64,AA==", of: "prediction" };
+  const page = new Page((_, search) => scored(search ? { ...inside, explanation } : inside));
+  await page.choose(file("shirt.png"));
+  const [card] = page.cards;
+  card.querySelector(".why").dispatch("click");
+  await page.settled();
+  assert.match(page.text("figcaption", card), /^Red: where a change of the pixels changes the prediction most.*image\.$/);
 });
 
 test("an explanation that cannot be had says why, and can be asked for again", async () => {

@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,8 +33,10 @@ type Server struct {
 	metrics  *metrics
 	memory   *semaphore.Weighted // for uploads, bytes
 	draining atomic.Bool
+	closing  context.Context // done when the door closes
+	shut     context.CancelFunc
 
-	stepTimeout time.Duration // the constant, except in tests
+	stepTimeout, headerTimeout time.Duration // the constants, except in tests
 }
 
 // New returns a server for models that were opened with the limits of the same
@@ -53,8 +56,10 @@ func New(models *scoring.Models, config Config) (*Server, error) {
 		metrics: newMetrics(models),
 		memory:  semaphore.NewWeighted(config.MaxUploadMemory),
 
-		stepTimeout: stepTimeout,
+		stepTimeout:   stepTimeout,
+		headerTimeout: headerTimeout,
 	}
+	s.closing, s.shut = context.WithCancel(context.Background())
 	if config.Keep != nil {
 		models.Observe(s.keep)
 	}
@@ -97,54 +102,87 @@ func (s *Server) Metrics() http.Handler {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.echo.ServeHTTP(w, r) }
 
-// Serve answers requests on l until ctx is done, then lets the requests in
-// flight finish. The error says what kept it from doing either; it wraps
-// ascood.ErrDeviceLost if the device failed for good. It closes l.
-func (s *Server) Serve(ctx context.Context, l net.Listener) error {
-	server := &http.Server{
-		Handler:           s,
-		ReadHeaderTimeout: headerTimeout,
+// httpServer is a server of the limits of connections, without HTTP/2.
+func (s *Server) httpServer(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: s.headerTimeout,
 		ReadTimeout:       s.config.Timeout,
 		WriteTimeout:      s.config.Timeout + writeMargin,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		TLSConfig:         s.config.TLS,
-		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){}, // no HTTP/2
+		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){},
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
+}
+
+// Serve answers requests on l, and on the listener for gRPC if there is one, until ctx is
+// done, then lets the requests in flight finish. The error says what kept it from doing
+// either; it wraps ascood.ErrDeviceLost if the device failed for good. It closes both.
+func (s *Server) Serve(ctx context.Context, l net.Listener) error {
+	servers, listeners := servers{s.httpServer(s)}, []net.Listener{l}
+	if grpc := s.config.GRPC; grpc != nil {
+		servers, listeners = append(servers, s.grpcServer()), append(listeners, grpc)
+		s.log.Info("listening for gRPC", "addr", grpc.Addr().String())
+	}
 	s.log.Info("listening", "addr", l.Addr().String())
-	failed := make(chan error, 1)
-	go func() {
-		if s.config.TLS != nil {
-			failed <- server.ServeTLS(l, "", "")
-		} else {
-			failed <- server.Serve(l)
-		}
-	}()
+	failed := make(chan error, len(servers))
+	for i, server := range servers {
+		go func() { failed <- s.serve(server, listeners[i]) }()
+	}
 	lost := s.models.Lost()
 	var err error
 	select {
 	case err := <-failed:
-		return errors.Join(fmt.Errorf("serve: %w", err), server.Close())
+		return errors.Join(fmt.Errorf("serve: %w", err), servers.close())
 	case <-lost.Done():
 		// No use in waiting until load balancers notice: all requests fail.
-		err = s.drain(server, 0)
+		err = s.drain(servers, 0)
 	case <-ctx.Done():
-		err = s.drain(server, s.config.DrainDelay)
+		err = s.drain(servers, s.config.DrainDelay)
 	}
 	return errors.Join(context.Cause(lost), err)
 }
 
+func (s *Server) serve(server *http.Server, l net.Listener) error {
+	if s.config.TLS != nil {
+		return server.ServeTLS(l, "", "")
+	}
+	return server.Serve(l)
+}
+
+// servers are ended together.
+type servers []*http.Server
+
+func (all servers) shutdown(ctx context.Context) error {
+	errs := make([]error, len(all))
+	var group sync.WaitGroup
+	for i, server := range all {
+		group.Go(func() { errs[i] = server.Shutdown(ctx) })
+	}
+	group.Wait()
+	return errors.Join(errs...)
+}
+
+func (all servers) close() (err error) {
+	for _, server := range all {
+		err = errors.Join(err, server.Close())
+	}
+	return err
+}
+
 // drain announces the end, closes the door after a delay and waits for those inside.
-func (s *Server) drain(server *http.Server, delay time.Duration) error {
+func (s *Server) drain(all servers, delay time.Duration) error {
 	s.draining.Store(true)
 	s.log.Info("shutting down", "in_flight", s.metrics.inFlight.Load())
 	time.Sleep(delay)
 	ctx, cancel := context.WithTimeout(context.Background(), s.config.DrainTimeout)
 	defer cancel()
-	err := server.Shutdown(ctx)
+	s.shut()
+	err := all.shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = fmt.Errorf("%d requests cut off: they did not finish within %v", s.metrics.inFlight.Load(), s.config.DrainTimeout)
 	}
-	return errors.Join(err, server.Close())
+	return errors.Join(err, all.close())
 }

@@ -221,7 +221,7 @@ func TestRoutes(t *testing.T) {
 		{"HEAD", "/readyz", 200, ``},
 		{"GET", "/v1/models", 200, `{"models":[{"name":"fake","default":true,"arch":"lenet","width":6,"head":"linear","classes":["dark","bright"],` +
 			`"preprocess":{"pre_size":8,"image_size":8,"mean":[0,0,0],"std":[1,1,1],"resize":"shorter","interpolation":"bilinear","gray16":"clip","exif_orientation":"ignore","truncated":"refuse"},"settings":{"method":"iodin","temperature":1000,"noise":0.0014},` +
-			`"calibration":{"samples":9,"tpr":0.8,"threshold":0.25},"device":"cpu","weights_sha256":"abc123",` +
+			`"explains":"score","calibration":{"samples":9,"tpr":0.8,"threshold":0.25},"device":"cpu","weights_sha256":"abc123",` +
 			`"limits":{"body_bytes":16777216,"image_pixels":25000000,"images":16}}]}`},
 		{"POST", "/v1/models/fake/score", 400, `{"error":{"code":"invalid","message":"no image: the body is empty`},
 		{"POST", "/v1/models/fak%65/score", 400, `{"error":{"code":"invalid","message":"no image: the body is empty`},

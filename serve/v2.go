@@ -37,16 +37,7 @@ type v2Error struct {
 	Error string `json:"error"`
 }
 
-// ServerMetadata answers GET /v2.
-type ServerMetadata struct {
-	Name       string   `json:"name"`
-	Version    string   `json:"version"`
-	Extensions []string `json:"extensions"`
-}
-
-func (s *Server) v2Server(c echo.Context) error {
-	return c.JSON(http.StatusOK, ServerMetadata{"ascood", ascood.Version, []string{"binary_tensor_data"}})
-}
+func (s *Server) v2Server(c echo.Context) error { return c.JSON(http.StatusOK, oip.Server()) }
 
 func (s *Server) v2Ready(c echo.Context) error {
 	if err := s.isReady(); err != nil {

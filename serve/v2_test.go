@@ -15,8 +15,8 @@ import (
 	"github.com/ascood/ascood"
 )
 
-// inference is a request to the fake model, binary data behind its JSON.
-func inference(header, data string) *http.Request {
+// inferRequest is a request to the fake model, binary data behind its JSON.
+func inferRequest(header, data string) *http.Request {
 	r := httptest.NewRequest("POST", "/v2/models/fake/infer", strings.NewReader(header+data))
 	if data != "" {
 		r.Header.Set("Inference-Header-Content-Length", strconv.Itoa(len(header)))
@@ -108,7 +108,7 @@ func TestV2Infer(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, path := range []string{"/v2/models/fake/infer", "/v2/models/fake/versions/1/infer"} {
-				r := inference(tt.header, tt.data)
+				r := inferRequest(tt.header, tt.data)
 				r.URL.Path = path
 				w := do(s, r)
 				body := w.Body.String()
@@ -141,7 +141,7 @@ func TestV2AllOutputs(t *testing.T) {
 	}](t, do(s, httptest.NewRequest("GET", "/v2/models/fake", nil)))
 	for _, none := range []string{"", `"outputs":[],`} {
 		file := files(grayPNG(t, 255))
-		w := do(s, inference(fmt.Sprintf(`{%s"inputs":[{"name":"image","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":%d}}]}`, none, len(file)), file))
+		w := do(s, inferRequest(fmt.Sprintf(`{%s"inputs":[{"name":"image","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":%d}}]}`, none, len(file)), file))
 		if w.Code != http.StatusOK {
 			t.Fatalf("status %d: %s", w.Code, w.Body)
 		}
@@ -205,14 +205,14 @@ func TestV2Refuses(t *testing.T) {
 		{[2]string{`{"inputs":[{"name":"image","datatype":"BYTES","shape":[1],"data":["AA=="]}],"outputs":[{"name":"odin"}]}`}, 400,
 			`unknown output "odin": model fake has verdict, p_value, score, class, probability, logits, prediction, gradient, iodin_index`},
 	} {
-		w := do(s, inference(tt.request[0], tt.request[1]))
+		w := do(s, inferRequest(tt.request[0], tt.request[1]))
 		var e struct{ Error string }
 		if err := json.Unmarshal(w.Body.Bytes(), &e); err != nil || w.Code != tt.status || !strings.Contains(e.Error, tt.want) {
 			t.Errorf("%.80s: status %d: %s; want %d, %s", tt.request[0], w.Code, w.Body, tt.status, tt.want)
 		}
 	}
 	for _, length := range []string{"x", "-1", "99999", "18446744073709551617"} {
-		r := inference(`{}`, "data")
+		r := inferRequest(`{}`, "data")
 		r.Header.Set("Inference-Header-Content-Length", length)
 		if w := do(s, r); w.Code != http.StatusBadRequest || !strings.Contains(w.Body.String(), "Inference-Header-Content-Length") {
 			t.Errorf("length %s: status %d: %s", length, w.Code, w.Body)
@@ -225,13 +225,13 @@ func TestV2Refuses(t *testing.T) {
 func TestV2Limits(t *testing.T) {
 	m, begun, release := blocking()
 	s := newServer(t, m, func(c *Config) { c.MaxQueue, c.MaxImages, c.MaxBody = 1, 1, 1<<20 })
-	if w := do(s, inference(`{}`, strings.Repeat("x", 1<<20))); w.Code != http.StatusRequestEntityTooLarge {
+	if w := do(s, inferRequest(`{}`, strings.Repeat("x", 1<<20))); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a large body: status %d: %s", w.Code, w.Body)
 	}
 	first := make(chan *httptest.ResponseRecorder)
 	file := files(grayPNG(t, 255))
 	ask := func() *httptest.ResponseRecorder {
-		return do(s, inference(fmt.Sprintf(`{"inputs":[{"name":"image","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":%d}}]}`, len(file)), file))
+		return do(s, inferRequest(fmt.Sprintf(`{"inputs":[{"name":"image","shape":[1],"datatype":"BYTES","parameters":{"binary_data_size":%d}}]}`, len(file)), file))
 	}
 	go func() { first <- ask() }()
 	<-begun

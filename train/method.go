@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/internal/settings"
 	"github.com/ascood/ascood/models"
@@ -49,6 +50,10 @@ type (
 
 	// classifier passes features that it made through the head (Step.Classify).
 	classifier interface{ classifies() }
+
+	// scored says the post-hoc score that the method is published with. What is exported
+	// decides by that, if not told otherwise, and by i-ODIN without it.
+	scored interface{ score() artifact.Score }
 
 	// grouper trains the parameters of some modules of the network in another way.
 	grouper interface{ groups() []group }

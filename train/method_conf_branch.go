@@ -4,6 +4,7 @@ import (
 	"math"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/models"
 )
@@ -21,6 +22,8 @@ func init() {
 }
 
 func (*confBranch) Head() models.Head { return models.HeadConfidence }
+
+func (*confBranch) score() artifact.Score { return artifact.Score{Name: "confidence"} }
 
 func (m *confBranch) check(Config) error {
 	if err := positive("lambda", m.Lambda); err != nil {

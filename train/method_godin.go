@@ -1,6 +1,7 @@
 package train
 
 import (
+	"github.com/ascood/ascood/artifact"
 	F "github.com/ascood/ascood/gotorch/nn/functional"
 	"github.com/ascood/ascood/models"
 )
@@ -16,6 +17,8 @@ type generalizedODIN struct {
 func init() { register("godin", func(Config) Method { return &generalizedODIN{ConstantRate: true} }) }
 
 func (*generalizedODIN) Head() models.Head { return models.HeadGODIN }
+
+func (*generalizedODIN) score() artifact.Score { return artifact.Score{Name: "godin"} }
 
 func (m *generalizedODIN) groups() []group {
 	return []group{{module: "h", constant: m.ConstantRate, noDecay: true}}

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/gotorch"
 	F "github.com/ascood/ascood/gotorch/nn/functional"
 	"github.com/ascood/ascood/models"
@@ -16,6 +17,10 @@ type logitNorm struct {
 func init() { register("logitnorm", func(Config) Method { return &logitNorm{Tau: 0.04} }) }
 
 func (*logitNorm) Head() models.Head { return models.HeadLinear }
+
+func (*logitNorm) score() artifact.Score {
+	return artifact.Score{Name: artifact.ScoreMSP, Temperature: 1}
+}
 
 func (m *logitNorm) check(Config) error { return positive("tau", m.Tau) }
 

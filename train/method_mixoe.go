@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/gotorch"
 	F "github.com/ascood/ascood/gotorch/nn/functional"
 	"github.com/ascood/ascood/models"
@@ -23,6 +24,8 @@ type mixOE struct {
 func init() { register("mixoe", func(Config) Method { return &mixOE{Alpha: 0.1, Lambda: 1} }) }
 
 func (*mixOE) Head() models.Head { return models.HeadLinear }
+
+func (*mixOE) score() artifact.Score { return artifact.Score{Name: artifact.ScoreMSP, Temperature: 1} }
 
 func (*mixOE) exposed() {}
 

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/gotorch"
 	F "github.com/ascood/ascood/gotorch/nn/functional"
 	"github.com/ascood/ascood/models"
@@ -16,6 +17,10 @@ type outlierExposure struct {
 func init() { register("oe", func(Config) Method { return &outlierExposure{Lambda: 0.5} }) }
 
 func (*outlierExposure) Head() models.Head { return models.HeadLinear }
+
+func (*outlierExposure) score() artifact.Score {
+	return artifact.Score{Name: artifact.ScoreMSP, Temperature: 1}
+}
 
 func (*outlierExposure) exposed() {}
 

@@ -1,6 +1,7 @@
 package train
 
 import (
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/gotorch"
 	F "github.com/ascood/ascood/gotorch/nn/functional"
 	"github.com/ascood/ascood/models"
@@ -14,6 +15,8 @@ type rotPred struct{}
 func init() { register("rotpred", func(Config) Method { return rotPred{} }) }
 
 func (rotPred) Head() models.Head { return models.HeadRotation }
+
+func (rotPred) score() artifact.Score { return artifact.Score{Name: "rotation"} }
 
 func (rotPred) Loss(s *Step) Loss {
 	n := s.X.Shape()[0]

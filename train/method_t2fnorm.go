@@ -1,6 +1,9 @@
 package train
 
 import (
+	"fmt"
+
+	"github.com/ascood/ascood/artifact"
 	F "github.com/ascood/ascood/gotorch/nn/functional"
 	"github.com/ascood/ascood/models"
 )
@@ -15,6 +18,11 @@ type t2fNorm struct {
 func init() { register("t2fnorm", func(Config) Method { return &t2fNorm{Tau: 0.1} }) }
 
 func (*t2fNorm) Head() models.Head { return models.HeadT2FNorm }
+
+// score has the temperature of training.
+func (m *t2fNorm) score() artifact.Score {
+	return artifact.Score{Name: "t2fnorm", Settings: fmt.Sprintf(`{"tau":%v}`, m.Tau)}
+}
 
 func (m *t2fNorm) scales() map[string]float64 { return map[string]float64{models.Tau: m.Tau} }
 

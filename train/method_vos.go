@@ -3,6 +3,7 @@ package train
 import (
 	"math"
 
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/gotorch"
 	F "github.com/ascood/ascood/gotorch/nn/functional"
 	"github.com/ascood/ascood/models"
@@ -32,6 +33,8 @@ func init() {
 }
 
 func (*virtualOutliers) Head() models.Head { return models.HeadLinear }
+
+func (*virtualOutliers) score() artifact.Score { return artifact.Score{Name: artifact.ScoreEBO} }
 
 func (*virtualOutliers) classifies() {}
 

@@ -61,7 +61,8 @@ var miniature = map[string][]string{
 }
 
 // TestEveryMethod trains by every method, stops in the midst of the second epoch, and goes
-// on: it ends as if it had not been stopped.
+// on: it ends as if it had not been stopped. What comes out is exported and evaluated by the
+// score that the method is published with.
 func TestEveryMethod(t *testing.T) {
 	for _, method := range Methods() {
 		t.Run(method, func(t *testing.T) {
@@ -77,6 +78,7 @@ func TestEveryMethod(t *testing.T) {
 			if !equalStates(got.Model, want.Model) || !equalStates(got.Training, want.Training) {
 				t.Error("a resumed run ends otherwise")
 			}
+			evaluate(t, c, whole)
 			if head := models.Head(got.Meta.Head); head != c.spec(2).Head {
 				t.Errorf("the checkpoint names the head %q", head)
 			}

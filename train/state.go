@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/internal/atomicfile"
@@ -19,11 +20,12 @@ import (
 )
 
 // details are what a checkpoint says about its training, as JSON: the
-// configuration and, in runs.LastFile, where the run was.
+// configuration, the score to use (export.PublishedScore) and, in runs.LastFile, where the run was.
 type details struct {
 	Config
-	Images   int       `json:"images"` // in the training set
-	Position *position `json:"position,omitempty"`
+	Images   int             `json:"images"`          // in the training set
+	Score    *artifact.Score `json:"score,omitempty"` // that the method is published with
+	Position *position       `json:"position,omitempty"`
 }
 
 // momentumPrefix is before a parameter's name in the name of its momentum buffer.
@@ -38,6 +40,10 @@ func (r *run) save(name string) error {
 		return fmt.Errorf("%s is not written: %w", name, err)
 	}
 	d := details{Config: r.config, Images: r.images.train.Len()}
+	if m, ok := r.learner.method.(scored); ok {
+		score := m.score()
+		d.Score = &score
+	}
 	if name == runs.LastFile {
 		d.Position = &r.at
 		if err := r.learner.keep(c.Training); err != nil {

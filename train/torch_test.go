@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"syscall"
 	"testing"
 	"time"
 
@@ -20,8 +21,9 @@ import (
 // BenchmarkStepBesidePyTorch makes steps in turns with Debian's python3-torch, which has
 // the same libtorch, threads and batch: as one writes them who knows PyTorch (expert), and
 // as they are published (reference); scripts/reference/step_speed.py has both. It reports
-// the medians of both sides, their ratio, and the peak of each process's memory, ours without
-// what the process had before.
+// the medians of both sides and their ratio, the ratio of the processor's time, which other
+// work on the machine disturbs less, and the peak of each process's memory without what it had
+// before.
 func BenchmarkStepBesidePyTorch(b *testing.B) {
 	if exec.Command(python, "-c", "import torch").Run() != nil {
 		b.Skip("python3-torch is not installed")
@@ -55,17 +57,19 @@ func BenchmarkStepBesidePyTorch(b *testing.B) {
 					theirs := startTorch(b, form, net.arch, net.width, net.size, net.batch, threads)
 					ours.step(b)
 					theirs.step(b)
-					var own, torch []float64
+					var own, torch, ownCPU, torchCPU []float64
 					for b.Loop() {
-						start := time.Now()
+						start, cpu := time.Now(), processorSeconds(b)
 						ours.step(b)
-						own = append(own, time.Since(start).Seconds())
-						torch = append(torch, theirs.step(b))
+						own, ownCPU = append(own, time.Since(start).Seconds()), append(ownCPU, processorSeconds(b)-cpu)
+						seconds, cpu := theirs.step(b)
+						torch, torchCPU = append(torch, seconds), append(torchCPU, cpu)
 					}
 					b.ReportMetric(0, "ns/op") // both sides together say nothing
 					b.ReportMetric(1e3*median(own), "ms/step")
 					b.ReportMetric(1e3*median(torch), "torch-ms/step")
 					b.ReportMetric(median(torch)/median(own), "x-torch")
+					b.ReportMetric(median(torchCPU)/median(ownCPU), "x-torch-cpu")
 					b.ReportMetric(peakResident(b)-before, "MB")
 					b.ReportMetric(theirs.peak-theirs.before, "torch-MB")
 				})
@@ -107,27 +111,37 @@ func startTorch(b *testing.B, form, arch string, sizes ...int) *torchSteps {
 		c.Wait()
 	})
 	t := &torchSteps{ask: in, answer: bufio.NewScanner(out)}
-	t.before, _ = t.read(b)
+	t.before, _, _ = t.read(b)
 	return t
 }
 
-// step returns the seconds of a step.
-func (t *torchSteps) step(b *testing.B) (seconds float64) {
+// step returns the seconds of a step, and the processor's.
+func (t *torchSteps) step(b *testing.B) (seconds, processor float64) {
 	b.Helper()
 	fmt.Fprintln(t.ask)
-	t.peak, seconds = t.read(b)
-	return seconds
+	t.peak, seconds, processor = t.read(b)
+	return seconds, processor
 }
 
-func (t *torchSteps) read(b *testing.B) (megabytes, seconds float64) {
+func (t *torchSteps) read(b *testing.B) (megabytes, seconds, processor float64) {
 	b.Helper()
 	if !t.answer.Scan() {
 		b.Fatal("PyTorch's process has ended")
 	}
-	if _, err := fmt.Sscan(t.answer.Text(), &megabytes, &seconds); err != nil {
+	if _, err := fmt.Sscan(t.answer.Text(), &megabytes, &seconds, &processor); err != nil {
 		b.Fatal(err)
 	}
-	return megabytes, seconds
+	return megabytes, seconds, processor
+}
+
+// processorSeconds is the processor's time that the process has taken.
+func processorSeconds(b *testing.B) float64 {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
 }
 
 func median(v []float64) float64 {

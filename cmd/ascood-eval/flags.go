@@ -29,6 +29,7 @@ type flags struct {
 	csid                     []string
 	near, far                []string
 	methods, settings        []string
+	exported                 bool // the network at hand is a checkpoint, which has no score of its own
 	combine                  string
 	train, validID, validOOD string
 	bank, batch              int
@@ -65,7 +66,7 @@ func newFlags(stdout io.Writer) *flags {
 	fs.TextVar(&f.truncated, "truncated", preprocess.Refuse, "`refuse|fill` JPEG, PNG and GIF files that end early, in place of what the model says and of what the preset\n"+
 		"is published with, which is fill: PIL's LOAD_TRUNCATED_IMAGES")
 	fs.Lookup("truncated").DefValue = "" // there is none
-	fs.Var(cli.Names(&f.methods), "postprocessor", "`methods` to evaluate, separated by commas (default: the one the preset is published with;\n"+
+	fs.Var(cli.Names(&f.methods), "postprocessor", "`methods` to evaluate, separated by commas (default: the one that the training or the preset is published with;\n"+
 		"without one the artifact's own score)")
 	fs.StringVar(&f.combine, "combine", string(posthoc.Fisher), "how the p-values of several methods as one, such as iodin+knn, become one number: fisher or minimum")
 	fs.BoolVar(&f.single, "reference-precision", false, "compute the softmax of msp, temp_scaling, gen and klm in float32, as the published code does:\n"+
@@ -202,7 +203,7 @@ func (f *flags) evaluation(n *eval.Network, store string) (*eval.Evaluation, err
 	e := &eval.Evaluation{Network: n, BatchSize: f.batch, ReferencePrecision: f.single, SkipBroken: f.skipBroken}
 	info := n.Info()
 	var err error
-	if e.Choices, err = f.choices(info.Score); err != nil {
+	if e.Choices, err = f.choices(info); err != nil {
 		return nil, err
 	}
 	if train, _, _ := e.Learns(); f.bank > 0 && !train {

@@ -110,6 +110,9 @@ func (f *flags) begin(n *eval.Network, to folders, notes, progress io.Writer) (*
 	if err := f.checkValidation(e); err != nil {
 		return nil, err
 	}
+	if p, ok := f.byTraining(n.Info()); ok {
+		fmt.Fprintf(notes, "Note: evaluated by %s, which training with the method %s is published with; --postprocessor chooses another.\n", p.Score.Name, p.Method)
+	}
 	f.notePreprocessing(n.Info().Preprocess, notes)
 	e.Skipped = func(set string, images int, broken []error) {
 		modelflags.WarnSkipped(progress, set, images, broken)

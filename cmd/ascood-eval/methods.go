@@ -8,6 +8,7 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/eval"
+	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/posthoc"
 )
@@ -49,9 +50,18 @@ func (f *flags) byArtifact() bool {
 	return !f.fs.Changed("postprocessor") && (f.experiment == nil || f.experiment.Postprocessor == "")
 }
 
-// choices returns the methods asked for; without any, the one that the preset is
-// published with or, failing that, the artifact's own score with its settings.
-func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
+// byTraining returns the score that the network's method of training is published with, if
+// that says what to evaluate: in a published experiment, and for a checkpoint, which has no
+// score of its own.
+func (f *flags) byTraining(info artifact.Metadata) (export.Published, bool) {
+	p, err := export.PublishedScore(info.Source.Training)
+	decides := err == nil && p.Score.Name != "" && !f.fs.Changed("postprocessor")
+	return p, decides && (f.experiment != nil || f.exported)
+}
+
+// choices returns the methods asked for; without any, the one that the training or else the
+// preset is published with or, failing that, the artifact's own score with its settings.
+func (f *flags) choices(info artifact.Metadata) ([]eval.Choice, error) {
 	var names []string
 	for _, name := range f.methods {
 		names = append(names, strings.TrimSpace(name))
@@ -60,11 +70,17 @@ func (f *flags) choices(own artifact.Score) ([]eval.Choice, error) {
 	if err != nil {
 		return nil, cli.Usagef("--set %w", err)
 	}
-	if !f.fs.Changed("postprocessor") && !f.byArtifact() {
+	published, byTraining := f.byTraining(info)
+	switch {
+	case byTraining:
+		name := string(published.Score.Name)
+		if names = []string{name}; published.Score.Settings != "" && settings[name] == "" {
+			settings[name] = published.Score.Settings
+		}
+	case f.byArtifact():
+		return f.ownChoice(info.Score, settings)
+	case !f.fs.Changed("postprocessor"):
 		names = []string{f.experiment.Postprocessor}
-	}
-	if f.byArtifact() {
-		return f.ownChoice(own, settings)
 	}
 	if len(names) == 0 {
 		return nil, cli.Usagef("--postprocessor names no method; known are %s", strings.Join(posthoc.Names(), ", "))

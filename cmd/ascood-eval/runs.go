@@ -57,11 +57,11 @@ func (f *flags) checkRuns(paths []string, opt ioodin.Options, stderr io.Writer) 
 			fmt.Fprintf(stderr, "Warning: %s is evaluated, but %s is newer: export it again, or remove one.\n", path, newer)
 		}
 		err := f.withRun(path, opt, stderr, stderr, func(e *eval.Evaluation) error {
-			own := e.Network.Info().Score
+			own := f.decides(e.Network.Info())
 			if i == 0 {
 				first = own
 			}
-			if f.byArtifact() && own != first {
+			if own != first {
 				return cli.Usagef("the score is %v, that of run %s is %v: say with --postprocessor what to evaluate", own, runs.Name(paths[0]), first)
 			}
 			return nil
@@ -73,9 +73,24 @@ func (f *flags) checkRuns(paths []string, opt ioodin.Options, stderr io.Writer) 
 	return nil
 }
 
+// decides is the score that a run is to be evaluated by, the zero Score if flags say which.
+func (f *flags) decides(run artifact.Metadata) artifact.Score {
+	if p, ok := f.byTraining(run); ok {
+		return p.Score
+	}
+	switch {
+	case f.fs.Changed("postprocessor"):
+		return artifact.Score{}
+	case f.byArtifact():
+		return run.Score
+	}
+	return artifact.Score{Name: artifact.ScoreName(f.experiment.Postprocessor)}
+}
+
 // withRun opens what the evaluation of a run needs, and closes it when do has ended.
 func (f *flags) withRun(path string, opt ioodin.Options, notes, progress io.Writer, do func(*eval.Evaluation) error) error {
 	err := func() error {
+		f.exported = !runs.IsArtifact(path)
 		model, meta, err := f.loadRun(path)
 		if err != nil {
 			return err
@@ -116,7 +131,7 @@ func (f *flags) loadRun(path string) (*onnx.ModelProto, *artifact.Metadata, erro
 	if err != nil {
 		return nil, nil, err
 	}
-	options := export.Options{Name: path, StateDict: f.stateDict, Score: score}
+	options := export.Options{Name: path, StateDict: f.stateDict, Score: score, Source: artifact.Source{Training: c.Meta.Training}}
 	if c.Meta.Arch == "" {
 		if f.experiment == nil {
 			return nil, nil, cli.Usagef("%s does not say how images become its input: give --preset, or export each run with ascood-export --preprocess", path)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"io"
 	"math"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/internal/testmodel"
+	"github.com/ascood/ascood/models"
 	"github.com/ascood/ascood/presets"
 )
 
@@ -161,3 +163,46 @@ func copyTo(t *testing.T, from, to string) {
 type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+// TestPublishedScore: checkpoints are evaluated by the score that their method of training is
+// published with, which is said, also in an experiment that is published with another.
+func TestPublishedScore(t *testing.T) {
+	p, err := presets.Load("cifar10")
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, runs := dataRoot(t, p), t.TempDir()
+	c := testmodel.WithHead(t, models.HeadConfidence)
+	pre, err := p.Images()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Meta.Preprocess, c.Meta.Training = &pre, json.RawMessage(`{"method":"conf_branch","score":{"method":"confidence"}}`)
+	for _, seed := range []string{"s0", "s1"} {
+		path := filepath.Join(runs, seed, "best.safetensors")
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Save(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	args := []string{"--results", runs, "--preset", "cifar10", "--data-root", root}
+	out, said, err := evaluate(t, args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "evaluated by confidence, which training with the method conf_branch is published with"; !strings.Contains(said, want) || !strings.Contains(out, "confidence, mean") {
+		t.Errorf("said\n%s\nprinted\n%s", said, out)
+	}
+	if out, _, err = evaluate(t, append(args, "--postprocessor", "msp")...); err != nil || strings.Contains(out, "confidence") {
+		t.Errorf("with another method: %v, printed\n%s", err, out)
+	}
+	c.Meta.Training = json.RawMessage(`{"method":"ce"}`)
+	if err := c.Save(filepath.Join(runs, "s1", "best.safetensors")); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err = evaluate(t, args...); err == nil || !strings.Contains(err.Error(), "say with --postprocessor what to evaluate") {
+		t.Errorf("runs of two methods: %v", err)
+	}
+}

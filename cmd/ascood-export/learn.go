@@ -118,6 +118,9 @@ func (r *request) newMethod(name string) (posthoc.Method, map[string]posthoc.Met
 // that it names, with the settings in there.
 func (r *request) scoreFile() (name, settings string, err error) {
 	score := r.score.Name()
+	if score == "" && r.published.Score.Name != "" {
+		return string(r.published.Score.Name), r.published.Score.Settings, nil
+	}
 	if score == "" {
 		return string(artifact.ScoreIODIN), "", nil
 	}

@@ -65,7 +65,9 @@ type request struct {
 	score              *modelflags.Score
 	preprocess         *imageflags.Preprocess
 	foreign            foreign
-	model              string // to get another score
+	model              string           // to get another score
+	opened             *checkpoint.File // of --checkpoint, once it is
+	published          export.Published // what its training says
 	learning           learning
 }
 
@@ -98,7 +100,8 @@ func newFlags(stdout io.Writer) *request {
 	fs.BoolVar(&r.skipBroken, "skip-broken", false, "leave out calibration images that are missing or cannot be loaded")
 	fs.Float64Var(&r.tpr, "tpr", 0.95, "share of the calibration images that the threshold keeps, between 0 and 1")
 	r.score = modelflags.AddScoreOf(fs, "score `method`, of those that ascood-eval knows, or a METHOD.json that it wrote: the method with the settings\n"+
-		"that it has found (default: iodin, or the --model's)")
+		"that it has found (default: the one that the checkpoint's method of training is published with,\n"+
+		"else iodin, or the --model's)")
 	r.addLearning()
 	fs.StringVar(&r.name, "name", "", "`name` of the model (default: the output's, without .onnx)")
 	fs.StringVar(&r.arch, "arch", "", "architecture (default: the one that the weights fit): "+strings.Join(models.Archs(), ", "))
@@ -140,6 +143,7 @@ func (r *request) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if err := r.checkForeign(); err != nil {
 		return err
 	}
+	r.askTraining()
 	if err := r.chooseScore(); err != nil {
 		return err
 	}
@@ -185,6 +189,9 @@ func (r *request) options() (export.Options, error) {
 		opt.Name = strings.TrimSuffix(filepath.Base(r.output), ".onnx")
 	}
 	published, err := artifact.DefaultScore(artifact.ScoreIODIN)
+	if own := r.published.Score; err == nil && own.Name != "" && r.learning.method == nil {
+		published = own
+	}
 	if err != nil {
 		return opt, err
 	}
@@ -211,6 +218,9 @@ func (r *request) options() (export.Options, error) {
 }
 
 func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr io.Writer) error {
+	if p := r.published; p.Score.Name != "" {
+		fmt.Fprintf(stderr, "Note: the score is %s, which training with the method %s is published with; --score chooses another.\n", p.Score.Name, p.Method)
+	}
 	model, meta, own, err := r.uncalibrated(opt, stderr)
 	if err != nil {
 		return err
@@ -237,7 +247,7 @@ func (r *request) export(ctx context.Context, opt export.Options, stdout, stderr
 			return err
 		}
 	}
-	describe(stdout, r.output, meta)
+	describe(stdout, r.output, meta, artifact.OutputsOf(model))
 	return r.describeSize(stdout, model)
 }
 
@@ -254,7 +264,7 @@ func (r *request) uncalibrated(opt export.Options, stderr io.Writer) (model *onn
 		}
 		return r.fromONNX(opt)
 	}
-	f, err := checkpoint.Open(r.checkpoint)
+	f, err := r.open()
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -272,6 +282,29 @@ func (r *request) uncalibrated(opt export.Options, stderr io.Writer) (model *onn
 		own = f.Classes.Names
 	}
 	return model, meta, own, nil
+}
+
+// open opens the checkpoint.
+func (r *request) open() (*checkpoint.File, error) {
+	if r.opened != nil {
+		return r.opened, nil
+	}
+	var err error
+	r.opened, err = checkpoint.Open(r.checkpoint)
+	return r.opened, err
+}
+
+// askTraining finds out which score the checkpoint's method of training is published with,
+// if none is given. What is wrong with the file is told when it is taken.
+func (r *request) askTraining() {
+	if r.checkpoint == "" || r.score.Name() != "" {
+		return
+	}
+	if f, err := r.open(); err == nil {
+		if p, err := export.PublishedScore(f.Meta.Training); err == nil {
+			r.published = p
+		}
+	}
 }
 
 // source says where the weights came from.
@@ -294,7 +327,7 @@ func (r *request) calibration(ctx context.Context, model *onnx.ModelProto, meta 
 	return images.Calibrate(ctx, model, meta, ioodin.Options{Threads: r.threads}, stderr)
 }
 
-func describe(w io.Writer, path string, d *artifact.Metadata) {
+func describe(w io.Writer, path string, d *artifact.Metadata, outputs []string) {
 	size, net := d.Preprocess.ImageSize, fmt.Sprintf("%s of width %d with the %s head", d.Arch, d.Width, d.Head)
 	if d.Arch == export.ArchONNX {
 		net = "the network of " + d.Source.Checkpoint
@@ -304,5 +337,8 @@ func describe(w io.Writer, path string, d *artifact.Metadata) {
 		fmt.Fprintf(w, "calibrated on %d images: a score below %.6g is out of distribution (keeps %v%% of them)\n", c.Samples, c.Threshold, 100*c.TPR)
 	} else {
 		fmt.Fprintln(w, "not calibrated: it has scores but no verdicts; --calibrate adds them")
+	}
+	if _, of := d.Explains(d.Score, outputs); of == artifact.ExplainsPrediction {
+		fmt.Fprintln(w, "explanations will be of the prediction: the file has no gradient of its score")
 	}
 }

@@ -19,8 +19,12 @@ func (o *options) access() (err error) {
 		if o.limits.Keys, err = keys.Open(o.keys, log); err != nil {
 			return err
 		}
-	} else if !loopback(o.addr) {
-		log.Warn("whoever reaches this address may use the server: --keys says who may", "addr", o.addr)
+	} else {
+		for _, addr := range []string{o.addr, o.grpcAddr} {
+			if addr != "" && !loopback(addr) {
+				log.Warn("whoever reaches this address may use the server: --keys says who may", "addr", addr)
+			}
+		}
 	}
 	if o.cert != "" {
 		o.limits.TLS, err = serve.TLS(o.cert, o.certKey, log)

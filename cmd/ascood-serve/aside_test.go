@@ -72,5 +72,12 @@ func TestAccessFlags(t *testing.T) {
 		if err != nil || strings.Contains(log.String(), "whoever reaches this address") != warned {
 			t.Errorf("%s: %v, logged %s", addr, err, log.String())
 		}
+		log.Reset()
+		if o, err = parse([]string{"--model", "m", "--grpc-addr", addr}, io.Discard, &log); err == nil {
+			err = o.access()
+		}
+		if err != nil || strings.Contains(log.String(), "whoever reaches this address") != warned {
+			t.Errorf("gRPC on %s: %v, logged %s", addr, err, log.String())
+		}
 	}
 }

@@ -235,6 +235,21 @@ func TestKServe(t *testing.T) {
 		!slices.Contains(as[[]string](t, runtime, "spec", "protocolVersions"), as[string](t, model, "protocolVersion")) {
 		t.Errorf("the service wants %v of the runtime %v", model, runtime["spec"])
 	}
+	// The other service is for gRPC: the one port that KServe lets out is that of its flag.
+	model = as[map[string]any](t, all[2], "spec", "predictor", "model")
+	if as[string](t, model, "runtime") != as[string](t, runtime, "metadata", "name") || as[string](t, model, "protocolVersion") != "grpc-v2" ||
+		!slices.Contains(as[[]string](t, runtime, "spec", "protocolVersions"), "grpc-v2") {
+		t.Errorf("the service for gRPC is %v", model)
+	}
+	ports := as[[]struct {
+		Name, Protocol string
+		ContainerPort  int `yaml:"containerPort"`
+	}](t, model, "ports")
+	_, port, _ := strings.Cut(checkArgs(t, containers[0].Args).grpcAddr, ":")
+	if len(ports) != 1 || ports[0].Name != "h2c" || fmt.Sprint(ports[0].ContainerPort) != port ||
+		as[int](t, model, "readinessProbe", "grpc", "port") != ports[0].ContainerPort || as[int](t, model, "livenessProbe", "grpc", "port") != ports[0].ContainerPort {
+		t.Errorf("gRPC is on port %s, the service has %v", port, model)
+	}
 }
 
 func TestCompose(t *testing.T) {

@@ -27,9 +27,10 @@ was trained on. Models are files that ascood-export wrote with --calibrate.
   curl --data-binary @photo.jpg http://127.0.0.1:8080/v1/score
 
 Further models are asked at /v1/models/NAME/score. GET / is a page for trying it
-out; /livez, /readyz, /v1/models and /metrics are for operators. SIGHUP loads
-models that are new or have changed; SIGINT or SIGTERM lets the requests in flight
-finish.
+out; /livez, /readyz, /v1/models and /metrics are for operators. Clients of KServe
+and Triton find the Open Inference Protocol at /v2, and over gRPC at --grpc-addr.
+SIGHUP loads models that are new or have changed; SIGINT or SIGTERM lets the
+requests in flight finish.
 `
 
 // Ends of the flags' ranges, beyond what any client sends or waits for.
@@ -55,6 +56,7 @@ type options struct {
 	demo     bool
 	interval time.Duration // between looks at the files of models
 	addr     string
+	grpcAddr string
 	compute  *modelflags.Compute
 	score    *modelflags.Score
 	limits   serve.Config
@@ -85,6 +87,7 @@ func newFlags(stdout io.Writer) *options {
 	fs.BoolVar(&o.demo, "demo", false, "serve a small model of clothes that is part of the program, to see what this is like")
 	fs.Var(cli.Duration(&o.interval, 0, mostTime), "watch", "look for new and changed models this often; 0 is at SIGHUP alone")
 	fs.StringVar(&o.addr, "addr", "127.0.0.1:8080", "`host:port` to listen on; port 0 picks a free one")
+	fs.StringVar(&o.grpcAddr, "grpc-addr", "", "`host:port` for the Open Inference Protocol over gRPC")
 	o.compute = modelflags.AddCompute(fs, "auto")
 	o.score = modelflags.AddScore(fs, "the artifact's")
 

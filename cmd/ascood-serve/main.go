@@ -1,4 +1,4 @@
-// Command ascood-serve answers over HTTP whether uploaded images are in or out
+// Command ascood-serve answers over HTTP and gRPC whether uploaded images are in or out
 // of distribution.
 package main
 
@@ -34,6 +34,12 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return ascood.Errorf(ascood.Unavailable, "%w; --addr chooses another address", err)
 	}
 	defer l.Close()
+	if o.grpcAddr != "" {
+		if o.limits.GRPC, err = net.Listen("tcp", o.grpcAddr); err != nil {
+			return ascood.Errorf(ascood.Unavailable, "%w; --grpc-addr chooses another address", err)
+		}
+		defer o.limits.GRPC.Close()
+	}
 
 	if err := o.access(); err != nil {
 		return err

@@ -207,15 +207,22 @@ func check(t *testing.T, m *ioodin.Model, url string, file []byte, want ioodin.R
 	}
 }
 
-func TestPortInUse(t *testing.T) {
+// listenOn is an address in use until the test ends.
+func listenOn(t *testing.T) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String()
+}
+
+func TestPortInUse(t *testing.T) {
+	other := listenOn(t)
 	// It is known before the model is looked at.
-	err = run(t.Context(), []string{"--model", "missing.onnx", "--addr", l.Addr().String()}, io.Discard, io.Discard)
-	if err == nil || !strings.Contains(err.Error(), l.Addr().String()+": bind: address already in use; --addr chooses another") {
+	err := run(t.Context(), []string{"--model", "missing.onnx", "--addr", other}, io.Discard, io.Discard)
+	if err == nil || !strings.Contains(err.Error(), other+": bind: address already in use; --addr chooses another") {
 		t.Errorf("got %v", err)
 	}
 }

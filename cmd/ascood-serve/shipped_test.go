@@ -14,8 +14,10 @@ import (
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
+	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/testmodel"
 	"github.com/ascood/ascood/ioodin"
+	"github.com/ascood/ascood/onnx"
 	"github.com/ascood/ascood/posthoc"
 )
 
@@ -23,15 +25,18 @@ import (
 // scores are those of the evaluation, and it says which method they are of.
 func TestShippedScores(t *testing.T) {
 	model, meta := exported(t, resnet)
-	n, err := eval.NewNetwork(model, meta, ioodin.Options{Threads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { n.Close() })
 	train := pictures(t, len(meta.Classes), 60)
-	e := &eval.Evaluation{Network: n, Train: eval.Set{Images: train}, ValidID: eval.Set{Images: train}}
+	plain := opened(t, model, meta, train)
 	for _, name := range posthoc.Names() {
 		t.Run(name, func(t *testing.T) {
+			e := plain
+			if head := testmodel.HeadOf(testmodel.Method(t, name)); head != "" {
+				model, meta, err := export.FromCheckpoint(testmodel.WithHead(t, head), export.Options{Name: meta.Name, Score: meta.Score})
+				if err != nil {
+					t.Fatal(err)
+				}
+				e = opened(t, model, meta, train)
+			}
 			shipped, meta, err := e.Ship(t.Context(), eval.Choice{Entry: eval.Entry{Name: name, Method: testmodel.Method(t, name)}}, posthoc.Float32)
 			if err != nil {
 				t.Fatal(err)
@@ -47,6 +52,17 @@ func TestShippedScores(t *testing.T) {
 			checkServed(t, scored, start(t, "--model", save(t, shipped, meta)), meta.Score)
 		})
 	}
+}
+
+// opened is an evaluation that learns from images.
+func opened(t *testing.T, model *onnx.ModelProto, meta *artifact.Metadata, train dataset.Dataset) *eval.Evaluation {
+	t.Helper()
+	n, err := eval.NewNetwork(model, meta, ioodin.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { n.Close() })
+	return &eval.Evaluation{Network: n, Train: eval.Set{Images: train}, ValidID: eval.Set{Images: train}}
 }
 
 // checkServed compares the server with the model.

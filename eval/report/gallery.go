@@ -32,13 +32,13 @@ type picture struct {
 
 // newGallery shows the images that come first in the given order of scores.
 // Labels are given where they are of the network's classes.
-func newGallery(ctx context.Context, n *eval.Network, title string, set eval.Set, s eval.Scores, order func(a, b float64) int, labelled bool) (gallery, error) {
+func newGallery(ctx context.Context, n *eval.Network, saliencyOf, title string, set eval.Set, s eval.Scores, order func(a, b float64) int, labelled bool) (gallery, error) {
 	indices := make([]int, len(s.Values))
 	for i := range indices {
 		indices[i] = i
 	}
 	slices.SortStableFunc(indices, func(a, b int) int { return order(s.Values[a], s.Values[b]) })
-	portraits, err := n.Portraits(ctx, set.Images, indices[:min(shown, len(indices))])
+	portraits, err := n.Portraits(ctx, set.Images, indices[:min(shown, len(indices))], saliencyOf)
 	if err != nil {
 		return gallery{}, fmt.Errorf("%s: %w", set.Name, err)
 	}

@@ -28,6 +28,7 @@ type page struct {
 	Methods            []method
 	Galleries          []gallery
 	By                 string // the method that the galleries are ordered by
+	OfScore            bool   // it is its score that the saliency is of
 }
 
 type method struct {
@@ -54,13 +55,15 @@ func Write(ctx context.Context, w io.Writer, e *eval.Evaluation, results []eval.
 	}
 	first := results[0]
 	p.By = first.Method
-	g, err := newGallery(ctx, e.Network, "Strangest in-distribution images", e.ID, first.Scores[0], rising, true)
+	var saliency string
+	saliency, p.OfScore = e.Network.Saliency(e.Choices[0].Entry.Method)
+	g, err := newGallery(ctx, e.Network, saliency, "Strangest in-distribution images", e.ID, first.Scores[0], rising, true)
 	if err != nil {
 		return err
 	}
 	p.Galleries = append(p.Galleries, g)
 	for k, s := range e.Sets()[1:] {
-		g, err := newGallery(ctx, e.Network, "Most convincing images of "+s.Name, s, first.Scores[k+1], falling, false)
+		g, err := newGallery(ctx, e.Network, saliency, "Most convincing images of "+s.Name, s, first.Scores[k+1], falling, false)
 		if err != nil {
 			return err
 		}

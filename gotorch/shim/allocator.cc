@@ -1,17 +1,20 @@
-// An allocator for tensors on the CPU that keeps freed blocks for reuse, as
+// An allocator for tensors on the CPU that keeps freed memory for reuse, as
 // libtorch has for CUDA only.
 //
 // A training step asks for the same sizes as the step before. malloc gives large
 // blocks back to the kernel, which has to clear their pages in every step, and
 // fragments, so that resident memory creeps up. Here every step but the first
-// finds the blocks it needs.
+// finds the memory it needs, in pages of 2 MiB where the kernel has them.
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <mutex>
 #include <new>
-#include <unordered_map>
-#include <vector>
+#include <set>
+#include <utility>
+
+#include <sys/mman.h>
 
 #include <c10/core/Allocator.h>
 #include <c10/core/CPUAllocator.h>
@@ -21,17 +24,19 @@ namespace {
 
 // Block precedes the memory of a tensor, which libtorch wants aligned like this.
 struct alignas(64) Block {
-  size_t size;  // of the memory that follows
+  size_t size;             // with this header
+  size_t asked;            // by the tensor
+  Block *before, *behind;  // neighbours in the region
+  bool free;
+  bool small;  // of malloc's, without neighbours
 };
 
-// size_class rounds up to an eighth of a power of two, so that batches of
-// similar sizes share blocks.
-size_t size_class(size_t n) {
-  if (n <= 512) return (n + 63) / 64 * 64;
-  const int log2 = 63 - __builtin_clzll(n - 1);
-  const size_t step = size_t{1} << (log2 - 3);
-  return (n + step - 1) / step * step;
-}
+constexpr size_t kPage = 4096;
+constexpr size_t kHuge = size_t{2} << 20;
+constexpr size_t kSmall = size_t{32} << 10;    // below it malloc is good
+constexpr size_t kRegion = size_t{256} << 20;  // of addresses: pages are the kernel's until they are written
+
+size_t rounded(size_t n, size_t to) { return (n + to - 1) / to * to; }
 
 class Cache final : public at::Allocator {
  public:
@@ -39,7 +44,7 @@ class Cache final : public at::Allocator {
   // the one that it calls.
   at::DataPtr allocate(size_t n) const { return const_cast<Cache *>(this)->allocate(n); }
   at::DataPtr allocate(size_t n) {
-    void *data = n == 0 ? nullptr : take(size_class(n));
+    void *data = n == 0 ? nullptr : take(n);
     return {data, data, &free, at::Device(at::DeviceType::CPU)};
   }
 
@@ -66,56 +71,92 @@ class Cache final : public at::Allocator {
     if (data != nullptr) instance().put(static_cast<Block *>(data) - 1);
   }
 
-  void *take(size_t size) {
+  void *take(size_t n) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    std::vector<Block *> &blocks = free_[size];
-    Block *block;
-    if (blocks.empty()) {
-      block = make(size);
-    } else {
-      block = blocks.back();
-      blocks.pop_back();
-      cached_ -= size;
-    }
-    used_ += size;
-    if (used_ > most_used_) most_used_ = used_;
-    if (used_ > peak_) peak_ = used_;
+    const size_t size = n > SIZE_MAX / 2 ? n : sizeof(Block) + n;
+    Block *block = size < kSmall ? small(size) : large(rounded(size, kPage));
+    TORCH_CHECK(block != nullptr, "out of memory: ", n, " bytes cannot be had, with ", used_, " in use");
+    used_ += block->asked = n;
+    peak_ = std::max(peak_, used_);
     return block + 1;
   }
 
   void put(Block *block) {
     const std::lock_guard<std::mutex> lock(mutex_);
-    free_[block->size].push_back(block);
-    cached_ += block->size;
-    used_ -= block->size;
+    used_ -= block->asked;
+    if (block->small) return std::free(block);
+    if (block->behind != nullptr && block->behind->free) {
+      blocks_.erase({block->behind->size, block->behind});
+      swallow(block);
+    }
+    if (block->before != nullptr && block->before->free) {
+      block = block->before;
+      blocks_.erase({block->size, block});
+      swallow(block);
+    }
+    block->free = true;
+    blocks_.insert({block->size, block});
   }
 
-  // make gets a new block. So that blocks of sizes that are no longer asked for
-  // do not pile up, what is free is given up before the whole exceeds the most
-  // that was ever in use by a quarter.
-  Block *make(size_t size) {
-    if (used_ + cached_ + size > most_used_ + most_used_ / 4) release();
+  static Block *small(size_t size) {
     void *memory = nullptr;
-    if (posix_memalign(&memory, alignof(Block), sizeof(Block) + size) != 0) {
-      release();
-      TORCH_CHECK(posix_memalign(&memory, alignof(Block), sizeof(Block) + size) == 0, "out of memory: ", size,
-                  " bytes cannot be had, with ", used_, " in use");
-    }
-    return new (memory) Block{size};
+    if (posix_memalign(&memory, alignof(Block), size) != 0) return nullptr;
+    return new (memory) Block{size, 0, nullptr, nullptr, false, true};
   }
 
-  void release() {
-    for (auto &blocks : free_) {
-      for (Block *block : blocks.second) std::free(block);
-      blocks.second.clear();
+  // large returns the least of the free blocks that are large enough, without what is too
+  // much of it.
+  Block *large(size_t size) {
+    auto least = blocks_.lower_bound({size, nullptr});
+    if (least == blocks_.end()) {
+      Block *region = reserve(std::max(rounded(size, kHuge), kRegion));
+      if (region == nullptr) region = reserve(rounded(size, kHuge));
+      if (region == nullptr) return nullptr;
+      least = blocks_.insert({region->size, region}).first;
     }
-    cached_ = 0;
+    Block *block = least->second;
+    blocks_.erase(least);
+    block->free = false;
+    if (block->size - size >= kSmall) {
+      void *rest = reinterpret_cast<char *>(block) + size;
+      Block *tail = new (rest) Block{block->size - size, 0, block, block->behind, true, false};
+      if (tail->behind != nullptr) tail->behind->before = tail;
+      block->behind = tail;
+      block->size = size;
+      blocks_.insert({tail->size, tail});
+    }
+    return block;
+  }
+
+  // swallow joins a block with the one behind it.
+  static void swallow(Block *block) {
+    Block *gone = block->behind;
+    block->size += gone->size;
+    block->behind = gone->behind;
+    if (block->behind != nullptr) block->behind->before = block;
+  }
+
+  // reserve gets a region from the kernel, and gives back those that are free, as none of
+  // them was large enough.
+  Block *reserve(size_t size) {
+    for (auto it = blocks_.begin(); it != blocks_.end();) {
+      Block *block = it->second;
+      if (block->before != nullptr || block->behind != nullptr) {
+        ++it;
+        continue;
+      }
+      it = blocks_.erase(it);
+      munmap(block, block->size);
+    }
+    void *memory = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (memory == MAP_FAILED) return nullptr;
+    madvise(memory, size, MADV_HUGEPAGE);
+    return new (memory) Block{size, 0, nullptr, nullptr, true, false};
   }
 
   std::mutex mutex_;
-  std::unordered_map<size_t, std::vector<Block *>> free_;  // by size
-  size_t used_ = 0, cached_ = 0, most_used_ = 0;           // bytes
-  size_t peak_ = 0;                                        // most_used_ since peak() was called
+  std::set<std::pair<size_t, Block *>> blocks_;  // free ones
+  size_t used_ = 0, peak_ = 0;                   // bytes; the most since peak() was called
 };
 
 const bool installed = [] {

@@ -69,6 +69,6 @@ mkdir -p "$(dirname "$out")"
 part=$out.$$.part
 trap 'rm -f "$part"' EXIT
 # shellcheck disable=SC2086 # the lists are to be split
-"$CXX" -O2 -std=c++20 -Wall -shared -fPIC "-D_GLIBCXX_USE_CXX11_ABI=$abi" $includes \
+"$CXX" -O3 -std=c++20 -Wall -shared -fPIC "-D_GLIBCXX_USE_CXX11_ABI=$abi" $includes \
 	-o "$part" "$src"/*.cc "-L$lib" "-Wl,-rpath,$lib" $cuda -ltorch -ltorch_cpu -lc10
 mv "$part" "$out"

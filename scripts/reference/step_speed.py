@@ -8,8 +8,8 @@ formulas as one would write them who knows PyTorch: channels last, the gradient 
 alone, one call of the optimiser for all tensors, nothing that waits for a number; or `ce`,
 the expert's step of cross-entropy alone. A line is written at the
 start, and for each line read from standard input a step is made and another one written: the
-most memory that the process has had, in MB, and the seconds that the step took. The images
-are random bytes, and are normalised anew in each step.
+most memory that the process has had, in MB, the seconds that the step took, and the processor's
+seconds. The images are random bytes, and are normalised anew in each step.
 """
 import resource
 import sys
@@ -87,16 +87,16 @@ def main():
     form, arch, (width, size, batch, threads) = sys.argv[1], sys.argv[2], map(int, sys.argv[3:])
     torch.manual_seed(1)
     torch.set_num_threads(threads)
-    report(0)
+    report(0, 0)
     stepper = Stepper(form, arch, width, size, batch)
     for _ in sys.stdin:
-        start = time.perf_counter()
+        start, processor = time.perf_counter(), time.process_time()
         stepper.step()
-        report(time.perf_counter() - start)
+        report(time.perf_counter() - start, time.process_time() - processor)
 
 
-def report(seconds):
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, seconds, flush=True)
+def report(seconds, processor):
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, seconds, processor, flush=True)
 
 
 main()

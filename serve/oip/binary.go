@@ -22,7 +22,7 @@ func (t *Tensor) FromBinary(data []byte, n int) error {
 		t.Data = elements
 		return err
 	}
-	return t.wrongType()
+	return t.WrongType()
 }
 
 // elements takes n elements apart. Memory is taken for those that are there, not for

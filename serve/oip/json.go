@@ -55,7 +55,7 @@ func ParseRequest(body []byte, length int) (*Request, Form, error) {
 	r, form := &Request{ID: m.ID}, Form{m.Parameters.Binary, map[string]bool{}}
 	for _, o := range m.Outputs {
 		if o.Parameters.Region != nil {
-			return nil, Form{}, ascood.Errorf(ascood.Unsupported, "output %.50q: shared memory is not supported", o.Name)
+			return nil, Form{}, NoSharedMemory("output", o.Name)
 		}
 		if o.Parameters.Binary != nil {
 			form.chosen[o.Name] = *o.Parameters.Binary
@@ -65,11 +65,11 @@ func ParseRequest(body []byte, length int) (*Request, Form, error) {
 	rest := body[length:]
 	for _, in := range m.Inputs {
 		t := Tensor{in.Name, in.Type, in.Shape, nil}
-		n, err := t.count()
+		n, err := t.Count()
 		switch size := in.Parameters.Size; {
 		case err != nil:
 		case in.Parameters.Region != nil:
-			err = ascood.Errorf(ascood.Unsupported, "input %.50q: shared memory is not supported", in.Name)
+			err = NoSharedMemory("input", in.Name)
 		case size == nil:
 			err = t.fromJSON(in.Data, n)
 		case *size < 0 || *size > int64(len(rest)):
@@ -91,8 +91,8 @@ func ParseRequest(body []byte, length int) (*Request, Form, error) {
 	return r, form, nil
 }
 
-// count returns how many elements a tensor's shape asks for.
-func (t *Tensor) count() (int, error) {
+// Count returns how many elements a tensor's shape asks for.
+func (t *Tensor) Count() (int, error) {
 	n := int64(1)
 	for _, d := range t.Shape {
 		if d < 0 || d > 0 && n > math.MaxInt32/d {
@@ -103,8 +103,8 @@ func (t *Tensor) count() (int, error) {
 	return int(n), nil
 }
 
-// wrongType refuses the types that no input has.
-func (t *Tensor) wrongType() error {
+// WrongType refuses the types that no input has.
+func (t *Tensor) WrongType() error {
 	return ascood.Errorf(ascood.Invalid, "input %.50q is of type %.20q: want %s for files or %s for pixels", t.Name, t.Type, Bytes, Uint8)
 }
 
@@ -137,7 +137,7 @@ func (t *Tensor) fromJSON(raw json.RawMessage, n int) error {
 		})
 		t.Data = data
 	default:
-		return t.wrongType()
+		return t.WrongType()
 	}
 	if err != nil {
 		return ascood.Errorf(ascood.Invalid, "input %.50q: the data is not of type %s (files in base64) and shape %v, nested or flat: %w", t.Name, t.Type, t.Shape, err)

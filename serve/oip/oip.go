@@ -110,6 +110,27 @@ func Describe(v *scoring.Version) ModelMetadata {
 	return m
 }
 
+// ServerMetadata describes the server.
+type ServerMetadata struct {
+	Name       string   `json:"name"`
+	Version    string   `json:"version"`
+	Extensions []string `json:"extensions"`
+}
+
+// Server returns what there is to say about the server.
+func Server() ServerMetadata {
+	return ServerMetadata{"ascood", ascood.Version, []string{"binary_tensor_data"}}
+}
+
+// SharedMemory is the parameter of inputs and outputs whose data is in memory that client
+// and server share.
+const SharedMemory = "shared_memory_region"
+
+// NoSharedMemory refuses an input or output with that parameter.
+func NoSharedMemory(kind, name string) error {
+	return ascood.Errorf(ascood.Unsupported, "%s %.50q: shared memory is not supported", kind, name)
+}
+
 // CheckVersion returns an error for any version but "" and the one that there is.
 func CheckVersion(model, version string) error {
 	if version == "" || version == Version {

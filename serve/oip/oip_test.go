@@ -170,7 +170,7 @@ func FuzzParseRequest(f *testing.F) {
 			return
 		}
 		for _, in := range r.Inputs {
-			n, err := in.count()
+			n, err := in.Count()
 			if err != nil {
 				t.Fatal(err)
 			}
