@@ -57,6 +57,7 @@ var mayImport = map[string]string{
 	"serve/oip":               "artifact ioodin serve/scoring",
 	"serve/inference":         "",
 	"serve/rpc":               "serve/inference serve/oip serve/scoring",
+	"serve/tracing":           "",
 	"serve/heatmap":           "",
 	"serve/openapi":           "",
 	"serve":                   "artifact ioodin preprocess serve/drift serve/heatmap serve/inference serve/keep serve/keys serve/oip serve/openapi serve/rpc serve/scoring",
@@ -72,7 +73,7 @@ var mayImport = map[string]string{
 	"cmd/ascood-score":      "dataset internal/atomicfile internal/cli internal/cli/modelflags ioodin",
 	"cmd/ascood-eval":       "artifact checkpoint dataset eval eval/report export internal/atomicfile internal/cli internal/cli/modelflags ioodin metrics onnx posthoc preprocess presets runs",
 	"cmd/ascood-study":      "internal/cli study",
-	"cmd/ascood-serve":      "internal/cli internal/cli/modelflags serve serve/keep serve/keys serve/scoring",
+	"cmd/ascood-serve":      "internal/cli internal/cli/modelflags serve serve/keep serve/keys serve/scoring serve/tracing",
 	"scripts/benchserve":    "internal/cli ioodin",
 	"scripts/clothes":       "dataset internal/atomicfile internal/cli preprocess",
 	"scripts/demo/idximage": "dataset internal/atomicfile internal/cli preprocess",
@@ -92,6 +93,7 @@ var onlyIn = map[string]string{
 	"gonum.org/v1/plot":                   "eval/report",
 	"google.golang.org/protobuf":          "onnx artifact eval internal/ort serve/inference",
 	"google.golang.org/grpc":              "serve…",
+	"go.opentelemetry.io/otel":            "serve…",
 	"C":                                   "gotorch internal/gpu internal/malloc internal/sigstack",
 }
 

@@ -6,6 +6,8 @@ import (
 	"net"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/serve/drift"
 	"github.com/ascood/ascood/serve/keep"
@@ -42,6 +44,7 @@ type Config struct {
 	GRPC net.Listener // nil is none
 
 	Logger *slog.Logger // one line a request; nil is silent
+	Tracer trace.Tracer // a span a request, and one for each stage of its images; nil is none
 }
 
 // DefaultConfig returns limits that suit a camera's photographs and a small machine.

@@ -35,7 +35,7 @@ func (s *Server) grpcHandler() http.Handler {
 	grpc_health_v1.RegisterHealthServer(server, newGRPCHealth(s.isReady))
 	e := echo.New()
 	e.HTTPErrorHandler = writeStatus
-	e.Use(withRequestID, s.withLog, withRecover, s.withKey)
+	e.Use(withRequestID, s.withTrace, s.withLog, withRecover, s.withKey)
 	for service, info := range server.GetServiceInfo() {
 		for _, method := range info.Methods {
 			limit := s.withDeadline

@@ -45,6 +45,7 @@ func (s *Server) withLog(next echo.HandlerFunc) echo.HandlerFunc {
 		}
 		if err != nil {
 			code := ascood.CodeOf(err)
+			c.Set(codeKey, code)
 			if statusOf(code) == http.StatusInternalServerError {
 				level = slog.LevelError
 			}
@@ -55,8 +56,12 @@ func (s *Server) withLog(next echo.HandlerFunc) echo.HandlerFunc {
 	}
 }
 
-// imagesKey is where the score handler leaves the number of images for the log.
-const imagesKey = "images"
+// imagesKey is where handlers leave the number of images for the log, and codeKey where the
+// log leaves the code of an error for the trace.
+const (
+	imagesKey = "images"
+	codeKey   = "code"
+)
 
 // milliseconds rounds to whole microseconds, so that JSON shows no noise.
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

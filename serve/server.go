@@ -69,7 +69,7 @@ func New(models *scoring.Models, config Config) (*Server, error) {
 func (s *Server) routes() error {
 	e := s.echo
 	e.HTTPErrorHandler = writeError
-	e.Use(withRequestID, s.withLog, withRecover, withHeaders, s.withKey)
+	e.Use(withRequestID, s.withTrace, s.withLog, withRecover, withHeaders, s.withKey)
 	post := func(path string, handler echo.HandlerFunc) { e.POST(path, handler, s.withDeadline) }
 	post("/v1/score", s.score)
 	post("/v1/models/:"+modelParam+"/score", s.score)

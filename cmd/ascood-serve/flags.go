@@ -67,6 +67,7 @@ type options struct {
 
 	metricsAddr, pprofAddr string
 	logFormat              string
+	otlpEndpoint           string
 
 	// Limits in the units of their flags.
 	bodyMiB, memoryMiB, keepMiB int
@@ -115,6 +116,7 @@ func newFlags(stdout io.Writer) *options {
 	fs.Var(cli.Int(&c.Drift.Window, leastWindow, mostWindow), "drift-window", "`images` that are compared with the calibration at once, for drift")
 	fs.Var(cli.Float(&c.Drift.Level, leastLevel, mostLevel), "drift-level", "`probability` of an alarm in a window without drift")
 	fs.Var(cli.Duration(&c.Drift.Age, leastTime, mostTime), "drift-age", "images older than this are left out of the report on drift")
+	fs.StringVar(&o.otlpEndpoint, "otlp-endpoint", "", "`URL` of an OpenTelemetry collector to send traces to, such as http://127.0.0.1:4318; OpenTelemetry's own variables are heeded too")
 	fs.StringVar(&o.logFormat, "log-format", "text", "`format` of the log: text or json")
 	return o
 }

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
 	"os"
 	"os/signal"
@@ -18,6 +19,7 @@ import (
 	"github.com/ascood/ascood/serve"
 	"github.com/ascood/ascood/serve/keep"
 	"github.com/ascood/ascood/serve/scoring"
+	"github.com/ascood/ascood/serve/tracing"
 )
 
 func main() { cli.Main(run) }
@@ -52,6 +54,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	o.source.Open = func(path string, details bool) (scoring.Model, error) {
 		return o.compute.OpenDetailed(path, o.score, details, o.limits.Logger)
 	}
+	traces, err := tracing.Open(ctx, o.otlpEndpoint, o.limits.Logger)
+	if err != nil {
+		return flagNames.In(o.fs, err)
+	}
+	if traces != nil {
+		o.limits.Tracer = traces.Tracer(scoring.TracerName)
+		defer sendRest(traces, o.limits.Logger)
+	}
 	models, err := scoring.Open(ctx, o.source, o.limits.Limits, o.limits.Logger)
 	if err != nil {
 		return flagNames.In(o.fs, err)
@@ -75,6 +85,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	err = server.Serve(ctx, l)
 	watching()
 	return errors.Join(err, models.Close())
+}
+
+// traceTimeout is for the traces that are left at the end.
+const traceTimeout = 5 * time.Second
+
+// sendRest sends the traces that are left.
+func sendRest(traces *tracing.Provider, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(context.Background(), traceTimeout)
+	defer cancel()
+	if err := traces.Shutdown(ctx); err != nil {
+		log.Warn("the last traces are not sent", "error", err.Error())
+	}
 }
 
 // watch reloads models at SIGHUP and at intervals, until the function that it returns

@@ -68,14 +68,19 @@ func (b *batcher) score(ctx context.Context, crop []uint8, t *Times) (outcome, e
 	start := time.Now()
 	j := &job{ctx: ctx, crop: crop, done: make(chan outcome, 1)}
 	if err := b.send(j); err != nil {
+		span(ctx, "queue", start, time.Now(), err)
 		return outcome{}, err
 	}
 	select {
 	case o := <-j.done:
+		ended := time.Now()
 		t.Waiting += o.begun.Sub(start)
-		t.Inference = time.Since(o.begun)
+		t.Inference = ended.Sub(o.begun)
+		span(ctx, "queue", start, o.begun, nil)
+		span(ctx, "inference", o.begun, ended, o.err)
 		return o, o.err
 	case <-ctx.Done():
+		span(ctx, "queue", start, time.Now(), ctx.Err()) // or in a run that goes on without it
 		return outcome{}, ctx.Err()
 	}
 }

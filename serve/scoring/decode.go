@@ -35,19 +35,23 @@ func newDecoder(maxPixels int) *decoder {
 func (d *decoder) crop(ctx context.Context, c preprocess.Config, file []byte, t *Times) ([]uint8, error) {
 	start := time.Now()
 	cost := d.cost(file)
-	if err := d.pixels.Acquire(ctx, cost); err != nil {
-		return nil, err
-	}
-	defer d.pixels.Release(cost)
+	err := d.pixels.Acquire(ctx, cost)
 	begun := time.Now()
-	t.Waiting += begun.Sub(start)
-	defer func() { t.Decoding = time.Since(begun) }()
-
-	img, err := c.Decode(ctx, file, d.maxPixels)
+	span(ctx, "queue", start, begun, err)
 	if err != nil {
 		return nil, err
 	}
-	return c.Crop(img), nil
+	defer d.pixels.Release(cost)
+	img, err := c.Decode(ctx, file, d.maxPixels)
+	var crop []uint8
+	if err == nil {
+		crop = c.Crop(img)
+	}
+	ended := time.Now()
+	span(ctx, "decode", begun, ended, err)
+	t.Waiting += begun.Sub(start)
+	t.Decoding = ended.Sub(begun)
+	return crop, err
 }
 
 // cost is a file's number of pixels by its header, and at least one core's share.
