@@ -49,12 +49,18 @@ func (s *Server) grpcHandler() http.Handler {
 	return e
 }
 
+// isCall tells a gRPC request from others.
+func isCall(c echo.Context) bool {
+	r := c.Request()
+	return r.ProtoMajor >= 2 && strings.HasPrefix(r.Header.Get(echo.HeaderContentType), mimeGRPC)
+}
+
 // call reads a request and has grpc-go answer it, which would read on whatever the memory
 // and the time that it takes.
 func (s *Server) call(server http.Handler) echo.HandlerFunc {
 	return func(c echo.Context) error {
 		w, r := c.Response(), c.Request()
-		if r.ProtoMajor < 2 || !strings.HasPrefix(r.Header.Get(echo.HeaderContentType), mimeGRPC) {
+		if !isCall(c) {
 			server.ServeHTTP(w, r) // says so
 			return nil
 		}

@@ -76,6 +76,52 @@ func TestGRPCStalledUploads(t *testing.T) {
 	wantNothingHeld(t, s)
 }
 
+// TestGRPCLies: bodies that are not what they say, or more than may be, are refused without
+// memory for what they announce.
+func TestGRPCLies(t *testing.T) {
+	l := listen(t)
+	s := newServer(t, &fakeModel{}, func(c *Config) { c.GRPC, c.MaxBody = l, 1<<20 })
+	serveOn(t, s)
+	transport := &http.Transport{Protocols: new(http.Protocols)}
+	transport.Protocols.SetUnencryptedHTTP2(true)
+	defer transport.CloseIdleConnections()
+	for name, tt := range map[string]struct {
+		body   io.Reader
+		status string // of gRPC
+	}{
+		"nothing":                {strings.NewReader(""), "13"},
+		"a part of a prefix":     {strings.NewReader("\x00\x00"), "13"},
+		"4 GB announced":         {strings.NewReader("\x00\xff\xff\xff\xffabc"), "8"},
+		"less than is announced": {strings.NewReader("\x00\x00\x00\x00\x10abc"), "13"},
+		"two messages":           {strings.NewReader("\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"), "13"},
+		"packed":                 {strings.NewReader("\x01\x00\x00\x00\x03abc"), "13"},
+		"100 MB":                 {&endless{left: 100 << 20}, "8"},
+	} {
+		used := allocated(func() {
+			r, err := http.NewRequest("POST", "http://"+l.Addr().String()+inference.GRPCInferenceService_ModelInfer_FullMethodName, struct{ io.Reader }{tt.body})
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.Header.Set("Content-Type", "application/grpc")
+			response, err := transport.RoundTrip(r)
+			if err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			defer response.Body.Close()
+			if _, err := io.Copy(io.Discard, response.Body); err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+			if status := response.Header.Get("Grpc-Status") + response.Trailer.Get("Grpc-Status"); status != tt.status {
+				t.Errorf("%s: status %q, %v, %v", name, status, response.Header, response.Trailer)
+			}
+		})
+		if used > 16<<20 {
+			t.Errorf("%s: allocated %d bytes", name, used)
+		}
+	}
+	wantNothingHeld(t, s)
+}
+
 // TestGRPCOtherProtocols: who takes the port for another one is told.
 func TestGRPCOtherProtocols(t *testing.T) {
 	l := listen(t)

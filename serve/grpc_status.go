@@ -66,10 +66,15 @@ func pushback(after time.Duration) string {
 	return strconv.FormatInt(max(after, time.Second).Milliseconds(), 10)
 }
 
-// writeStatus is echo's error handler for calls that grpc-go has not answered.
+// writeStatus is echo's error handler for calls that grpc-go has not answered. What is no
+// call is told in HTTP.
 func writeStatus(err error, c echo.Context) {
 	h := c.Response().Header()
 	if grpcStatus(c) != "" {
+		return
+	}
+	if !isCall(c) {
+		writeError(err, c)
 		return
 	}
 	if busy, ok := errors.AsType[*scoring.BusyError](err); ok {

@@ -611,7 +611,7 @@ func TestGRPCPanics(t *testing.T) {
 func TestGRPCShutdown(t *testing.T) {
 	m, begun, release := blocking()
 	l, grpcL := listen(t), listen(t)
-	s := newServer(t, m, func(c *Config) { c.GRPC, c.DrainDelay = grpcL, 200*time.Millisecond })
+	s := newServer(t, m, func(c *Config) { c.GRPC, c.DrainDelay = grpcL, 2*time.Second })
 	ctx, stop := context.WithCancel(t.Context())
 	served := make(chan error)
 	go func() { served <- s.Serve(ctx, l) }()
@@ -649,8 +649,10 @@ func TestGRPCShutdown(t *testing.T) {
 	}
 	_, err = watch.Recv()
 	wantStatus(t, err, codes.Unavailable, "shutting down")
-	_, err = client.ServerLive(t.Context(), &inference.ServerLiveRequest{})
-	wantStatus(t, err, codes.Unavailable, "")
+	eventually(t, "the door to close", func() bool {
+		_, err := client.ServerLive(t.Context(), &inference.ServerLiveRequest{})
+		return status.Code(err) == codes.Unavailable
+	})
 	close(release)
 	if err := <-answered; err != nil {
 		t.Errorf("a call in work: %v", err)

@@ -88,11 +88,6 @@ func spanName(c echo.Context) string {
 	}
 }
 
-// isCall tells gRPC from HTTP.
-func isCall(c echo.Context) bool {
-	return strings.HasPrefix(c.Request().Header.Get(echo.HeaderContentType), mimeGRPC)
-}
-
 // spanAttributes are by OpenTelemetry's conventions, and ours: the request's id, and how
 // many images it has.
 func spanAttributes(c echo.Context) []attribute.KeyValue {
