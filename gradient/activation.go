@@ -4,12 +4,12 @@ import "math"
 
 var activations = map[string]rule{
 	// From y: 1 where y > 0. At 0 it is 0, as in PyTorch.
-	"Relu": unary("", func(n *node) string { return n.mul(n.dy, n.above(n.y(), 0)) }),
+	"Relu": unary("", func(n *node) string { return n.mul(n.dy, n.above(n.y(), 0)) }).everywhere(),
 	"LeakyRelu": unary("", func(n *node) string {
 		slope := float64(n.FloatAttr("alpha", 0.01))
 		mask := n.above(n.x(), 0)
 		return n.mul(n.dy, n.add(n.scale(mask, 1-slope), n.number(slope)))
-	}),
+	}).everywhere(),
 	// slope + (1 - slope)·mask
 	"PRelu": {vjp: []vjp{func(n *node) string {
 		slope := n.Operand(1)
@@ -17,18 +17,22 @@ var activations = map[string]rule{
 		return n.mul(n.dy, n.add(steeper, slope))
 	}}, variants: "the slope constant"},
 	"ThresholdedRelu": unary("", func(n *node) string { return n.mul(n.dy, n.above(n.x(), float64(n.FloatAttr("alpha", 1)))) }),
-	"Clip":            {vjp: []vjp{clipGradient}, takes: takesClip, variants: "the bounds constant numbers, both, one or none; 0 at the bounds, as ReLU6"},
+	"Clip":            {vjp: []vjp{clipGradient}, takes: takesClip, local: (*node).elementwise, variants: "the bounds constant numbers, both, one or none; 0 at the bounds, as ReLU6"},
 	"HardSigmoid": unary("", func(n *node) string {
 		return n.mul(n.dy, n.scale(n.between(n.y(), 0, 1), float64(n.FloatAttr("alpha", 0.2))))
-	}),
+	}).everywhere(),
 	// h + x/6 where 0 < h < 1, for h = HardSigmoid(x) and y = x·h.
 	"HardSwish": unary("", func(n *node) string {
-		h := n.hardSigmoid(n.x())
-		return n.mul(n.dy, n.add(h, n.scale(n.mul(n.x(), n.between(h, 0, 1)), 1.0/6)))
-	}),
+		x := n.x()
+		h := n.hardSigmoid(x)
+		return n.mul(n.dy, n.add(h, n.scale(n.mul(x, n.between(h, 0, 1)), 1.0/6)))
+	}).everywhere(),
 	// y·(1 - y)
-	"Sigmoid": unary("also as SiLU, Mul(x, Sigmoid(x))", func(n *node) string { return n.mul(n.dy, n.mul(n.y(), n.oneMinus(n.y()))) }),
-	"Tanh":    unary("", func(n *node) string { return n.sub(n.dy, n.mul(n.dy, n.mul(n.y(), n.y()))) }),
+	"Sigmoid": unary("also as SiLU, Mul(x, Sigmoid(x))", func(n *node) string {
+		y := n.y()
+		return n.mul(n.dy, n.mul(y, n.oneMinus(y)))
+	}).everywhere(),
+	"Tanh": unary("", func(n *node) string { return n.sub(n.dy, n.mul(n.dy, n.mul(n.y(), n.y()))) }),
 	// For x ≤ 0: y + α, as y = α·(exp(x) - 1).
 	"Elu": unary("", func(n *node) string {
 		alpha := n.FloatAttr("alpha", 1)

@@ -8,7 +8,7 @@ import (
 )
 
 var convolutions = map[string]rule{
-	"Conv":          {vjp: []vjp{convGradient, nil, nil}, variants: "1-D, 2-D and 3-D, strides, dilations, groups, uneven pads; the weights off the image's way"},
+	"Conv":          {vjp: []vjp{convGradient, nil, nil}, local: (*node).pointwise, variants: "1-D, 2-D and 3-D, strides, dilations, groups, uneven pads; the weights off the image's way"},
 	"ConvTranspose": {vjp: []vjp{convTransposeGradient, nil, nil}, variants: "as Conv, with output padding"},
 }
 
@@ -26,7 +26,7 @@ func convGradient(n *node) string {
 	if n.note(err); n.err != nil {
 		return ""
 	}
-	return n.unconvolve(n.dy, convolution{window, n.Operand(1), n.IntAttr("group", 1), n.shape(n.x()), n.shape(n.y())})
+	return n.unconvolve(n.dy, convolution{window, n.Operand(1), n.IntAttr("group", 1), n.shape(n.Operand(0)), n.shape(n.Result(0))})
 }
 
 // convTransposeGradient is the convolution of which it is the gradient.
@@ -122,15 +122,11 @@ func (w *walk) phases(dy string, c convolution) (dx string, ok bool) {
 	if min(before[0], before[1], after[0], after[1]) < 0 {
 		return "", false
 	}
-	// A convolution takes as long for fewer channels than a block has, and one of each
-	// channel as long for few taps as for more.
-	separable := c.group < c.wide[1].Size || slices.Max(c.Kernel) == 1
-	if !even && separable && c.wide[1].Size >= blockedChannels {
-		dx = w.apart(dy, c, taps, before, after)
-	} else {
-		dx = w.together(dy, c, taps, before, after)
+	// A convolution takes as long for fewer channels than a block has.
+	if !even && c.wide[1].Size >= blockedChannels {
+		return w.putOff(phased{stride: s, maps: w.apart(dy, c, taps, before, after), of: c.wide}), true
 	}
-	return w.crop(w.depthToSpace(dx, s), c.wide), true
+	return w.crop(w.depthToSpace(w.together(dy, c, taps, before, after), s), c.wide), true
 }
 
 // together computes the phases by one convolution. In groups, each phase has groups of its
@@ -149,9 +145,9 @@ func (w *walk) together(dy string, c convolution, taps [2][][]int, before, after
 
 // apart computes each phase by a convolution of its own, without the taps that it does not
 // have. A phase without any is zero.
-func (w *walk) apart(dy string, c convolution, taps [2][][]int, before, after [2]int) string {
+func (w *walk) apart(dy string, c convolution, taps [2][][]int, before, after [2]int) []string {
 	s := c.Strides[0]
-	phases, some := make([]string, s*s), ""
+	phases := make([]string, s*s)
 	for at := range phases {
 		picks, from, to := [][]int{taps[0][at/s], taps[1][at%s]}, before, after
 		empty := false
@@ -166,16 +162,10 @@ func (w *walk) apart(dy string, c convolution, taps [2][][]int, before, after [2
 		}
 		if !empty {
 			size := []int{len(picks[0]), len(picks[1])}
-			some = w.convolve(dy, w.regroup(w.picked(c, picks, true), c, []int{1, 1}, size), c.group, size, from, to)
-			phases[at] = some
+			phases[at] = w.convolve(dy, w.regroup(w.picked(c, picks, true), c, []int{1, 1}, size), c.group, size, from, to)
 		}
 	}
-	for at, phase := range phases {
-		if phase == "" {
-			phases[at] = w.Op("HardSigmoid", []string{some}, onnx.Float("alpha", 0), onnx.Float("beta", 0))
-		}
-	}
-	return w.Op("Concat", phases, onnx.Int("axis", 1))
+	return phases
 }
 
 // convolve is a convolution of maps at stride 1.

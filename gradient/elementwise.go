@@ -7,10 +7,10 @@ import (
 )
 
 var elementwise = map[string]rule{
-	"Add": {vjp: []vjp{same, same}, broadcasts: true, variants: "broadcast"},
+	"Add": {vjp: []vjp{same, same}, broadcasts: true, local: (*node).elementwise, variants: "broadcast"},
 	"Sum": {each: func(n *node, _ int) string { return n.dy }, broadcasts: true, variants: "broadcast"},
 	"Sub": {vjp: []vjp{same, func(n *node) string { return n.neg(n.dy) }}, broadcasts: true, variants: "broadcast"},
-	"Mul": {each: mulGradient, broadcasts: true, variants: "broadcast"},
+	"Mul": {each: mulGradient, broadcasts: true, local: (*node).elementwise, variants: "broadcast"},
 	"Div": {vjp: []vjp{
 		func(n *node) string { return n.div(n.dy, n.Operand(1)) },
 		// d(a/b)/db = -y/b
@@ -56,10 +56,12 @@ func same(n *node) string { return n.dy }
 func mulGradient(n *node, i int) string {
 	other := n.Operand(1 - i)
 	if n.isSigmoid(other, n.Operand(i)) {
-		slope := n.add(other, n.mul(n.y(), n.oneMinus(other)))
+		sigmoid := n.here(other)
+		slope := n.add(sigmoid, n.mul(n.y(), n.oneMinus(sigmoid)))
 		return n.mul(n.dy, slope)
 	}
 	if z := n.erfOf(other, n.Operand(i)); z != "" {
+		z, other = n.here(z), n.here(other)
 		bell := n.op("Exp", n.sub(n.number(math.Log(2/math.SqrtPi)), n.mul(z, z)))
 		return n.mul(n.dy, n.add(other, n.mul(z, bell)))
 	}
@@ -69,7 +71,7 @@ func mulGradient(n *node, i int) string {
 	if n.onePerMap(n.shape(other), n.shape(n.dy)) {
 		other = n.expand(other, n.shape(n.dy))
 	}
-	return n.mul(n.dy, other)
+	return n.mul(n.dy, n.here(other))
 }
 
 // isSigmoid reports whether value is the Sigmoid of x.

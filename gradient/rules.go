@@ -69,3 +69,9 @@ const (
 
 // unary is a rule of an operator of one input.
 func unary(variants string, dx vjp) rule { return rule{vjp: []vjp{dx}, variants: variants} }
+
+// everywhere is the rule of an operator that treats each element alone.
+func (r rule) everywhere() rule {
+	r.local = (*node).elementwise
+	return r
+}

@@ -95,6 +95,9 @@ type rule struct {
 	// broadcasts says that gradients may be of the output's shape; the walker sums
 	// them to the input's.
 	broadcasts bool
+	// local reports whether a node treats each place of maps alone, so that the vjp may be
+	// given the gradient at some places, and take operands and outputs there (node.here).
+	local func(n *node) bool
 	// outputs says that the vjp takes the gradients of all outputs. Those of others
 	// take that of the first, and nothing may be computed from the others.
 	outputs bool
@@ -112,10 +115,12 @@ type node struct {
 	*onnx.NodeProto
 	dy    string   // gradient with respect to output 0
 	grads []string // with respect to each output, "" for zero
+
+	rows, columns places // of the maps, that dy is at; none if it is whole
 }
 
-func (n *node) x() string { return n.Operand(0) }
-func (n *node) y() string { return n.Result(0) }
+func (n *node) x() string { return n.here(n.Operand(0)) }
+func (n *node) y() string { return n.here(n.Result(0)) }
 
 // walk is one way back through a graph.
 type walk struct {
@@ -125,6 +130,7 @@ type walk struct {
 	wide   bool            // the node at hand makes such a value
 	err    error           // the first of the node at hand
 	faults []Fault
+	late   map[string]*phased // gradients that are yet to be put into place
 }
 
 // back emits the gradient.
@@ -151,32 +157,32 @@ func (w *walk) back(out, dout, wrt string) string {
 			if !depends[x] {
 				continue
 			}
-			g := w.input(at, i)
-			if g != "" && grads[x] != "" {
-				g = w.add(grads[x], g)
-			}
-			if g != "" {
-				grads[x] = g
-			}
+			grads[x] = w.total(grads[x], w.input(at, i, w.late[grads[x]] != nil))
 		}
 	}
 	w.Scope("gradient/")
-	return grads[wrt]
+	return w.whole(grads[wrt])
 }
 
 // input returns the gradient with respect to input i of a node, of that input's shape.
-// After a fault it is something of that shape, so that further ones are found.
-func (w *walk) input(n *node, i int) string {
+// After a fault it is something of that shape, so that further ones are found. others says
+// that it is to be added to one in phases.
+func (w *walk) input(n *node, i int, others bool) string {
 	w.err = nil
 	x, g := n.Operand(i), ""
 	emit := n.rule(i)
-	if want := w.shape(x); w.err == nil {
+	want := w.shape(x)
+	if w.err == nil && n.staysInPhases(i, others) {
+		return w.byPhase(n, i, emit)
+	}
+	n = n.inPlace()
+	if w.err == nil {
 		g = emit(n)
 		if g != "" && w.err == nil && rules[n.OpType].broadcasts {
 			g = w.unbroadcast(g, want)
 		}
-		if g != "" && w.err == nil && !w.shape(g).Equal(want) {
-			w.refuse("has a gradient of the shape %v for an input of the shape %v", w.shape(g), want)
+		if g != "" && w.err == nil && !w.shapeOf(g).Equal(want) {
+			w.refuse("has a gradient of the shape %v for an input of the shape %v", w.shapeOf(g), want)
 		}
 	}
 	if w.err == nil {

@@ -1,0 +1,152 @@
+package gradient
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ascood/ascood/onnx"
+)
+
+// phased is the gradient of maps [N,C,H,W] as a strided convolution gives it: every
+// stride-th row and column of it by itself, yet to be put into place. That leaves the
+// blocked layout, so it is put off for as long as what comes next treats each place
+// alone: in a mobile network until a pointwise convolution has left few channels.
+type phased struct {
+	stride int
+	maps   []string   // [N,C,⌈H/stride⌉,⌈W/stride⌉], that of row r and column c at r·stride + c; "" for zero
+	of     onnx.Shape // when they are in place
+	whole  string     // the name of that, "" until then
+}
+
+// mostPutOff is the largest stride whose phases are kept apart: each is treated by nodes
+// of its own.
+const mostPutOff = 2
+
+// putOff gives phases a name that stands for the gradient until whole puts them into
+// place. No value has such a name.
+func (w *walk) putOff(p phased) string {
+	if w.late == nil {
+		w.late = map[string]*phased{}
+	}
+	name := fmt.Sprintf("\x00%d", len(w.late))
+	w.late[name] = &p
+	if p.stride > mostPutOff {
+		return w.whole(name)
+	}
+	return name
+}
+
+// whole is a gradient of which nothing is put off.
+func (w *walk) whole(gradient string) string {
+	p := w.late[gradient]
+	if p == nil {
+		return gradient
+	}
+	if p.whole == "" {
+		maps := slices.Clone(p.maps)
+		some := maps[slices.IndexFunc(maps, nonZero)]
+		for i, m := range maps {
+			if m == "" {
+				maps[i] = w.Op("HardSigmoid", []string{some}, onnx.Float("alpha", 0), onnx.Float("beta", 0))
+			}
+		}
+		p.whole = w.crop(w.depthToSpace(w.Op("Concat", maps, onnx.Int("axis", 1)), p.stride), p.of)
+	}
+	return p.whole
+}
+
+// shapeOf is the shape of a gradient, in place.
+func (w *walk) shapeOf(gradient string) onnx.Shape {
+	if p := w.late[gradient]; p != nil {
+		return p.of
+	}
+	return w.shape(gradient)
+}
+
+// total is the sum of two gradients of one value, either of which may be "" for zero.
+func (w *walk) total(a, b string) string {
+	switch p, q := w.late[a], w.late[b]; {
+	case a == "":
+		return b
+	case b == "":
+		return a
+	case p != nil && q != nil && p.stride == q.stride:
+		maps := slices.Clone(p.maps)
+		for i, m := range q.maps {
+			maps[i] = w.total(maps[i], m)
+		}
+		return w.putOff(phased{stride: p.stride, maps: maps, of: p.of})
+	}
+	return w.add(w.whole(a), w.whole(b))
+}
+
+// staysInPhases reports whether the gradient with respect to input i of a node should be in
+// phases, as that of its output is. More channels are not worth it, unless others in phases
+// are to be added.
+func (n *node) staysInPhases(i int, others bool) bool {
+	local := rules[n.OpType].local
+	if n.late[n.dy] == nil || local == nil || !local(n) {
+		return false
+	}
+	return others || n.shape(n.Operand(i))[1].Size <= n.shape(n.Result(0))[1].Size
+}
+
+// inPlace is the node with gradients of which nothing is put off.
+func (n *node) inPlace() *node {
+	placed := *n
+	placed.dy, placed.grads = n.whole(n.dy), nil
+	for _, g := range n.grads {
+		placed.grads = append(placed.grads, n.whole(g))
+	}
+	return &placed
+}
+
+// byPhase is the gradient with respect to input i of a node that treats each place alone,
+// given that of its output in phases.
+func (w *walk) byPhase(n *node, i int, emit vjp) string {
+	p := w.late[n.dy]
+	maps := make([]string, len(p.maps))
+	for at, dy := range p.maps {
+		if dy != "" {
+			part := *n
+			part.dy = dy
+			part.rows = places{p.stride, at / p.stride, w.shape(dy)[2].Size}
+			part.columns = places{p.stride, at % p.stride, w.shape(dy)[3].Size}
+			maps[at] = emit(&part)
+		}
+	}
+	switch {
+	case slices.Equal(maps, p.maps): // the gradient itself, to be put into place once
+		return n.dy
+	case !slices.ContainsFunc(maps, nonZero):
+		return ""
+	}
+	return w.putOff(phased{stride: p.stride, maps: maps, of: w.shape(n.Operand(i))})
+}
+
+func nonZero(gradient string) bool { return gradient != "" }
+
+// here is a value at the places that the gradient is of. One number is at all of them.
+func (n *node) here(value string) string {
+	if n.rows.count == 0 || isNumber(n.shape(value)) {
+		return value
+	}
+	return n.taken(value, 1, n.rows, n.columns)
+}
+
+// elementwise reports whether an element of the output is computed from those at the same
+// place of all operands, or from one number for all.
+func (n *node) elementwise() bool {
+	return !slices.ContainsFunc(n.Input, func(x string) bool {
+		return x != "" && !n.shape(x).Equal(n.shape(n.y())) && !isNumber(n.shape(x))
+	})
+}
+
+// isNumber reports whether a value of a shape is one number, whatever the batch.
+func isNumber(s onnx.Shape) bool { return s.Elements() == (onnx.Dim{Size: 1}) }
+
+// pointwise reports whether a Conv is of each pixel alone.
+func (n *node) pointwise() bool {
+	w, err := onnx.WindowOf(n.NodeProto, n.shape(n.Operand(1)).At(1)[2:])
+	return err == nil && slices.Max(slices.Concat(w.Kernel, w.Strides)) == 1 && slices.Max(slices.Concat(w.Before, w.After)) == 0
+}
