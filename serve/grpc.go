@@ -11,9 +11,11 @@ import (
 
 	"github.com/labstack/echo/v4"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/serve/inference"
 	"github.com/ascood/ascood/serve/rpc"
 	"github.com/ascood/ascood/serve/scoring"
@@ -82,11 +84,14 @@ func (s *Server) call(server http.Handler) echo.HandlerFunc {
 		answered := r.WithContext(context.WithValue(r.Context(), outcomeKey{}, o))
 		answered.Body = &upOnce{data}
 		server.ServeHTTP(w, answered)
-		err = o.get(c)
-		if err == nil && grpcStatus(c) == "" { // it gave up with the context
-			err = context.Cause(r.Context())
+		switch err, status := o.get(c), grpcStatus(c); {
+		case err != nil || status == codes.OK.String():
+			return err
+		case status == "": // it gave up with the context
+			return context.Cause(r.Context())
+		default: // it refused the message or the method
+			return ascood.Errorf(ascood.Invalid, "%s", grpcMessage(c))
 		}
-		return err
 	}
 }
 

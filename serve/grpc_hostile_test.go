@@ -80,7 +80,8 @@ func TestGRPCStalledUploads(t *testing.T) {
 // memory for what they announce.
 func TestGRPCLies(t *testing.T) {
 	l := listen(t)
-	s := newServer(t, &fakeModel{}, func(c *Config) { c.GRPC, c.MaxBody = l, 1<<20 })
+	var log syncBuilder
+	s := newServer(t, &fakeModel{}, logTo(&log), func(c *Config) { c.GRPC, c.MaxBody = l, 1<<20 })
 	serveOn(t, s)
 	transport := &http.Transport{Protocols: new(http.Protocols)}
 	transport.Protocols.SetUnencryptedHTTP2(true)
@@ -120,6 +121,9 @@ func TestGRPCLies(t *testing.T) {
 		}
 	}
 	wantNothingHeld(t, s)
+	for _, want := range []string{`"code":"invalid","error":"grpc: received message larger than max (4294967295 vs. 1048576)"`, `"code":"too_large","error":"the request is larger`} {
+		eventually(t, "the log", func() bool { return strings.Contains(log.String(), want) })
+	}
 }
 
 // TestGRPCOtherProtocols: who takes the port for another one is told.

@@ -88,6 +88,15 @@ func writeStatus(err error, c echo.Context) {
 	}
 }
 
+// grpcMessage is what a client was told.
+func grpcMessage(c echo.Context) string {
+	encoded := c.Response().Header().Get("Grpc-Message")
+	if message, err := url.PathUnescape(encoded); err == nil {
+		return message
+	}
+	return encoded
+}
+
 // grpcStatus is the status of a call, "" before it has one.
 func grpcStatus(c echo.Context) string {
 	code, err := strconv.Atoi(c.Response().Header().Get("Grpc-Status"))
