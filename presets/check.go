@@ -3,6 +3,7 @@ package presets
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -25,13 +26,13 @@ type SetReport struct {
 }
 
 // CheckData looks for every list of the preset under a data root, and for every
-// image in them; for those of the given roles alone if there are any. Nothing is
-// opened but the lists.
+// image in them; for those of the given roles alone if there are any, else for all but
+// the outliers, which few methods need. Nothing is opened but the lists.
 func (p *Preset) CheckData(root string, roles ...Role) *Report {
-	sets := p.Sets
-	if len(roles) > 0 {
-		sets = p.Select(roles...)
+	if len(roles) == 0 {
+		roles = slices.DeleteFunc(Roles(), func(r Role) bool { return r == Outliers })
 	}
+	sets := p.Select(roles...)
 	r := &Report{Preset: p.Name, Root: root}
 	for _, set := range sets {
 		classes := 0

@@ -45,7 +45,7 @@ func write(t *testing.T, path, content string) {
 func TestCheckDataComplete(t *testing.T) {
 	for _, name := range Names() {
 		p := load(t, name)
-		report := p.CheckData(dataRoot(t, p))
+		report := p.CheckData(dataRoot(t, p), Roles()...)
 		if err := report.Err(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -42,6 +42,9 @@ type Preset struct {
 	ASCOOD   values   `json:"ascood"`   // of ASCOOD alone
 	Outliers []values `json:"outliers"` // of ASCOOD, for each type of outliers, and choice of pixels, that is published; the first by default
 
+	// Of single methods, in place of those above: what the reference's scripts change for them.
+	ByMethod map[string]values `json:"by_method"`
+
 	Sets []Set `json:"sets"` // the image lists; none where they are the user's
 }
 

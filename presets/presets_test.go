@@ -81,6 +81,9 @@ func TestPublished(t *testing.T) {
 			if method, _ := want["postprocessor"].(string); p.Postprocessor != method {
 				t.Errorf("postprocessor %q, want %q", p.Postprocessor, method)
 			}
+			if by, _ := want["by_method"].(map[string]any); !sameByMethod(t, p, by) {
+				t.Errorf("settings of methods %v, want %v", p.ByMethod, by)
+			}
 			hyper := all.hyperparameters(name)
 			for key, value := range hyper {
 				same(key, value)
@@ -90,6 +93,20 @@ func TestPublished(t *testing.T) {
 			}
 		})
 	}
+}
+
+// sameByMethod compares what a preset changes for single methods with what is published.
+func sameByMethod(t *testing.T, p *Preset, want map[string]any) bool {
+	t.Helper()
+	content, err := json.Marshal(p.ByMethod)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got map[string]any
+	if err := json.Unmarshal(content, &got); err != nil {
+		t.Fatal(err)
+	}
+	return len(got) == 0 && len(want) == 0 || reflect.DeepEqual(got, want)
 }
 
 // hyperparameters are the common ones with what the experiment changes.
@@ -130,6 +147,13 @@ func TestVariants(t *testing.T) {
 			"data_dir": "data/images_largescale/waterbirds",
 		}, nil},
 		{"waterbirds", Choice{}, nil, []string{"train", "val", "data_dir"}},
+		{"cifar10", Choice{Method: "oe", Root: "data"}, map[string]any{
+			"outliers": "data/benchmark_imglist/cifar10/train_tin597.txt", "outlier_dir": "data/images_classic", "outlier_batch_size": 256.0, "lr": 0.1, "epochs": 100.0,
+		}, []string{"w"}},
+		{"cifar100", Choice{Method: "mixoe"}, map[string]any{"lr": 0.001, "epochs": 10.0, "outlier_batch_size": 128.0, "batch_size": 128.0}, []string{"outliers"}},
+		{"cifar10", Choice{Method: "logitnorm", Root: "data"}, map[string]any{"lr": 0.1, "epochs": 100.0}, []string{"outliers", "outlier_dir", "outlier_batch_size"}},
+		{"waterbirds", Choice{Method: "oe"}, map[string]any{"augment": "classic"}, nil},
+		{"imagenet", Choice{Method: "rotpred"}, map[string]any{"batch_size": 64.0, "epochs": 30.0}, nil},
 	} {
 		got := map[string]any{}
 		names, err := load(t, test.preset).Configure(&got, test.choice)
@@ -240,7 +264,7 @@ func (p published) sets(name string) (sets map[Set]bool, count int) {
 		}
 		sets[set] = true
 	}
-	for _, role := range []Role{Train, Val, Test, OODVal, Near, Far, CSID} {
+	for _, role := range []Role{Train, Val, Test, OODVal, Near, Far, CSID, Outliers} {
 		switch entry := lists[string(role)].(type) {
 		case nil:
 		case map[string]any:

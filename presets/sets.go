@@ -21,7 +21,11 @@ const (
 	Near     Role = "near"      // OOD close to ID, to report
 	Far      Role = "far"       // OOD far from ID, to report
 	FarExtra Role = "far_extra" // further far OOD, for a far average of their own
+	Outliers Role = "outliers"  // images of other things, for the methods that learn from such
 )
+
+// Roles lists all of them.
+func Roles() []Role { return []Role{Train, Val, Test, CSID, OODVal, Near, Far, FarExtra, Outliers} }
 
 // inDistribution reports whether the images' labels are classes.
 func (r Role) inDistribution() bool { return r == Train || r == Val || r == Test || r == CSID }

@@ -37,6 +37,7 @@ func (p *Preset) Configure(config any, c Choice) ([]string, error) {
 		return nil, err
 	}
 	maps.Copy(settings, p.Training)
+	maps.Copy(settings, p.ByMethod[settings["method"].(string)])
 	if settings["method"] == MethodASCOOD {
 		maps.Copy(settings, p.ASCOOD)
 		maps.Copy(settings, p.outliers(c.OODType, c.Pixels))
@@ -74,7 +75,11 @@ func (p *Preset) outliers(oodType, pixels string) values {
 	return nil
 }
 
-// addImages names the training and validation images.
+// Exposed lists the methods of training that learn from outliers.
+func Exposed() []string { return []string{"mixoe", "oe"} }
+
+// addImages names the training and validation images, and the outliers for a method that
+// learns from such.
 func (p *Preset) addImages(settings values, root string) error {
 	train, val := p.Select(Train), p.Select(Val)
 	if len(train) != 1 || len(val) != 1 || train[0].Images != val[0].Images {
@@ -82,5 +87,8 @@ func (p *Preset) addImages(settings values, root string) error {
 	}
 	settings["train"], settings["data_dir"] = train[0].Under(root)
 	settings["val"], _ = val[0].Under(root)
+	if outliers := p.Select(Outliers); len(outliers) > 0 && slices.Contains(Exposed(), settings["method"].(string)) {
+		settings["outliers"], settings["outlier_dir"] = outliers[0].Under(root)
+	}
 	return nil
 }

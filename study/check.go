@@ -167,7 +167,7 @@ func (p *Plan) methodFaults(m Method, before []Method) (all []string) {
 		all = append(all, p.scoreFaults(m, score)...)
 	}
 	for _, d := range p.Data {
-		if d.Preset == "" && m.on(d.Name) && slices.Contains(exposed, m.Method) && d.Outliers == "" {
+		if d.Preset == "" && m.on(d.Name) && m.exposed() && d.Outliers == "" {
 			say("it learns from outliers: data %s names no images of other things as outliers", d.Name)
 		}
 	}

@@ -43,11 +43,11 @@ type opener struct {
 	faults   []string
 }
 
-// open opens the images of a data entry; what is missing goes to faults.
-func (o *opener) open(d Data, e Evaluation) *source {
+// open opens the images of a data entry that the plan needs; what is missing goes to faults.
+func (o *opener) open(d Data, p *Plan) *source {
 	s := &source{Data: d}
 	if d.Preset != "" {
-		o.openPreset(s, e)
+		o.openPreset(s, p)
 		return s
 	}
 	var classes []string
@@ -99,7 +99,7 @@ func (o *opener) set(data, what, path, root string, classes []string) images {
 }
 
 // openPreset opens the lists of a published experiment.
-func (o *opener) openPreset(s *source, e Evaluation) {
+func (o *opener) openPreset(s *source, p *Plan) {
 	preset, err := presets.Load(s.Preset)
 	if err != nil {
 		o.fault(s.Name, "preset", err)
@@ -112,8 +112,11 @@ func (o *opener) openPreset(s *source, e Evaluation) {
 	}
 	s.Pretrained = under(o.dataRoot, s.Pretrained)
 	roles := []presets.Role{presets.Train, presets.Val, presets.Test, presets.OODVal, presets.Near, presets.Far}
-	if e.farExtra() {
+	if p.Evaluation.farExtra() {
 		roles = append(roles, presets.FarExtra)
+	}
+	if slices.ContainsFunc(p.methods(s.Name), Method.exposed) {
+		roles = append(roles, presets.Outliers)
 	}
 	if len(preset.Sets) == 0 {
 		o.fault(s.Name, "preset "+s.Preset, fmt.Errorf("it has no published lists"))
@@ -135,6 +138,8 @@ func (o *opener) openPreset(s *source, e Evaluation) {
 			s.test = i
 		case presets.OODVal:
 			s.valOOD = i
+		case presets.Outliers:
+			s.exposed = i
 		case presets.Near:
 			s.near = append(s.near, namedImages{list.Name, i})
 		case presets.Far:

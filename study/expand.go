@@ -201,7 +201,7 @@ func (x *expansion) model(n Network, data string, m Method, seed uint64, tried s
 	}
 	train.args = trainArgs(s, m, settings, seed)
 	sets := map[string]string{"train": s.train.digest, "val": s.val.digest}
-	if slices.Contains(exposed, m.Method) {
+	if m.exposed() {
 		sets["outliers"] = s.exposed.digest
 	}
 	for key := range files { // are known by their content

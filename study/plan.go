@@ -187,6 +187,9 @@ func (p *Plan) method(name string) Method {
 // on reports whether a method is for some data.
 func (m Method) on(data string) bool { return len(m.Only) == 0 || slices.Contains(m.Only, data) }
 
+// exposed reports whether a method learns from outliers.
+func (m Method) exposed() bool { return slices.Contains(presets.Exposed(), m.Method) }
+
 // scores are the post-hoc methods that networks of a method are judged by, as the plan has
 // them.
 func (p *Plan) scores(m Method) []string {

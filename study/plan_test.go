@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/presets"
 	"github.com/ascood/ascood/train"
 )
 
@@ -96,8 +97,8 @@ func TestTrainingKeys(t *testing.T) {
 }
 
 func TestKnowledgeOfTheTrainer(t *testing.T) {
-	if !slices.Equal(exposed, train.Exposed()) {
-		t.Errorf("methods that learn from outliers %q, want %q", exposed, train.Exposed())
+	if !slices.Equal(presets.Exposed(), train.Exposed()) {
+		t.Errorf("methods that learn from outliers %q, want %q", presets.Exposed(), train.Exposed())
 	}
 	if c := train.Default(train.OODGradient); c.Epochs != defaultEpochs || c.Pretrained != notPretrained {
 		t.Errorf("%d epochs from %s", c.Epochs, c.Pretrained)

@@ -43,7 +43,7 @@ func trainArgs(s *source, m Method, settings Settings, seed uint64) []string {
 		args = append(args, "--preset="+s.Preset, "--data-root="+s.dataRoot)
 	} else {
 		args = slices.Concat(args, option("--train", s.train.path), option("--val", s.val.path), option("--data-dir", s.Root), option("--classes", s.Classes))
-		if slices.Contains(exposed, m.Method) {
+		if m.exposed() {
 			args = append(args, option("--outliers", s.exposed.path)...)
 		}
 	}

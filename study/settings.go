@@ -26,9 +26,6 @@ var fileKeys = []string{"onnx", "pretrained"}
 // notPretrained in place of a file stands for random weights.
 const notPretrained = "none"
 
-// exposed are the methods that learn from outliers.
-var exposed = []string{"mixoe", "oe"}
-
 // resolve lets paths start from a folder.
 func (s Settings) resolve(dir string) {
 	for _, key := range fileKeys {

@@ -44,7 +44,7 @@ func New(plan *Plan, opt Options) (*Study, error) {
 	s.x = expansion{plan: plan, sources: map[string]*source{}, files: digester{}, folder: opt.Folder, found: map[combination]Settings{}}
 	o := &opener{dataRoot: opt.DataRoot, known: map[[2]string]images{}}
 	for _, d := range plan.Data {
-		s.x.sources[d.Name] = o.open(d, plan.Evaluation)
+		s.x.sources[d.Name] = o.open(d, plan)
 	}
 	if len(o.faults) > 0 {
 		return s, ascood.Errorf(ascood.Invalid, "%s", strings.Join(o.faults, "\n"))

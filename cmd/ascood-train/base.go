@@ -58,6 +58,9 @@ func (f *flags) fromPreset() (base, error) {
 	config := train.Default(oodType(p, choice))
 	config.Preset = p.Name
 	names, err := p.Configure(&config, choice)
+	if f.Changed("outliers") { // whose paths do not start where the preset's do
+		config.OutlierDir = ""
+	}
 	for i, name := range names {
 		names[i] = strings.ReplaceAll(name, "_", "-")
 	}

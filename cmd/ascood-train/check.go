@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -63,6 +64,9 @@ func (f *flags) checkPreset(p *presets.Preset) error {
 	if !f.Changed("val") {
 		lists = append(lists, presets.Val)
 	}
+	if slices.Contains(train.Exposed(), f.config.Method) && !f.Changed("outliers") {
+		lists = append(lists, presets.Outliers)
+	}
 	needed := len(lists) > 0 && len(p.Sets) > 0
 	switch {
 	case needed && f.dataRoot == "":
@@ -82,7 +86,11 @@ func (f *flags) reportData(w io.Writer) error {
 	if p == nil || f.dataRoot == "" {
 		return cli.Usagef("--check-data looks for a preset's images: give --preset and --data-root")
 	}
-	report := p.CheckData(f.dataRoot)
+	var roles []presets.Role // nil: all that most methods need
+	if slices.Contains(train.Exposed(), f.config.Method) {
+		roles = presets.Roles()
+	}
+	report := p.CheckData(f.dataRoot, roles...)
 	fmt.Fprint(w, report)
 	if report.Err() != nil {
 		return ascood.Errorf(ascood.Invalid, "the data of preset %s is not complete", p.Name)

@@ -365,12 +365,60 @@ func TestPretrainedIsTheStart(t *testing.T) {
 	}
 }
 
+// TestPresetOfMethod: what a preset changes for a method, and the outliers of those that learn
+// from such.
+func TestPresetOfMethod(t *testing.T) {
+	p := preset(t, "waterbirds")
+	root := miniature(t, p)
+	birds := []string{"--preset", "waterbirds", "--data-root", root, "--method", "oe"}
+	config := func(args ...string) string {
+		stdout, _, _ := command(t, t.Context(), slices.Concat(birds, []string{"--pretrained", "none", "--print-config"}, args)...)
+		return stdout
+	}
+	for _, test := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, []string{"preset waterbirds  --augment classic", "preset waterbirds  --outliers " + root + "/benchmark_imglist/cars/cars_ood.txt", "preset waterbirds  --outlier-dir " + root + "/images_largescale",
+			"preset waterbirds  --outlier-batch-size 128"}},
+		{[]string{"--outliers", "own.txt", "--outlier-batch-size", "9"}, []string{"flag               --outliers own.txt", "flag               --outlier-batch-size 9"}},
+		{[]string{"--method", "mixoe"}, []string{"--lr 0.001", "--epochs 10"}},
+		{[]string{"--method", "logitnorm"}, []string{"--augment largescale", "--lr 0.01"}},
+	} {
+		got := config(test.args...)
+		for _, want := range test.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%v: %q is not in\n%s", test.args, want, got)
+			}
+		}
+		if own := len(test.args) > 0; own && strings.Contains(got, "--outlier-dir") && !slices.Contains(test.args, "mixoe") {
+			t.Errorf("%v: the preset's folder of outliers is left:\n%s", test.args, got)
+		}
+	}
+	_, stderr, status := command(t, t.Context(), slices.Concat(small, birds, []string{"--outlier-batch-size", "6", "--output", filepath.Join(t.TempDir(), "run")})...)
+	if status != 0 {
+		t.Errorf("status %d, %s", status, stderr)
+	}
+	list, _ := p.Select(presets.Outliers)[0].Under(root)
+	if err := os.Remove(list); err != nil {
+		t.Fatal(err)
+	}
+	_, stderr, status = command(t, t.Context(), slices.Concat(small, birds, []string{"--output", filepath.Join(t.TempDir(), "run")})...)
+	if status != cli.StatusFailed || !strings.Contains(stderr, "  outliers  benchmark_imglist/cars/cars_ood.txt") || !strings.Contains(stderr, "missing: the list") {
+		t.Errorf("without the list: status %d, %s", status, stderr)
+	}
+}
+
 func TestCheckData(t *testing.T) {
 	p := preset(t, "cars")
 	root := miniature(t, p)
 	stdout, stderr, status := command(t, t.Context(), "--preset", "cars", "--data-root", root, "--check-data")
-	if status != 0 || !strings.Contains(stdout, fmt.Sprintf("%d of %d are complete", len(p.Sets), len(p.Sets))) {
+	if n := len(p.Sets) - 1; status != 0 || !strings.Contains(stdout, fmt.Sprintf("%d of %d are complete", n, n)) { // without outliers
 		t.Errorf("status %d, %s%s", status, stdout, stderr)
+	}
+	stdout, stderr, status = command(t, t.Context(), "--preset", "cars", "--data-root", root, "--check-data", "--method", "oe")
+	if status != 0 || !strings.Contains(stdout, fmt.Sprintf("%d of %d are complete", len(p.Sets), len(p.Sets))) {
+		t.Errorf("with outliers: status %d, %s%s", status, stdout, stderr)
 	}
 	if err := os.Remove(filepath.Join(root, "images_largescale", "cars", "val", "3.png")); err != nil {
 		t.Fatal(err)

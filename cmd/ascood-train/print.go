@@ -52,7 +52,7 @@ func describe(w io.Writer, p *presets.Preset, method string) {
 	if p.Note != "" {
 		fmt.Fprintf(w, "note: %s\n", p.Note)
 	}
-	if !slices.Contains(p.Methods, method) {
+	if _, compared := p.ByMethod[method]; !compared && !slices.Contains(p.Methods, method) {
 		fmt.Fprintf(w, "note: it is published with --method %s, not %s\n", strings.Join(p.Methods, " or "), method)
 	}
 }
