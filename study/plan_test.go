@@ -1,6 +1,8 @@
 package study
 
 import (
+	"fmt"
+	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -116,15 +118,130 @@ func TestDistance(t *testing.T) {
 	}
 }
 
-// TestShippedPlans: they are sound.
+// TestShippedPlans: they are sound, and their parts can be listed on the published layout of
+// data. Other images than a preset's are made by programs, and are not looked at here.
 func TestShippedPlans(t *testing.T) {
+	root := layout(t)
 	paths, err := filepath.Glob("../plans/*.json")
-	if err != nil || len(paths) == 0 {
+	if err != nil || len(paths) < 5 {
 		t.Fatalf("%d plans, %v", len(paths), err)
 	}
 	for _, path := range paths {
-		if _, err := Load(path); err != nil {
+		p, err := Load(path)
+		if err != nil {
 			t.Error(err)
+			continue
+		}
+		for _, m := range p.Methods {
+			if !slices.Contains(train.Methods(), m.Method) {
+				t.Errorf("%s: there is no method %s", path, m.Method)
+			}
+		}
+		if slices.ContainsFunc(p.Data, func(d Data) bool { return d.Preset == "" }) {
+			continue
+		}
+		s, err := New(p, Options{Folder: t.TempDir(), DataRoot: root, Jobs: 1})
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		s.x.expand()
+		runs := 0
+		for _, part := range s.x.parts {
+			if part.Kind == Evaluate {
+				runs++
+			}
+		}
+		if want := len(p.Data) * len(p.Methods) * len(p.Seeds); runs != want {
+			t.Errorf("%s: %d networks are evaluated, want %d", path, runs, want)
+		}
+		for _, c := range s.columns() {
+			if s.x.sources[c.data].rowName(c.set) == "" {
+				t.Errorf("%s: nothing is in the column %s", path, c.text())
+			}
 		}
 	}
+}
+
+// TestPreset: what the programs are told of a published experiment.
+func TestPreset(t *testing.T) {
+	root := layout(t)
+	p, err := plan(t, `{"title": "Birds", "seeds": [0], "scores": ["published"], "data": [{"name": "birds", "preset": "waterbirds", "pretrained": "weights.pth"}],
+	  "methods": [{"name": "CE", "method": "ce", "search": {"score": "knn", "training": {"lr": [0.1]}}}, {"name": "OE", "method": "oe"}, {"name": "MixOE", "method": "mixoe", "from": "CE"}]}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := New(p, Options{Folder: t.TempDir(), DataRoot: root, Jobs: 1, Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.x.found[combination{"", "birds", "CE"}] = Settings{"lr": 0.1}
+	s.x.expand()
+	for _, part := range s.x.parts {
+		if err := os.MkdirAll(part.folder, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		args, err := s.args(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		line := strings.Join(args, " ")
+		var want, not []string
+		switch {
+		case part.Kind == Train && part.Method == "MixOE":
+			want, not = []string{"--preset=waterbirds --data-root=" + root, "--pretrained=" + s.opt.Folder}, []string{"--outliers", "weights.pth"}
+		case part.Kind == Train:
+			want = []string{"--preset=waterbirds", "--pretrained=" + filepath.Join(root, "weights.pth")}
+		case part.Kind == Export:
+			want = []string{"--calibrate=" + root + "/benchmark_imglist/waterbirds/waterbirds_val.txt", "--data-dir=" + root + "/images_largescale/waterbirds"}
+		case part.Kind == Evaluate:
+			want, not = []string{"--preset=waterbirds", "--postprocessor=odin", "--far-extra=true"}, []string{"--id="}
+		case part.Kind == Validate:
+			want, not = []string{"--postprocessor=knn", "--data-root=" + root, "--truncated=fill", "--id=" + part.folder, "--id-train=" + part.folder, "--far=validation=" + part.folder}, []string{"--preset"}
+			if list := read(t, value(args, "id")); list != "images_largescale/waterbirds/val/0.png 1\nimages_largescale/waterbirds/val/1.png 1\n" {
+				t.Errorf("the list of validation images is\n%s", list)
+			}
+		}
+		for _, w := range want {
+			if !strings.Contains(line, w) {
+				t.Errorf("%s: %q is not in %s", part.Name(), w, line)
+			}
+		}
+		for _, n := range not {
+			if strings.Contains(line, n) {
+				t.Errorf("%s: %q is in %s", part.Name(), n, line)
+			}
+		}
+	}
+}
+
+// layout makes the lists of all presets, of two images each, under a data root.
+func layout(t *testing.T) (root string) {
+	t.Helper()
+	root = t.TempDir()
+	for _, name := range presets.Names() {
+		p, err := presets.Load(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range p.Sets {
+			list, images := s.Under(root)
+			label := -1
+			if slices.Contains([]presets.Role{presets.Train, presets.Val, presets.Test, presets.CSID}, s.Role) {
+				label = p.Classes - 1
+			}
+			var lines strings.Builder
+			for i := range 2 {
+				image := fmt.Sprintf("%s%s/%d.png", s.Role, s.Name, i)
+				if err := put(filepath.Join(images, image), ""); err != nil {
+					t.Fatal(err)
+				}
+				fmt.Fprintf(&lines, "%s %d\n", image, label)
+			}
+			if err := put(list, lines.String()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return root
 }

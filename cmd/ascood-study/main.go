@@ -19,8 +19,8 @@ const usage = `ascood-study trains networks by several methods on several data s
 seeds, exports, calibrates and evaluates them, and writes one table as a paper prints
 it: mean ± standard deviation over the seeds, the best bold, the second underlined.
 
-  ascood-study plans/table8.json --data-root data --dry-run
-  ascood-study plans/table8.json --data-root data --device cuda
+  ascood-study plans/table1.json --data-root data --dry-run
+  ascood-study plans/table1.json --data-root data --device cuda
   ascood-study plan.json --output results/plan --jobs 2
 
 A plan is a JSON file (docs/plans.md). Its parts are runs of ascood-train, ascood-export
