@@ -16,6 +16,11 @@ type ConvOptions struct {
 // Conv2d convolves x [N,C,H,W] with weight [O,C/groups,kH,kW] and adds bias [O],
 // which may be the zero Tensor.
 //
+// Kernels of 3x3 with stride 1 over at least 32 channels, a multiple of 32, go through
+// Winograd's algorithm (shim/winograd.cc), in float32 and channels-last order on a CPU with
+// AVX-512: faster by half and more, off by up to 1e-5 of the largest value in place of 4e-7, and
+// without second derivatives.
+//
 // Before a 1x1 convolution it leaves out what the stride passes over. That gives the
 // same, and keeps clear of a fault of oneDNN 2.6, which libtorch 1.13 has: with a
 // stride and fewer than 16 channels, it writes the gradient of such weights past
@@ -25,7 +30,11 @@ func Conv2d(x, weight, bias gotorch.Tensor, opt ConvOptions) gotorch.Tensor {
 	if shape := weight.Shape(); stride > 1 && opt.Padding == 0 && len(shape) == 4 && shape[2] == 1 && shape[3] == 1 {
 		x, stride = everyNth(everyNth(x, 2, stride), 3, stride), 1
 	}
-	return gotorch.Call(nil, "conv2d", x, weight, bias,
+	var biases []gotorch.Tensor
+	if bias != (gotorch.Tensor{}) {
+		biases = append(biases, bias)
+	}
+	return gotorch.Call(nil, "gotorch::conv2d", x, weight, biases,
 		pair(stride), pair(opt.Padding), pair(orOne(opt.Dilation)), orOne(opt.Groups))
 }
 
