@@ -128,6 +128,39 @@ func openShipped(t *testing.T, n *Network, opt ioodin.Options) {
 	}
 }
 
+// unplaceable is a score that CUDA has no kernel for.
+type unplaceable struct{ posthoc.MSP }
+
+func (*unplaceable) Emit(p *posthoc.Part) string {
+	return p.Op("Cast", []string{p.Op("Celu", []string{p.Op("ReduceMax", []string{artifact.Logits}, onnx.Ints("axes", 1), onnx.Int("keepdims", 0))})},
+		onnx.Int("to", int(onnx.TensorProto_DOUBLE)))
+}
+
+// TestUnplacedScore: a method's part that the device cannot run is refused, by its node.
+func TestUnplacedScore(t *testing.T) {
+	if !cudastub.Here() {
+		cudastub.Rerun(t, os.Getenv(ort.LibraryEnv))
+		return
+	}
+	m, d := testmodel.Random(t, models.Spec{Arch: "lenet", Classes: 10, Head: models.HeadLinear}, testmodel.Square(28), artifact.ScoreIODIN)
+	n, err := NewNetwork(m, d, ioodin.Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	m, d, err = n.with(Entry{"unplaceable", &unplaceable{}}, posthoc.Float32)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.Score = artifact.Score{Name: "unplaceable", Settings: "{}"}
+	ort.OnlyPlace()
+	const want = `the score unplaceable: cuda:0 has no kernel for Celu, node "score/Celu" of the graph: run it with device=cpu`
+	cuda := ascood.CUDA(0)
+	if _, err := ioodin.New(m, d, ioodin.Options{Device: cuda}); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("error %v, want %q", err, want)
+	}
+}
+
 // randomImages are the features of images that there are not.
 func randomImages(t *testing.T, n *Network, images int) *posthoc.Set {
 	t.Helper()

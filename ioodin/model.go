@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
@@ -35,6 +36,61 @@ type Options struct {
 // session opens a graph as the options say.
 func (o Options) session(m *onnx.ModelProto) (*ort.Session, error) {
 	return ort.Open(m, ort.Options{Device: o.Device, Threads: o.Threads, Logger: o.Logger, TF32: o.TF32, GPUMemory: o.GPUMemory, NHWC: o.nhwc, Sizes: o.batchSizes})
+}
+
+// open opens the part of an artifact that computes a score. If that is the artifact's own,
+// a GPU must have kernels for all of it; "auto" is the CPU if it has not.
+func (o Options) open(part *onnx.ModelProto, score artifact.Score) (*ort.Session, error) {
+	placed := func(device ascood.Device) error {
+		if score.Output() != artifact.OwnScore || !device.IsCUDA() {
+			return nil
+		}
+		own, err := ownPart(part)
+		if err == nil {
+			err = ort.CheckPlacement(own, device, ort.Options{Threads: o.Threads})
+		}
+		if err != nil {
+			return fmt.Errorf("the score %s: %w", score.Name, err)
+		}
+		return nil
+	}
+	if err := placed(o.Device); err != nil {
+		return nil, err
+	}
+	session, err := o.session(part)
+	if err != nil || !o.Device.IsAuto() {
+		return session, err
+	}
+	if err := placed(session.Device()); err != nil {
+		if o.Logger != nil {
+			o.Logger.Info("device chosen", "device", "cpu", "because", err.Error())
+		}
+		session.Close()
+		o.Device = ascood.Device{}
+		return o.session(part)
+	}
+	return session, nil
+}
+
+// ownPart is what the artifact's own score is computed by of values of the network, which
+// become its inputs.
+func ownPart(m *onnx.ModelProto) (*onnx.ModelProto, error) {
+	const prefix = artifact.OwnScore + "/"
+	makers := onnx.Makers(m.Graph)
+	var cut []*onnx.ValueInfoProto
+	seen := map[string]bool{}
+	for _, n := range m.Graph.Node {
+		if !strings.HasPrefix(n.Name, prefix) {
+			continue
+		}
+		for _, in := range n.Input {
+			if maker := makers[in]; !seen[in] && maker != nil && !strings.HasPrefix(maker.Name, prefix) {
+				seen[in] = true
+				cut = append(cut, onnx.Shapeless(in, onnx.TensorProto_FLOAT))
+			}
+		}
+	}
+	return onnx.Extract(m, []string{artifact.OwnScore}, cut...)
 }
 
 // Model scores images. It may be used from several goroutines at once.
@@ -80,7 +136,7 @@ func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) 
 	if err != nil {
 		return nil, err
 	}
-	session, err := opt.session(part)
+	session, err := opt.open(part, score)
 	if err != nil {
 		return nil, err
 	}

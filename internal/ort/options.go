@@ -25,6 +25,7 @@ type Options struct {
 
 	Sizes []int // of the batches that others are padded to, ascending; nil is what suits the device
 
+	strict  bool // no node may run on the CPU in place of the device
 	bounded bool // memory, and nothing is computed on loading; for files that nobody has looked at
 
 	profile string // what the files begin with that tell how long each node took; "" for none
@@ -64,7 +65,7 @@ func configure(options *runtime.SessionOptions, device ascood.Device, opt Option
 	if !device.IsCUDA() {
 		return nil
 	}
-	if placing {
+	if placing || opt.strict {
 		if err := options.AddSessionConfigEntry("session.disable_cpu_ep_fallback", "1"); err != nil {
 			return fmt.Errorf("session options: %w", err)
 		}
