@@ -1,8 +1,10 @@
 package eval
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -70,8 +72,7 @@ func smooth(t *testing.T) *Network {
 // score, for all methods that have one. Those of which the file has none say so, or are
 // explained by the gradient that it has.
 func TestScoreGradients(t *testing.T) {
-	steps := []string{"iodin", "iodin_fast", "odin", "msp"}
-	none := []string{"msp+mls"}
+	table := documented(t)
 	n := smooth(t)
 	images := firstOf(t, "train", 60)
 	e := &Evaluation{Network: n, Train: Set{Images: images}, ValidID: Set{Images: images}}
@@ -95,20 +96,17 @@ func TestScoreGradients(t *testing.T) {
 				t.Fatal(err)
 			}
 			output, of := d.Explains(d.Score, artifact.OutputsOf(m))
-			switch {
-			case slices.Contains(steps, name):
-				if output != artifact.Gradient || of != artifact.ExplainsScore {
-					t.Errorf("explained by %s, of the %s", output, of)
-				}
-				return
-			case slices.Contains(none, name):
-				if output != artifact.Gradient || of != artifact.ExplainsPrediction {
-					t.Errorf("explained by %s, of the %s", output, of)
-				}
-				return
-			case output != artifact.ScoreGradient || of != artifact.ExplainsScore:
+			want := table[name].gradient
+			if want == "" { // a combination
+				want = artifact.Gradient
+			}
+			ofScore := of == artifact.ExplainsScore
+			if output != want || ofScore != (name != "msp+mls") {
 				_, err := posthoc.Explain(m, d)
-				t.Fatalf("explained by %s, of the %s: %v", output, of, err)
+				t.Fatalf("explained by %s, of the %s, want %s: %v", output, of, want, err)
+			}
+			if output != artifact.ScoreGradient {
+				return
 			}
 			g, err := ioodin.OpenGraph(m, d, artifact.Image, []string{artifact.OwnScore, artifact.ScoreGradient}, ioodin.Options{Threads: 1})
 			if err != nil {
@@ -165,6 +163,61 @@ func compareSlopes(t *testing.T, g *ioodin.Graph) {
 			if off := math.Abs(difference-slope) / math.Sqrt(length); !(off <= 0.01) {
 				t.Errorf("image %d along %s: the gradient gives %g, finite differences %g, of a length of %g", k, along, slope, difference, math.Sqrt(length))
 			}
+		}
+	}
+}
+
+// row is what docs/evaluation.md says of a method.
+type row struct{ learns, gradient string }
+
+// documented reads the table of methods.
+func documented(t *testing.T) map[string]row {
+	t.Helper()
+	text, err := os.ReadFile("../docs/evaluation.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, ok := strings.Cut(string(text), "|---|---|---|---|---|\n")
+	if !ok {
+		t.Fatal("docs/evaluation.md has no table of methods")
+	}
+	table, _, _ = strings.Cut(table, "\n\n")
+	rows := map[string]row{}
+	for line := range strings.Lines(table) {
+		cells := strings.Split(strings.Trim(line, "| \n"), " | ")
+		if len(cells) != 5 {
+			t.Fatalf("%q has %d cells", line, len(cells))
+		}
+		if strings.HasPrefix(cells[0], "several") {
+			continue
+		}
+		for _, name := range strings.Split(cells[0], ", ") {
+			rows[name] = row{cells[1], strings.Trim(cells[4], "`")}
+		}
+	}
+	return rows
+}
+
+// TestDocumentedMethods: the table has each method, and says what it learns from.
+// TestScoreGradients holds it to the gradients.
+func TestDocumentedMethods(t *testing.T) {
+	table := documented(t)
+	if names := slices.Sorted(maps.Keys(table)); !slices.Equal(names, posthoc.Names()) {
+		t.Errorf("the table has %v, want %v", names, posthoc.Names())
+	}
+	for name, r := range table {
+		needs := newMethod(t, name).Needs()
+		want := "nothing"
+		switch {
+		case needs.Train && needs.ValidID:
+			want = "training and validation images"
+		case needs.Train:
+			want = "training images"
+		case needs.ValidID:
+			want = "validation images"
+		}
+		if r.learns != want {
+			t.Errorf("%s is said to learn from %s, but does from %s", name, r.learns, want)
 		}
 	}
 }

@@ -113,6 +113,12 @@ func openShipped(t *testing.T, n *Network, opt ioodin.Options) {
 		if err := posthoc.Fit(m.Method, d); err != nil {
 			t.Fatal(err)
 		}
+		part, err := posthoc.NewScorer([]posthoc.Method{m.Method}, opt.Device)
+		if err != nil {
+			t.Errorf("%s: %v", m.Name, err)
+			continue
+		}
+		part.Close()
 		model, meta, err := n.with(m, posthoc.Float16)
 		if err != nil {
 			t.Errorf("%s: %v", m.Name, err)

@@ -154,7 +154,7 @@ func (n *Network) Collect(ctx context.Context, d dataset.Dataset, to *features.W
 // features, and returns the file that holds it.
 func (n *Network) Observe(ctx context.Context, d dataset.Dataset, o posthoc.Observation, to *features.Writer, opt ScanOptions) (*features.File, error) {
 	defer to.Discard()
-	w, err := posthoc.NewWatcher(o)
+	w, err := posthoc.NewWatcher(o, n.opt.Device)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +198,7 @@ func (n *Network) Score(ctx context.Context, d dataset.Dataset, methods []Entry,
 func (n *Network) score(ctx context.Context, d dataset.Dataset, methods []Entry, opt ScanOptions) ([]Scores, error) {
 	runs := plan(methods)
 	var sound []int
-	p, err := newPass(methods, runs, func(i int) string { return d.Name(sound[i]) })
+	p, err := newPass(methods, runs, n.opt.Device, func(i int) string { return d.Name(sound[i]) })
 	if err != nil {
 		return nil, err
 	}
@@ -243,7 +243,7 @@ func ScoreSet(s *posthoc.Set, d dataset.Dataset, methods []Entry, opt ScanOption
 }
 
 func scoreSet(s *posthoc.Set, d dataset.Dataset, methods []Entry, opt ScanOptions) ([]Scores, error) {
-	p, err := newPass(methods, nil, func(i int) string {
+	p, err := newPass(methods, nil, ascood.Device{}, func(i int) string {
 		if s.Logits.Rows() == d.Len() {
 			return d.Name(i)
 		}
@@ -274,6 +274,7 @@ type Scores struct {
 // pass gathers the scores of a dataset's images.
 type pass struct {
 	methods     []Entry
+	device      ascood.Device
 	onImages    []scorer    // of each run, the methods that take more than logits and features
 	onFeatures  scorer      // the others
 	scores      [][]float64 // of each method
@@ -289,8 +290,8 @@ type scorer struct {
 	methods []int
 }
 
-func newPass(methods []Entry, runs []run, name func(i int) string) (*pass, error) {
-	p := &pass{methods: methods, scores: make([][]float64, len(methods)), failed: make([]error, len(methods)), name: name}
+func newPass(methods []Entry, runs []run, device ascood.Device, name func(i int) string) (*pass, error) {
+	p := &pass{methods: methods, device: device, scores: make([][]float64, len(methods)), failed: make([]error, len(methods)), name: name}
 	for _, r := range runs {
 		s, err := p.open(func(i int) bool { return slices.Contains(r.methods, i) && len(methods[i].Needs().Graph) > 0 })
 		p.onImages = append(p.onImages, s)
@@ -317,7 +318,7 @@ func (p *pass) open(chosen func(i int) bool) (scorer, error) {
 		}
 	}
 	var err error
-	s.Scorer, err = posthoc.NewScorer(some)
+	s.Scorer, err = posthoc.NewScorer(some, p.device)
 	return s, err
 }
 

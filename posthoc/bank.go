@@ -11,6 +11,7 @@ import (
 // blocks, in the same order each time. Its methods may be called concurrently.
 type Bank interface {
 	Len() int
+	Dim() int // numbers of a feature
 	// Blocks yields runs of at most BlockRows images. A block's memory is the
 	// bank's own: it is not to be changed, nor kept beyond the loop's body. The
 	// first error ends the sequence.
@@ -20,6 +21,9 @@ type Bank interface {
 // BlockRows is how many images a Bank yields at most at once. It bounds the
 // memory of what is computed in double precision or for many images at a time.
 const BlockRows = 4096
+
+// Dim returns how many numbers a feature has.
+func (s *Set) Dim() int { return s.Feature.Cols }
 
 // Blocks makes a set in memory a Bank.
 func (s *Set) Blocks() iter.Seq2[*Set, error] {

@@ -130,6 +130,16 @@ func Fit(m Method, d *Data) error {
 	case needs.ValidID && (d.ValidID == nil || d.ValidID.Len() == 0):
 		return ascood.Errorf(ascood.Invalid, "it learns from in-distribution validation images, and there are none")
 	}
+	if needs.Train {
+		if err := d.checkWidth("training", d.Train); err != nil {
+			return err
+		}
+	}
+	if needs.ValidID {
+		if err := d.checkWidth("validation", d.ValidID); err != nil {
+			return err
+		}
+	}
 	sizes := Sizes{Dim: d.Weight.Cols}
 	if d.Train != nil {
 		sizes.Train = d.Train.Len()
@@ -147,6 +157,14 @@ func Fit(m Method, d *Data) error {
 
 // ErrNotLinear is of methods that put a changed feature through the last layer.
 var ErrNotLinear = ascood.Errorf(ascood.Unsupported, "it goes through the last layer, which in this network is not a linear one of the feature")
+
+// checkWidth reports features of another width than the last layer takes.
+func (d *Data) checkWidth(images string, features Bank) error {
+	if want := d.Weight.Cols; want > 0 && features.Dim() != want {
+		return ascood.Errorf(ascood.Invalid, "the %s images' features have %d numbers, and the network's last layer takes %d: they are of another network", images, features.Dim(), want)
+	}
+	return nil
+}
 
 // Notes returns what is to be known of what a fitted method has learnt from, such
 // as classes without images.

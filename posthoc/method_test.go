@@ -436,6 +436,7 @@ func (b counted) Blocks() iter.Seq2[*Set, error] {
 type brokenBank struct{ err error }
 
 func (brokenBank) Len() int { return 1 }
+func (brokenBank) Dim() int { return 0 }
 func (b brokenBank) Blocks() iter.Seq2[*Set, error] {
 	return func(yield func(*Set, error) bool) { yield(nil, b.err) }
 }
@@ -464,6 +465,28 @@ func TestBankTooLarge(t *testing.T) {
 			}
 		} else if ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%T: error %v, want %q", c.method, err, c.want)
+		}
+	}
+}
+
+// TestOtherWidth: features of another network are refused by their width.
+func TestOtherWidth(t *testing.T) {
+	ref := loadReference(t)
+	for _, c := range []struct{ method, want string }{
+		{"knn", "the training images' features have 3 numbers, and the network's last layer takes 64: they are of another network"},
+		{"mds", "the training images' features have 3 numbers"},
+		{"msp+nnguide", "the training images' features have 3 numbers"},
+		{"react", "the validation images' features have 3 numbers, and the network's last layer takes 64: they are of another network"},
+	} {
+		d := ref.data(t)
+		other := &Set{Batch: Batch{Logits: Matrix{make([]float32, 2000), 10}, Feature: Matrix{make([]float32, 600), 3}}, Labels: make([]int, 200)}
+		if c.method == "react" {
+			d.ValidID = other
+		} else {
+			d.Train = other
+		}
+		if err := Fit(newMethod(t, c.method), d); ascood.CodeOf(err) != ascood.Invalid || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: error %v, want %q", c.method, err, c.want)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package posthoc
 
 import (
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
 )
@@ -49,10 +50,10 @@ func Observations(m Method, d *Data) []Observation {
 // Watcher computes an Observation. Close it when all images are seen.
 type Watcher struct{ group }
 
-// NewWatcher opens an observation's part.
-func NewWatcher(o Observation) (*Watcher, error) {
+// NewWatcher opens an observation's part: on the device if it has some of the network in it.
+func NewWatcher(o Observation, device ascood.Device) (*Watcher, error) {
 	w := &Watcher{group{at: []int{0}}}
-	return w, w.open([]Method{o}, onnx.Batch, "K")
+	return w, w.open([]Method{o}, device, onnx.Batch, "K")
 }
 
 // Close frees the part.

@@ -18,6 +18,8 @@ type Part struct {
 	banked func(name string, dims ...any) string // of the bank's images, float32 [R,dims…]; see bank.go
 	merges *[]merge                              // of a bank that comes in tiles; nil for one that is there as a whole
 	shared map[any]string                        // what several methods take
+
+	resumed bool // it has some of the network in it
 }
 
 // Map returns the name of a map inside the network that Needs has named, float32
@@ -166,6 +168,7 @@ func (p *Part) resume(network *onnx.GraphProto, value, x string, to ...string) m
 	for _, name := range to {
 		outputs = append(outputs, onnx.Shapeless(name, onnx.TensorProto_FLOAT))
 	}
+	p.resumed = true
 	exposed := onnx.WithOutputs(network, outputs)
 	rest, err := onnx.Extract(&onnx.ModelProto{Graph: exposed}, to, onnx.Shapeless(value, onnx.TensorProto_FLOAT))
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/checkpoint"
 )
 
@@ -131,7 +132,7 @@ func scoreOf(t *testing.T, m Method, b *Batch) []float64 {
 
 func scoresOf(t *testing.T, methods []Method, b *Batch) ([][]float64, []error) {
 	t.Helper()
-	s, err := NewScorer(methods)
+	s, err := NewScorer(methods, ascood.Device{})
 	if err != nil {
 		t.Fatal(err)
 	}

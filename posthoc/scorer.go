@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
@@ -29,8 +30,9 @@ type group struct {
 	session *ort.Session
 }
 
-// NewScorer opens the parts of fitted methods.
-func NewScorer(methods []Method) (*Scorer, error) {
+// NewScorer opens the parts of fitted methods: on the device if they have some of the
+// network in them.
+func NewScorer(methods []Method, device ascood.Device) (*Scorer, error) {
 	s := &Scorer{methods: len(methods)}
 	byBank := map[Bank]*group{}
 	for i, m := range methods {
@@ -47,7 +49,7 @@ func NewScorer(methods []Method) (*Scorer, error) {
 		g.at = append(g.at, i)
 	}
 	for _, g := range s.groups {
-		if err := g.open(methods, onnx.Batch); err != nil {
+		if err := g.open(methods, device, onnx.Batch); err != nil {
 			s.Close()
 			return nil, err
 		}
@@ -66,7 +68,7 @@ func (s *Scorer) Close() {
 
 // open writes the methods' parts into a graph whose inputs are what they take, and whose
 // outputs have the dimensions given.
-func (g *group) open(methods []Method, dims ...any) error {
+func (g *group) open(methods []Method, device ascood.Device, dims ...any) error {
 	b := onnx.NewBuilder("score")
 	p := &Part{Builder: b, shared: map[any]string{}, merges: &g.merges}
 	p.value = func(name string, dims ...any) string {
@@ -97,7 +99,11 @@ func (g *group) open(methods []Method, dims ...any) error {
 	}
 	// Images are scored on all cores, some on each: the threads need not wait for each
 	// other, and what an operator leaves for the next stays in the caches.
-	g.session, err = ort.Open(graph, ort.Options{Threads: 1})
+	opt := ort.Options{Threads: 1}
+	if p.resumed {
+		opt.Device = device
+	}
+	g.session, err = ort.Open(graph, opt)
 	return err
 }
 

@@ -61,6 +61,9 @@ func (f *File) Inputs() string { return f.inputs }
 // Len returns the number of images.
 func (f *File) Len() int { return f.images }
 
+// Dim returns how many numbers a feature has.
+func (f *File) Dim() int { return f.dim }
+
 // Close frees the file; a temporary one is gone with that.
 func (f *File) Close() error { return f.file.Close() }
 
