@@ -160,7 +160,7 @@ func TestUnplacedScore(t *testing.T) {
 	}
 	d.Score = artifact.Score{Name: "unplaceable", Settings: "{}"}
 	ort.OnlyPlace()
-	const want = `the score unplaceable: cuda:0 has no kernel for Celu, node "score/Celu" of the graph: run it with device=cpu`
+	const want = `the score unplaceable: cuda:0 has no kernel for Celu, node "score/Celu" of the graph: run it on the CPU`
 	cuda := ascood.CUDA(0)
 	if _, err := ioodin.New(m, d, ioodin.Options{Device: cuda}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)

@@ -68,7 +68,7 @@ func TestUnplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `cuda:0 has no kernel for Celu, node "net/Celu" of the graph: run it with device=cpu`
+	const want = `cuda:0 has no kernel for Celu, node "net/Celu" of the graph: run it on the CPU`
 	if err := place(m); ascood.CodeOf(err) != ascood.Unsupported || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
 	}

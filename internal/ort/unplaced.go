@@ -32,7 +32,7 @@ func CheckPlacement(m *onnx.ModelProto, device ascood.Device, opt Options) error
 	if at == len(nodes) {
 		return err
 	}
-	return ascood.Errorf(ascood.Unsupported, "%s has no kernel for %s, node %q of the graph: run it with %s=cpu: %w", device, nodes[at].OpType, nodes[at].Name, ascood.Field("device"), err)
+	return ascood.Errorf(ascood.Unsupported, "%s has no kernel for %s, node %q of the graph: run it on the CPU: %w", device, nodes[at].OpType, nodes[at].Name, err)
 }
 
 // loadable reports why a graph cannot be loaded.
