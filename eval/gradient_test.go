@@ -18,7 +18,7 @@ import (
 	"github.com/ascood/ascood/posthoc"
 )
 
-// smooth is a network without kinks, with all maps that methods look into.
+// smooth is a network without kinks, with all that methods look into.
 func smooth(t *testing.T) *Network {
 	t.Helper()
 	const size, classes = 8, 10
@@ -46,6 +46,10 @@ func smooth(t *testing.T) *Network {
 	}
 	feature := b.Rename(b.Op("Flatten", []string{b.Op("GlobalAveragePool", []string{x})}), onnx.Tap(artifact.Feature))
 	logits := b.Op("Gemm", []string{feature, weights("fc.weight", 0.1, classes, channels), weights("fc.bias", 1, classes)}, onnx.Int("transB", 1))
+	for i, name := range artifact.OfHeads() {
+		outputs := []int{1, 4, classes}[i]
+		b.Rename(b.Op("MatMul", []string{feature, weights(name+".weight", 0.002, channels, outputs)}), onnx.Tap(name))
+	}
 	b.Output(logits, "", onnx.TensorProto_FLOAT, onnx.Batch, classes)
 	m, err := b.Model("test", "1")
 	if err != nil {
@@ -86,6 +90,8 @@ func TestScoreGradients(t *testing.T) {
 				m.Dim = 10
 			case *posthoc.KNN:
 				m.K = 60 // of 60: two neighbours at one distance are a kink
+			case *posthoc.GODIN:
+				m.Noise = 0 // its step is a sign's
 			case *posthoc.T2FNorm:
 				m.Tau = 5 // less, and all images are sure
 			}
