@@ -19,6 +19,14 @@
 #include <ATen/Parallel.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
+#include <torch/version.h>
+
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 5)
+#include <optional>
+using OptionalTensor = std::optional<at::Tensor>;
+#else
+using OptionalTensor = c10::optional<at::Tensor>;
+#endif
 
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define GT_WINOGRAD
@@ -318,13 +326,13 @@ bool pays(const at::Tensor &x, const at::Tensor &weight) {
   return able && in % kColumns == 0 && out % kColumns == 0 && in >= 32 && out >= 32 && tiles_of(x).count >= 48;
 }
 
-bool fits(const at::Tensor &x, const at::Tensor &weight, at::TensorList bias, at::IntArrayRef stride, at::IntArrayRef padding,
+bool fits(const at::Tensor &x, const at::Tensor &weight, const OptionalTensor &bias, at::IntArrayRef stride, at::IntArrayRef padding,
           at::IntArrayRef dilation, int64_t groups) {
   const auto ones = [](at::IntArrayRef list) { return list.size() == 2 && list[0] == 1 && list[1] == 1; };
   return plain(x) && plain(weight) && x.dim() == 4 && weight.dim() == 4 && weight.size(2) == 3 && weight.size(3) == 3 &&
          ones(stride) && ones(padding) && ones(dilation) && groups == 1 && x.size(1) == weight.size(1) &&
          x.is_contiguous(at::MemoryFormat::ChannelsLast) &&
-         (bias.empty() || (plain(bias[0]) && bias[0].dim() == 1 && bias[0].size(0) == weight.size(0) && bias[0].is_contiguous())) &&
+         (!bias || (plain(*bias) && bias->dim() == 1 && bias->size(0) == weight.size(0) && bias->is_contiguous())) &&
          pays(x, weight);
 }
 
@@ -334,19 +342,18 @@ bool fits(const at::Tensor &x, const at::Tensor &weight, at::TensorList bias, at
 
 namespace {
 
-at::Tensor conv2d(const at::Tensor &x, const at::Tensor &weight, at::TensorList bias, at::IntArrayRef stride,
+at::Tensor conv2d(const at::Tensor &x, const at::Tensor &weight, const OptionalTensor &bias, at::IntArrayRef stride,
                   at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups) {
-  TORCH_CHECK(bias.size() <= 1, "want one bias, or none");
 #ifdef GT_WINOGRAD
   if (fits(x, weight, bias, stride, padding, dilation, groups)) {
-    return Convolution::apply(x, weight, bias.empty() ? weight : bias[0]);
+    return Convolution::apply(x, weight, bias ? *bias : weight);
   }
 #endif
-  return at::conv2d(x, weight, bias.empty() ? at::Tensor() : bias[0], stride, padding, dilation, groups);
+  return at::conv2d(x, weight, bias, stride, padding, dilation, groups);
 }
 
 }  // namespace
 
 TORCH_LIBRARY_FRAGMENT(gotorch, m) {
-  m.def("conv2d(Tensor x, Tensor weight, Tensor[] bias, int[] stride, int[] padding, int[] dilation, int groups) -> Tensor", &conv2d);
+  m.def("conv2d(Tensor x, Tensor weight, Tensor? bias, int[] stride, int[] padding, int[] dilation, int groups) -> Tensor", &conv2d);
 }

@@ -30,11 +30,7 @@ func Conv2d(x, weight, bias gotorch.Tensor, opt ConvOptions) gotorch.Tensor {
 	if shape := weight.Shape(); stride > 1 && opt.Padding == 0 && len(shape) == 4 && shape[2] == 1 && shape[3] == 1 {
 		x, stride = everyNth(everyNth(x, 2, stride), 3, stride), 1
 	}
-	var biases []gotorch.Tensor
-	if bias != (gotorch.Tensor{}) {
-		biases = append(biases, bias)
-	}
-	return gotorch.Call(nil, "gotorch::conv2d", x, weight, biases,
+	return gotorch.Call(nil, "gotorch::conv2d", x, weight, bias,
 		pair(stride), pair(opt.Padding), pair(orOne(opt.Dilation)), orOne(opt.Groups))
 }
 
