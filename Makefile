@@ -6,7 +6,7 @@ override ONNXRUNTIME_LIB := $(abspath $(ONNXRUNTIME_LIB))
 # OpenMP's waiting threads are to sleep, so that others get the cores.
 with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000
 
-.PHONY: help setup setup-cuda build test test-kernels test-zoo test-page mutate lint bench bench-eval bench-zoo bench-serve reference demo study serve generate libjpeg notices clean
+.PHONY: help setup setup-cuda build test test-kernels test-zoo test-page mutate lint bench bench-zoo bench-serve reference demo study serve generate libjpeg notices clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -41,17 +41,14 @@ test-zoo: setup ## import torchvision's families at all opsets, for any number o
 test-page: setup ## the server's page in a browser (needs Debian's chromium; PAGE_SCREENSHOTS=/folder keeps pictures)
 	$(with-runtime) go test -tags browser -run '^Test(Browser|Looks)$$' ./serve
 
-bench: setup ## run all benchmarks
-	$(with-runtime) go test -run '^$$' -bench . -benchmem ./...
-
-bench-eval: setup ## images a second from file to score, beside PyTorch where python3-torch is present
-	$(with-runtime) go test -run '^$$' -bench '^BenchmarkImages' -cpu 2 ./eval
+bench: build ## measure speed, memory and sizes, beside PyTorch where python3-torch is present, and write BENCHMARKS.md (15 minutes; ARGS=--quick or --only=SECTION)
+	$(with-runtime) go run ./scripts/bench $(ARGS)
 
 bench-zoo: setup ## what gradient and i-ODIN cost of torchvision's networks, in forward passes (needs Debian's python3-torch, python3-torchvision)
 	@folder=$$(mktemp -d); trap 'rm -r "$$folder"' EXIT; nice /usr/bin/python3 -B scripts/reference/zoo.py "$$folder" && \
 	$(with-runtime) ASCOOD_ZOO="$$folder" go test -run '^$$' -bench '^Benchmark(Zoo|Import)$$' -benchtime 11x ./export
 
-bench-serve: build ## the server under load and overload, beside bare loops over its model (ARGS=--help lists settings)
+bench-serve: build ## the server of your model under load and overload, beside bare loops over it (ARGS=--help lists settings)
 	$(with-runtime) go run ./scripts/benchserve $(ARGS)
 
 reference: ## make the tests' reference data again and compare (needs Debian's python3-torch and others: scripts/reference)

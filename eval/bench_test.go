@@ -23,23 +23,23 @@ import (
 	"github.com/ascood/ascood/preprocess"
 )
 
+// fromFiles are networks, and files for them.
+var fromFiles = []struct {
+	arch, preset  string
+	width, height int // of the files
+	images        int
+}{
+	{"resnet18_32x32", "cifar10", 32, 32, 256},
+	{"resnet18_224x224", "imagenet200", 500, 375, 64},
+}
+
 // BenchmarkImages times the whole way from JPEG files to scores, on two threads,
 // with the published networks of random weights; where Debian's python3-torch and
 // python3-pil are present, beside PyTorch's in testdata/torch_speed.py.
 func BenchmarkImages(b *testing.B) {
-	for _, net := range []struct {
-		arch, preset  string
-		width, height int // of the files
-		images        int
-	}{
-		{"resnet18_32x32", "cifar10", 32, 32, 256},
-		{"resnet18_224x224", "imagenet200", 500, 375, 64},
-	} {
+	for _, net := range fromFiles {
 		dir := jpegs(b, net.width, net.height, net.images)
-		d, err := dataset.Open(dir, "")
-		if err != nil {
-			b.Fatal(err)
-		}
+		d := openFolder(b, dir)
 		n := randomNetwork(b, net.arch, net.preset)
 		for _, name := range []string{"msp", "odin", "iodin"} {
 			b.Run(fmt.Sprintf("%s/%s", net.arch, name), func(b *testing.B) {
@@ -65,6 +65,19 @@ func BenchmarkImages(b *testing.B) {
 			})
 		}
 	}
+}
+
+// openJPEGs opens files that jpegs writes.
+func openJPEGs(b *testing.B, width, height, count int) dataset.Dataset {
+	return openFolder(b, jpegs(b, width, height, count))
+}
+
+func openFolder(b *testing.B, dir string) dataset.Dataset {
+	d, err := dataset.Open(dir, "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return d
 }
 
 // jpegs writes images that are neither flat nor noise.

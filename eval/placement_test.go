@@ -84,18 +84,7 @@ func openAll(t *testing.T, spec models.Spec) {
 
 // openShipped opens the artifact with each method as its score.
 func openShipped(t *testing.T, n *Network, opt ioodin.Options) {
-	train := randomImages(t, n, 70)
-	d, err := n.Data(t.Context(), train, train)
-	if err != nil {
-		t.Fatal(err)
-	}
-	width, err := onnx.Extend(n.model.Graph).Shape(artifact.Stem)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, numbers := range map[string]int{"gram": 50, "mds_ensemble": width[1].Size, "adascale-5-1": 1} {
-		d.Observed[name] = randomRows(70, numbers, len(d.Bias))
-	}
+	d := randomData(t, n)
 	var all []Entry
 	for _, name := range posthoc.Names() {
 		m := testmodel.Method(t, name)
@@ -167,8 +156,26 @@ func TestUnplacedScore(t *testing.T) {
 	}
 }
 
+// randomData is what methods learn from, of images that there are not.
+func randomData(t testing.TB, n *Network) *posthoc.Data {
+	t.Helper()
+	train := randomImages(t, n, 70)
+	d, err := n.Data(t.Context(), train, train)
+	if err != nil {
+		t.Fatal(err)
+	}
+	width, err := onnx.Extend(n.model.Graph).Shape(artifact.Stem)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, numbers := range map[string]int{"gram": 50, "mds_ensemble": width[1].Size, "adascale-5-1": 1} {
+		d.Observed[name] = randomRows(70, numbers, len(d.Bias))
+	}
+	return d
+}
+
 // randomImages are the features of images that there are not.
-func randomImages(t *testing.T, n *Network, images int) *posthoc.Set {
+func randomImages(t testing.TB, n *Network, images int) *posthoc.Set {
 	t.Helper()
 	weight, bias, err := n.lastLayer()
 	if err != nil {

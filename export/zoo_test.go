@@ -13,7 +13,6 @@ import (
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
-	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/importer"
 	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/internal/testmodel"
@@ -131,20 +130,8 @@ func artifactOf(tb testing.TB, file string, target artifact.Target) (m *onnx.Mod
 	if err != nil {
 		tb.Fatal(err)
 	}
-	shape := read.Graph.Input[0].Type.GetTensorType().Shape.Dim
-	size = int(shape[len(shape)-1].GetDimValue())
-	pre := testmodel.Square(size)
-	net, err := importer.Import(read, importer.Options{Run: ort.Evaluate, Size: size, Mean: pre.Mean, Std: pre.Std, Taken: artifact.Names()})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	m, _, err = export.FromNetwork(export.Network{Model: net.Model, Feature: net.Feature, Linear: net.Linear}, export.Options{
-		Name: "zoo", Target: target, Preprocess: &pre, Score: artifact.Score{Name: artifact.ScoreIODIN, Temperature: 1000, Noise: 0.0014},
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return m, size
+	m, meta := testmodel.Imported(tb, read, target)
+	return m, meta.Preprocess.ImageSize
 }
 
 // openPart opens the part of an artifact that computes some outputs.

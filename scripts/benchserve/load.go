@@ -23,7 +23,7 @@ type outcome struct {
 
 func (o *outcome) rate() float64 { return float64(len(o.latency)) / o.elapsed.Seconds() }
 
-// String is the row of the table.
+// String is what a line of a benchmark says of it.
 func (o *outcome) String() string {
 	slices.Sort(o.latency)
 	at := func(share float64) float64 {
@@ -32,7 +32,7 @@ func (o *outcome) String() string {
 		}
 		return o.latency[int(share*float64(len(o.latency)-1))].Seconds() * 1000
 	}
-	return fmt.Sprintf("%.1f\t%.0f\t%.0f\t%d\t%d", o.rate(), at(0.5), at(0.99), o.rejected, o.late)
+	return fmt.Sprintf("%.1f images/s %.0f p50-ms %.0f p99-ms %d rejected %d late", o.rate(), at(0.5), at(0.99), o.rejected, o.late)
 }
 
 // ask sends one image.

@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
 	"time"
 
 	"github.com/ascood/ascood/internal/cli"
@@ -17,8 +16,8 @@ import (
 
 const usage = `benchserve [flags] [-- flags of ascood-serve]
 
-Prints, for bare loops over the model and for ascood-serve, what they achieve: images a
-second, latency, requests rejected, and peak memory. The closed loops have a number of
+Prints, for bare loops over the model and for ascood-serve, what they achieve, as lines of
+a Go benchmark: images a second, latency, requests rejected and late, and peak memory. The closed loops have a number of
 clients that each wait for their answer; the open one sends four times as many requests
 a second as the fastest closed loop has achieved, whatever comes back. Clients and
 server share the cores.
@@ -65,16 +64,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return measure(ctx, o, files, stdout, stderr)
 }
 
-// measure prints the table.
+// measure prints a line for each measurement, in the form of Go's benchmarks.
 func measure(ctx context.Context, o options, files [][]byte, stdout, stderr io.Writer) error {
-	table := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(table, "\timages/s\tp50 ms\tp99 ms\trejected\tlate\tMiB at most")
 	decoded, decoding, err := bare(ctx, o, files)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(table, "bare loop, images decoded before\t%.1f\n", decoded)
-	fmt.Fprintf(table, "bare loop that decodes\t%.1f\n", decoding)
+	fmt.Fprintf(stdout, "BenchmarkBare/images_decoded_before 1 %.1f images/s\n", decoded)
+	fmt.Fprintf(stdout, "BenchmarkBare/decoding 1 %.1f images/s\n", decoding)
 	s, err := start(ctx, o, stderr)
 	if err != nil {
 		return err
@@ -83,15 +80,11 @@ func measure(ctx context.Context, o options, files [][]byte, stdout, stderr io.W
 	peak := 0.0
 	for _, clients := range []int{1, 2, 8, 32} {
 		r := closed(ctx, s.url, files, clients, o.duration)
-		fmt.Fprintf(table, "server, %d clients\t%s\t%d\n", clients, r, s.peak())
+		fmt.Fprintf(stdout, "BenchmarkServer/clients=%d 1 %s %d peak-MiB\n", clients, r, s.peak())
 		peak = max(peak, r.rate())
 	}
 	over := open(ctx, s.url, files, 4*peak, o)
-	fmt.Fprintf(table, "server, %.0f requests/s sent\t%s\t%d\n", 4*peak, over, s.peak())
-	if err := table.Flush(); err != nil {
-		return err
-	}
-	fmt.Fprintf(stdout, "At saturation the server achieves %.2f of the loop that decodes; at four times that load %.2f of its peak.\n", peak/decoding, over.rate()/peak)
+	fmt.Fprintf(stdout, "BenchmarkServer/%.0f_requests_a_second 1 %s %d peak-MiB\n", 4*peak, over, s.peak())
 	return nil
 }
 
