@@ -93,6 +93,42 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
+// BenchmarkStepTypes is a step of cross-entropy, and of ASCOOD with each type of outliers, on
+// all cores.
+func BenchmarkStepTypes(b *testing.B) {
+	allThreads(b)
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	for _, net := range []struct {
+		arch               string
+		width, size, batch int
+	}{
+		{"resnet18_32x32", 16, 32, 128},
+		{"resnet18_32x32", 64, 32, 128},
+		{"resnet18_224x224", 64, 224, 16},
+	} {
+		for _, kind := range append([]string{MethodCE}, OODTypes()...) {
+			b.Run(fmt.Sprintf("%s/width=%d/%s", net.arch, net.width, kind), func(b *testing.B) {
+				scope := gotorch.NewScope()
+				defer scope.Close()
+				c := Default(OODGradient)
+				if kind == MethodCE {
+					c.Method = MethodCE
+				} else {
+					c = Default(kind)
+				}
+				c.Arch, c.Width = net.arch, net.width
+				st := newStepper(b, scope, c, net.size, net.batch)
+				st.step(b)
+				for b.Loop() {
+					st.step(b)
+				}
+				b.ReportMetric(float64(b.N*net.batch)/b.Elapsed().Seconds(), "images/s")
+			})
+		}
+	}
+}
+
 // BenchmarkResNet18At224 sets the loading of photographs of 400x300 pixels, with
 // the published augmentation, beside steps of ResNet-18 on them.
 func BenchmarkResNet18At224(b *testing.B) {
