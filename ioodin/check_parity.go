@@ -74,7 +74,7 @@ func (c *deviceCheck) open(opt Options) (*Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	session, err := opt.session(part)
+	session, err := opt.session(part, c.info.Preprocess.ImageSize)
 	if err != nil {
 		return nil, err
 	}

@@ -44,7 +44,7 @@ func OpenGraph(m *onnx.ModelProto, d *artifact.Metadata, from string, values []s
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Unsupported, "model %s (%s): %w", d.Name, d.Arch, err)
 	}
-	session, err := opt.session(part)
+	session, err := opt.session(part, d.Preprocess.ImageSize)
 	if err != nil {
 		return nil, err
 	}

@@ -33,14 +33,17 @@ type Options struct {
 	batchSizes []int // to pad to on any device, for tests
 }
 
-// session opens a graph as the options say.
-func (o Options) session(m *onnx.ModelProto) (*ort.Session, error) {
-	return ort.Open(m, ort.Options{Device: o.Device, Threads: o.Threads, Logger: o.Logger, TF32: o.TF32, GPUMemory: o.GPUMemory, NHWC: o.nhwc, Sizes: o.batchSizes})
+// session opens a graph of images of size x size pixels as the options say.
+func (o Options) session(m *onnx.ModelProto, size int) (*ort.Session, error) {
+	return ort.Open(m, ort.Options{
+		Device: o.Device, Threads: o.Threads, Logger: o.Logger, TF32: o.TF32, GPUMemory: o.GPUMemory, NHWC: o.nhwc,
+		Sizes: o.batchSizes, Most: DefaultBatchSize(ascood.Device{}, size),
+	})
 }
 
-// open opens the part of an artifact that computes a score. If that is the artifact's own,
+// open opens the part of an artifact that computes a score of images of size x size pixels. If that is the artifact's own,
 // a GPU must have kernels for all of it; "auto" is the CPU if it has not.
-func (o Options) open(part *onnx.ModelProto, score artifact.Score) (*ort.Session, error) {
+func (o Options) open(part *onnx.ModelProto, score artifact.Score, size int) (*ort.Session, error) {
 	placed := func(device ascood.Device) error {
 		if score.Output() != artifact.OwnScore || !device.IsCUDA() {
 			return nil
@@ -57,7 +60,7 @@ func (o Options) open(part *onnx.ModelProto, score artifact.Score) (*ort.Session
 	if err := placed(o.Device); err != nil {
 		return nil, err
 	}
-	session, err := o.session(part)
+	session, err := o.session(part, size)
 	if err != nil || !o.Device.IsAuto() {
 		return session, err
 	}
@@ -67,7 +70,7 @@ func (o Options) open(part *onnx.ModelProto, score artifact.Score) (*ort.Session
 		}
 		session.Close()
 		o.Device = ascood.Device{}
-		return o.session(part)
+		return o.session(part, size)
 	}
 	return session, nil
 }
@@ -136,7 +139,7 @@ func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) 
 	if err != nil {
 		return nil, err
 	}
-	session, err := opt.open(part, score)
+	session, err := opt.open(part, score, d.Preprocess.ImageSize)
 	if err != nil {
 		return nil, err
 	}

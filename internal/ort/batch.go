@@ -31,6 +31,16 @@ func pieces(n int, sizes []int) []piece {
 	return cut
 }
 
+// cutAt cuts a batch of n images into pieces of at most so many.
+func cutAt(n, most int) []piece {
+	var cut []piece
+	for from := 0; from < n; from += most {
+		to := min(from+most, n)
+		cut = append(cut, piece{from, to, to - from})
+	}
+	return cut
+}
+
 // batched returns which inputs or outputs have a row for each image: those whose first
 // size is the batch's symbol, or 1 in a graph that takes one image at a time, and those
 // of which the graph does not say the shape.

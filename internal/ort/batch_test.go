@@ -91,6 +91,35 @@ func TestPadded(t *testing.T) {
 	}
 }
 
+// TestMost: outputs do not show what a batch was cut into, and there is one program.
+func TestMost(t *testing.T) {
+	whole, err := Open(rowSums(t), Options{Threads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer whole.Close()
+	cut, err := Open(rowSums(t), Options{Threads: 1, Most: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cut.Close()
+	for n, runs := range map[int]int{1: 1, 3: 1, 4: 2, 9: 3, 10: 4} {
+		want, err := whole.Run(batchOf(n))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := cut.Run(batchOf(n)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%d images: %v, %v; want %v", n, got, err, want)
+		}
+		if got := max(1, len(cutAt(n, 3))); got != runs {
+			t.Errorf("%d images are cut into %d, want %d", n, got, runs)
+		}
+	}
+	if len(cut.programs) != 1 {
+		t.Errorf("there are %d programs", len(cut.programs))
+	}
+}
+
 // TestPaddedTogether runs many sizes at once on a session that has loaded few.
 func TestPaddedTogether(t *testing.T) {
 	s, err := Open(rowSums(t), Options{Threads: 1, Sizes: []int{1, 4, 16}})

@@ -24,6 +24,7 @@ type Options struct {
 	NHWC bool // convolve with the channels innermost, as tensor cores do
 
 	Sizes []int // of the batches that others are padded to, ascending; nil is what suits the device
+	Most  int   // images that are computed at once, where batches are not padded; 0 is any number
 
 	strict  bool // no node may run on the CPU in place of the device
 	bounded bool // memory, and nothing is computed on loading; for files that nobody has looked at

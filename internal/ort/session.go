@@ -177,20 +177,34 @@ func (s *Session) Close() error {
 // Run evaluates the graph. Each of its inputs must be there by name; others are
 // passed over. The outputs do not depend on whether the batch is padded or cut.
 func (s *Session) Run(inputs map[string]Value) (map[string]Value, error) {
-	if len(s.sizes) == 0 {
+	padded := len(s.sizes) > 0
+	if !padded && (s.options.Most == 0 || len(s.inputs) == 0) {
 		return s.runPiece(inputs, 0)
 	}
 	n, err := batchSize(inputs, s.inputs)
 	if err != nil {
 		return nil, err
 	}
+	var cut []piece
+	switch {
+	case padded:
+		cut = pieces(n, s.sizes)
+	case n <= s.options.Most:
+		return s.runPiece(inputs, 0)
+	default:
+		cut = cutAt(n, s.options.Most)
+	}
 	results := map[string]Value{}
-	for _, p := range pieces(n, s.sizes) {
+	for _, p := range cut {
 		part := maps.Clone(inputs)
 		for name := range s.inputs {
 			part[name] = p.part(inputs[name])
 		}
-		out, err := s.runPiece(part, p.size)
+		size := 0 // any
+		if padded {
+			size = p.size
+		}
+		out, err := s.runPiece(part, size)
 		if err != nil {
 			return nil, err
 		}
