@@ -33,14 +33,15 @@ type Study struct {
 	opt  Options
 	x    expansion
 
-	failed map[string]error    // of parts, by digest
-	read   map[string]*results // likewise
+	failed map[string]error     // of parts, by digest
+	read   map[string]*results  // likewise
+	probes map[likeness]float64 // what Probe has found, in seconds for an image
 }
 
 // New opens the plan's images. Those that are missing are named, all of them at once, in
 // an error that is ascood.Invalid; List works all the same.
 func New(plan *Plan, opt Options) (*Study, error) {
-	s := &Study{plan: plan, opt: opt, failed: map[string]error{}, read: map[string]*results{}}
+	s := &Study{plan: plan, opt: opt, failed: map[string]error{}, read: map[string]*results{}, probes: map[likeness]float64{}}
 	s.x = expansion{plan: plan, sources: map[string]*source{}, files: digester{}, folder: opt.Folder, found: map[combination]Settings{}}
 	o := &opener{dataRoot: opt.DataRoot, known: map[[2]string]images{}}
 	for _, d := range plan.Data {

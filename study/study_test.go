@@ -525,12 +525,35 @@ func TestList(t *testing.T) {
 	}
 }
 
+// TestProbe: trainings are estimated by a few images; nothing is left of that.
+func TestProbe(t *testing.T) {
+	folder, p := t.TempDir(), &programs{}
+	s := study(t, sound(t), folder, p)
+	s.opt.Program = func(_ context.Context, name string, args []string, _ io.Writer) error {
+		p.calls++
+		if name != trainProgram || value(args[slices.Index(args, "--epochs=2"):], "train-limit") != "32" || !slices.Contains(args, "--pretrained=none") {
+			t.Errorf("%s %q", name, args)
+		}
+		return put(filepath.Join(value(args, "output"), "metrics.csv"), "epoch,images_per_second\n1,1\n2,50\n")
+	}
+	if err := s.Probe(t.Context()); err != nil || p.calls != 3 {
+		t.Fatalf("%d probes, %v", p.calls, err)
+	}
+	var list strings.Builder
+	if err := s.List(&list); err != nil || !strings.Contains(list.String(), "to do       ~2s  train, clothes, CE, seed 0\n") || !strings.Contains(list.String(), "to do         ?  export, clothes, CE, seed 0\n") {
+		t.Errorf("%v\n%s", err, list.String())
+	}
+	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
+		t.Errorf("%v is left, %v", entries, err)
+	}
+}
+
 // TestTimes: parts are estimated by those that are alike, else by those of other methods.
 func TestTimes(t *testing.T) {
 	ce := &Part{Kind: Train, Data: "clothes", Method: "CE", Images: 100}
 	oe := &Part{Kind: Train, Data: "clothes", Method: "OE", Images: 200}
 	other := &Part{Kind: Train, Data: "birds", Method: "CE", Images: 100}
-	m := times{map[likeness][]float64{}, map[likeness][]float64{}}
+	m := times{map[likeness][]float64{}, map[likeness][]float64{}, nil}
 	m.add(ce.likeness(), 0.5)
 	if got := m.total([]*Part{ce, oe, other}, 2); got != (estimate{seconds: (50 + 100) / 2, unknown: 1, borrowed: 1}) || got.String() != "about 1m15s and 1 part of unknown length" {
 		t.Errorf("%v", got)

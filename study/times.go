@@ -10,7 +10,7 @@ import (
 type estimate struct {
 	seconds  float64
 	unknown  int // parts that there is nothing to judge from
-	borrowed int // parts that are judged from those of other methods
+	borrowed int // parts that are judged from a probe, or from those of other methods
 }
 
 func (e estimate) String() string {
@@ -37,6 +37,7 @@ func seconds(s float64) time.Duration {
 type times struct {
 	own    map[likeness][]float64 // of parts with the same network, data and method
 	others map[likeness][]float64 // of parts with the same network and data
+	probes map[likeness]float64   // of a few images
 }
 
 // likeness is what parts have in common that take as long for an image.
@@ -54,7 +55,7 @@ func (l likeness) ofAnyMethod() likeness {
 
 // timesOf are the times of the parts that are done.
 func (s *Study) timesOf() times {
-	t := times{map[likeness][]float64{}, map[likeness][]float64{}}
+	t := times{map[likeness][]float64{}, map[likeness][]float64{}, s.probes}
 	for _, p := range s.x.parts {
 		if d, ok := p.done(); ok && d.Digest == p.Digest && d.Images > 0 {
 			t.add(p.likeness(), d.Seconds/float64(d.Images))
@@ -69,10 +70,13 @@ func (t times) add(l likeness, perImage float64) {
 }
 
 // of estimates a part: by the median of those of its network, data and method or, for want
-// of such, of its network and data.
+// of such, by a probe, or by those of its network and data.
 func (t times) of(p *Part) estimate {
 	if own := t.own[p.likeness()]; len(own) > 0 {
 		return estimate{seconds: median(own) * float64(p.Images)}
+	}
+	if perImage, ok := t.probes[p.likeness()]; ok {
+		return estimate{seconds: perImage * float64(p.Images), borrowed: 1}
 	}
 	if others := t.others[p.likeness().ofAnyMethod()]; len(others) > 0 {
 		return estimate{seconds: median(others) * float64(p.Images), borrowed: 1}

@@ -38,6 +38,7 @@ type flags struct {
 	programs string
 	device   ascood.Device
 	dryRun   bool
+	probe    bool
 }
 
 func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -46,6 +47,7 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	fs.StringVarP(&f.Folder, "output", "o", "", "`folder` for runs, models, scores and tables (default: results/ with the plan's name)")
 	fs.StringVar(&f.DataRoot, "data-root", "", "`folder` of the presets' lists and images, in OpenOOD's layout")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "list the parts, and how long they take as far as parts like them have been measured; do none")
+	fs.BoolVar(&f.probe, "probe", false, "with --dry-run: train on a few images by each network, data and method that no time is known of")
 	fs.Var(cli.Int(&f.Jobs, 1, 256), "jobs", "parts that are worked on at once, which share the cores")
 	fs.Lookup("jobs").DefValue = "1"
 	f.Jobs = 1
@@ -57,6 +59,9 @@ func execute(ctx context.Context, args []string, stdout, stderr io.Writer) error
 	}
 	if fs.NArg() != 1 {
 		return cli.Usagef("want one plan, such as ascood-study plan.json; got %q", fs.Args())
+	}
+	if err := cli.OnlyWith(fs, "dry-run", "probe"); err != nil {
+		return err
 	}
 	f.plan = fs.Arg(0)
 	return f.run(ctx, stdout, stderr)
@@ -74,7 +79,7 @@ func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	}
 	f.Say = func(line string) { fmt.Fprintln(stderr, line) }
 	if f.dryRun {
-		return f.list(plan, stdout)
+		return f.list(ctx, plan, stdout)
 	}
 	lock, err := hold(f.Folder)
 	if err != nil {
@@ -95,8 +100,17 @@ func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 }
 
 // list lists the parts; what is missing is told of after that.
-func (f *flags) list(plan *study.Plan, stdout io.Writer) error {
+func (f *flags) list(ctx context.Context, plan *study.Plan, stdout io.Writer) error {
+	var err error
+	if f.Program, err = programs(f.programs, nil); f.probe && err != nil {
+		return err
+	}
 	s, missing := study.New(plan, f.Options)
+	if f.probe && missing == nil {
+		if err := s.Probe(ctx); err != nil {
+			return err
+		}
+	}
 	if err := s.List(stdout); err != nil {
 		return err
 	}

@@ -173,6 +173,7 @@ func TestWrongInput(t *testing.T) {
 		{"jobs", []string{path, "--jobs", "0"}, "--jobs 0: must be from 1 to 256", cli.StatusUsage},
 		{"programs", []string{path, "--programs", empty, "--output", filepath.Join(empty, "study")}, "ascood-train: no such file", cli.StatusFailed},
 		{"output", []string{path, "--output", path}, "--output: ", cli.StatusFailed},
+		{"probe", []string{path, "--probe"}, "--probe has no meaning without --dry-run", cli.StatusUsage},
 		{"data root", []string{writePlan(t, presetPlan), "--dry-run"}, "the data root is missing", cli.StatusFailed},
 	} {
 		t.Run(test.name, func(t *testing.T) {

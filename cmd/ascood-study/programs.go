@@ -52,7 +52,9 @@ func programs(folder string, lock *os.File) (study.Program, error) {
 	return func(ctx context.Context, name string, args []string, log io.Writer) error {
 		c := exec.CommandContext(ctx, filepath.Join(folder, name), args...)
 		c.Stdout, c.Stderr = log, log
-		c.ExtraFiles = []*os.File{lock}
+		if lock != nil {
+			c.ExtraFiles = []*os.File{lock}
+		}
 		// Ctrl-C on a terminal reaches all of a process group, and a second signal ends a
 		// program before it has saved: it is to hear of one from here alone.
 		c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
