@@ -46,6 +46,7 @@ const (
 	Confidence = "confidence"  // float32 [N,1]: of a conf_branch head, the logit of how sure it is of its class
 	Rotation   = "rotation"    // float32 [N,4]: of a rotpred head, the logits of a rotation by 0, 90, 180 and 270 degrees
 	Cosines    = "cosines"     // float32 [N,C]: of a godin head, of the feature with each class's weight
+	Projection = "projection"  // float32 [N,128]: of a projection head, at length 1
 	OwnScore   = "score"       // float64 [N]: the score that the artifact decides by, with its settings
 
 	ScoreGradient = "score_gradient" // float32 [N,3,S,S]: d score / d normalised image, each image on its own
@@ -54,11 +55,11 @@ const (
 // Outputs are the names of all that a graph can have. It has Logits, Prediction and
 // the one that its score is; the others may have been left out at export.
 func Outputs() []string {
-	return []string{Logits, Feature, Prediction, Gradient, Index, ODIN, IODIN, IODINFast, MSP, MLS, EBO, Confidence, Rotation, Cosines, OwnScore, ScoreGradient}
+	return []string{Logits, Feature, Prediction, Gradient, Index, ODIN, IODIN, IODINFast, MSP, MLS, EBO, Confidence, Rotation, Cosines, Projection, OwnScore, ScoreGradient}
 }
 
 // OfHeads are the outputs that only networks with certain heads have.
-func OfHeads() []string { return []string{Confidence, Rotation, Cosines} }
+func OfHeads() []string { return []string{Confidence, Rotation, Cosines, Projection} }
 
 // Image is the value inside the graph that holds the normalised image, float32
 // [N,3,S,S].

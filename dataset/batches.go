@@ -20,6 +20,7 @@ type LoadOptions struct {
 	Config    preprocess.Config
 	Augment   preprocess.Augment // nil: the deterministic Crop
 	BatchSize int                // images; the last batch may have fewer
+	Further   int                // further views of each image, augmented anew
 	Workers   int                // goroutines that decode; 0: GOMAXPROCS
 	Seed      uint64             // of the augmentation, with Epoch and an image's index
 	Epoch     int
@@ -28,10 +29,11 @@ type LoadOptions struct {
 
 // Batch is a run of the order that Batches was given.
 type Batch struct {
-	Indices []int   // [N] into the dataset
-	Pixels  []uint8 // [N, ImageSize, ImageSize, 3], RGB
-	Labels  []int64 // [N], Unlabelled where there is no class
-	Errs    []error // [N], why an image could not be loaded: its pixels are black; all nil unless KeepGoing
+	Indices []int     // [N] into the dataset
+	Pixels  []uint8   // [N, ImageSize, ImageSize, 3], RGB
+	Labels  []int64   // [N], Unlabelled where there is no class
+	Further [][]uint8 // further views of the images, each as Pixels
+	Errs    []error   // [N], why an image could not be loaded: its pixels are black; all nil unless KeepGoing
 }
 
 // Sound returns the batch without the images that could not be loaded. It shares
@@ -39,10 +41,16 @@ type Batch struct {
 func (b Batch) Sound() Batch {
 	size := len(b.Pixels) / max(1, len(b.Labels))
 	sound := Batch{Pixels: b.Pixels[:0], Labels: b.Labels[:0]}
+	for _, view := range b.Further {
+		sound.Further = append(sound.Further, view[:0])
+	}
 	for k, err := range b.Errs {
 		if err == nil {
 			sound.Indices = append(sound.Indices, b.Indices[k])
 			sound.Pixels = append(sound.Pixels, b.Pixels[k*size:][:size]...)
+			for v, view := range b.Further {
+				sound.Further[v] = append(sound.Further[v], view[k*size:][:size]...)
+			}
 			sound.Labels = append(sound.Labels, b.Labels[k])
 			sound.Errs = append(sound.Errs, nil)
 		}
@@ -167,7 +175,7 @@ func (l *loader) produce(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		s.reset(order, l.opt.Config.CropLen())
+		s.reset(order, l.opt.Config.CropLen(), l.opt.Further)
 		l.pending <- s // has room for every slot
 		for k := range order {
 			select {
@@ -179,10 +187,16 @@ func (l *loader) produce(ctx context.Context) {
 	}
 }
 
-func (s *slot) reset(order []int, cropLen int) {
+func (s *slot) reset(order []int, cropLen, further int) {
 	n := len(order)
 	s.Indices = order
 	s.Pixels = slices.Grow(s.Pixels[:0], n*cropLen)[:n*cropLen]
+	if s.Further == nil && further > 0 {
+		s.Further = make([][]uint8, further)
+	}
+	for v := range s.Further {
+		s.Further[v] = slices.Grow(s.Further[v][:0], n*cropLen)[:n*cropLen]
+	}
 	s.Labels = slices.Grow(s.Labels[:0], n)[:n]
 	s.Errs = slices.Grow(s.Errs[:0], n)[:n]
 	s.left.Store(int64(n))
@@ -207,17 +221,22 @@ func (l *loader) load(ctx context.Context, s *slot, k int, rng *rand.Rand) error
 	i := s.Indices[k]
 	s.Labels[k] = int64(l.data.Label(i))
 	size := l.opt.Config.CropLen()
-	pixels := s.Pixels[k*size:][:size:size]
+	views := [][]uint8{s.Pixels[k*size:][:size:size]}
+	for _, view := range s.Further {
+		views = append(views, view[k*size:][:size:size])
+	}
 	img, err := l.data.Load(ctx, i, l.opt.Config.Reading)
-	if err != nil {
-		clear(pixels) // of an earlier batch
-		return err
+	for _, pixels := range views {
+		switch {
+		case err != nil:
+			clear(pixels) // of an earlier batch
+		case isCrop(l.data, i):
+			err = takeCrop(pixels, img, l.data.Name(i), l.opt.Config)
+		default:
+			l.opt.Augment(pixels, img, rng)
+		}
 	}
-	if isCrop(l.data, i) {
-		return takeCrop(pixels, img, l.data.Name(i), l.opt.Config)
-	}
-	l.opt.Augment(pixels, img, rng)
-	return nil
+	return err
 }
 
 // seed is the state from which the randomness of image i is drawn.

@@ -47,6 +47,35 @@ func (d *plain) Load(_ context.Context, i int, _ preprocess.Reading) (image.Imag
 
 var onePixel = preprocess.Config{PreSize: 1, ImageSize: 1, Std: [3]float64{1, 1, 1}}
 
+// TestFurtherViews: each image is augmented once for each view, and those that cannot be
+// loaded are left out of all.
+func TestFurtherViews(t *testing.T) {
+	d := &plain{n: 6, bad: []int{4}}
+	random := func(dst []uint8, _ image.Image, rng *rand.Rand) { dst[0] = uint8(rng.IntN(256)) }
+	opt := LoadOptions{Config: onePixel, Augment: random, BatchSize: 3, Further: 2, KeepGoing: true, Seed: 3}
+	var first, again []uint8
+	for _, all := range []*[]uint8{&first, &again} {
+		for batch, err := range Batches(t.Context(), d, []int{0, 1, 2, 3, 4, 5}, opt) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			batch = batch.Sound()
+			if n := len(batch.Labels); len(batch.Further) != 2 || len(batch.Pixels) != 3*n || len(batch.Further[0]) != 3*n || len(batch.Further[1]) != 3*n {
+				t.Fatalf("%d images have %d values, and further %v", n, len(batch.Pixels), batch.Further)
+			}
+			for k := range batch.Labels {
+				if a, b, c := batch.Pixels[3*k], batch.Further[0][3*k], batch.Further[1][3*k]; a == b && b == c {
+					t.Errorf("image %d has views alike, %d", batch.Indices[k], a)
+				}
+			}
+			*all = slices.Concat(*all, batch.Pixels, batch.Further[0], batch.Further[1])
+		}
+	}
+	if !bytes.Equal(first, again) {
+		t.Error("the views are others the second time")
+	}
+}
+
 func TestBatches(t *testing.T) {
 	d := &plain{n: 10, delay: time.Millisecond}
 	order := []int{3, 1, 4, 1, 5, 9, 2}

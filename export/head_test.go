@@ -37,7 +37,7 @@ func TestHeads(t *testing.T) {
 			}
 			out := runImages(t, s, x, 2, []int{2, 3, size, size}, setting{temperature: 1, noise: 0.0014})
 			for _, name := range head.Outputs() {
-				columns := map[string]int{artifact.Confidence: 1, artifact.Rotation: 4, artifact.Cosines: classes}[name]
+				columns := map[string]int{artifact.Confidence: 1, artifact.Rotation: 4, artifact.Cosines: classes, artifact.Projection: 128}[name]
 				if v := out[name]; len(v.Shape) != 2 || v.Shape[0] != 2 || v.Shape[1] != columns {
 					t.Errorf("the output %s is %v, want [2 %d]", name, v.Shape, columns)
 				}

@@ -22,6 +22,7 @@ const (
 	HeadConfidence Head = "conf_branch" // logits = fc(feature), and Confidence
 	HeadRotation   Head = "rotpred"     // logits = fc(feature), and Rotation
 	HeadGODIN      Head = "godin"       // logits = cosines / g, and Cosines
+	HeadProjection Head = "projection"  // logits = projection·prototypesᵀ/tau, and Projection
 )
 
 // Further outputs of heads (onnx.Tap).
@@ -29,12 +30,14 @@ const (
 	Confidence = "confidence" // [N,1]: a logit, of how sure the network is of its class
 	Rotation   = "rotation"   // [N,4]: logits of the image's rotation by 0, 90, 180 and 270 degrees, counter-clockwise
 	Cosines    = "cosines"    // [N,C]: of the feature with each class's weight
+	Projection = "projection" // [N,128]: of length 1
 )
 
-// Buffers of heads, scalars that are not trained.
+// Buffers of heads, which gradients do not change: scalars but for the last.
 const (
-	Sigma = "sigma" // scale of the standardised feature
-	Tau   = "tau"   // temperature that the unit feature is divided by
+	Sigma      = "sigma"      // scale of the standardised feature
+	Tau        = "tau"        // temperature that the unit feature, or the similarities with prototypes are divided by
+	Prototypes = "prototypes" // [C,128]: a direction for each class
 )
 
 // head is a head that the registry can build.
@@ -63,6 +66,7 @@ var heads = map[Head]head{
 	HeadConfidence: {within: backbone, outputs: []string{Confidence}, further: module.confidence},
 	HeadRotation:   {within: backbone, outputs: []string{Rotation}, further: module.rotation},
 	HeadGODIN:      {within: backbone, outputs: []string{Cosines}, last: module.godin, path: "h.h"},
+	HeadProjection: {within: backbone, outputs: []string{Projection}, last: module.prototypes, path: "head.2"},
 }
 
 // Heads returns the names of the known heads, sorted.
@@ -177,4 +181,18 @@ func (m module) godin(x string, classes int) string {
 	cosines := m.tap(Cosines, h.op("Gemm", []string{unit(h, x), unit(h, weight)}, transB))
 	g := m.in("g")
 	return m.op("Div", []string{cosines, g.op("Sigmoid", []string{g.norm("1", g.linear("0", x, 1))})})
+}
+
+// projected is how long projections are, as published.
+const projected = 128
+
+// prototypes is a network of two layers, whose output at length 1 is compared with a
+// direction for each class (Ming et al., "How to Exploit Hyperspherical Embeddings for
+// Out-of-Distribution Detection?", 2023).
+func (m module) prototypes(x string, classes int) string {
+	h := m.in("head")
+	f := h.linear("2", m.relu(h.linear("0", x, m.dim(x, 1))), projected)
+	f = m.tap(Projection, m.unit(f))
+	tau := m.buffer(Tau, Init{Constant, 1})
+	return m.op("Div", []string{m.op("Gemm", []string{f, m.buffer(Prototypes, Init{Constant, 0}, classes, projected)}, transB), tau})
 }

@@ -79,7 +79,7 @@ func TestNewWrongSpec(t *testing.T) {
 		{models.Spec{Arch: "vgg", Classes: 10, Head: models.HeadLinear}, "known are densenet121, efficientnet_b0, lenet"},
 		{models.Spec{Arch: "lenet", Classes: 1, Head: models.HeadLinear}, "at least 2"},
 		{models.Spec{Arch: "lenet", Classes: 10, Width: -1, Head: models.HeadLinear}, "at least 1"},
-		{models.Spec{Arch: "lenet", Classes: 10, Head: "cosine"}, "known are ascood, conf_branch, godin, linear, rotpred, t2fnorm, unit"},
+		{models.Spec{Arch: "lenet", Classes: 10, Head: "cosine"}, "known are ascood, conf_branch, godin, linear, projection, rotpred, t2fnorm, unit"},
 	} {
 		_, err := models.New(c.spec, 0)
 		wantError(t, err, c.want)
@@ -233,6 +233,7 @@ func TestHeads(t *testing.T) {
 		{models.HeadT2FNorm, []string{"backbone.conv1.weight", "backbone.fc.bias", "tau"}, "map[]"},
 		{models.HeadConfidence, []string{"backbone.conv1.weight", "fc.bias", "confidence.weight"}, "map[confidence:[N,1]]"},
 		{models.HeadRotation, []string{"backbone.conv1.weight", "fc.bias", "rot_fc.weight"}, "map[rotation:[N,4]]"},
+		{models.HeadProjection, []string{"backbone.conv1.weight", "head.0.weight", "head.2.bias", "prototypes", "tau"}, "map[projection:[N,128]]"},
 		{models.HeadGODIN, []string{"backbone.conv1.weight", "h.h.weight", "g.0.bias", "g.1.running_var"}, "map[cosines:[N,5]]"},
 	} {
 		n, err := models.New(models.Spec{Arch: "resnet18_32x32", Width: 8, Classes: 5, Head: test.head}, 0)

@@ -15,12 +15,17 @@ import (
 type Augment func(dst []uint8, img image.Image, rng *rand.Rand)
 
 // Augmentations are the names that Config.Augmentation knows.
-func Augmentations() []string { return []string{"none", "classic", "largescale"} }
+func Augmentations() []string {
+	return []string{"none", "classic", "largescale", "contrastive", "contrastive-large"}
+}
 
 // Augmentation returns a transformation by name: "none" is Crop; "classic", of
 // the CIFAR sets, is Crop, a horizontal flip of every other image, and a random
 // crop after padding with 4 black pixels; "largescale", of photographs, is a
-// random resized crop (8 to 100% of the area, sides 3:4 to 4:3) and the flip.
+// random resized crop (8 to 100% of the area, sides 3:4 to 4:3) and the flip; "contrastive"
+// and "contrastive-large", for methods that compare two views of an image, are random
+// resized crops (20 and 40 to 100%), the flip, colours changed in four images of five and
+// taken off in one of five.
 // Another name is ascood.Invalid.
 func (c Config) Augmentation(name string) (Augment, error) {
 	if err := c.Validate(); err != nil {
@@ -32,7 +37,11 @@ func (c Config) Augmentation(name string) (Augment, error) {
 	case "classic":
 		return c.classic(), nil
 	case "largescale":
-		return c.largescale, nil
+		return func(dst []uint8, img image.Image, rng *rand.Rand) { c.randomCrop(dst, img, minArea, rng) }, nil
+	case "contrastive":
+		return func(dst []uint8, img image.Image, rng *rand.Rand) { c.contrastive(dst, img, 0.2, rng) }, nil
+	case "contrastive-large":
+		return func(dst []uint8, img image.Image, rng *rand.Rand) { c.contrastive(dst, img, 0.4, rng) }, nil
 	}
 	return nil, ascood.Errorf(ascood.Invalid, "unknown augmentation %q; known are %s",
 		name, strings.Join(Augmentations(), ", "))
@@ -80,8 +89,10 @@ func mirror(pix []uint8, size int) {
 	}
 }
 
-func (c Config) largescale(dst []uint8, img image.Image, rng *rand.Rand) {
-	box := randomBox(img.Bounds(), rng)
+// randomCrop is a random resized crop of at least that share of the image's area, and the
+// flip.
+func (c Config) randomCrop(dst []uint8, img image.Image, least float64, rng *rand.Rand) {
+	box := randomBox(img.Bounds(), least, rng)
 	size := image.Pt(c.ImageSize, c.ImageSize)
 	resize(dst, c.ImageSize*3, img, box, size, image.Rectangle{Max: size}, c.Interpolation)
 	if rng.IntN(2) == 1 {
@@ -95,13 +106,13 @@ const (
 	minRatio, maxRatio = 3.0 / 4, 4.0 / 3
 )
 
-// randomBox draws a box of random area and aspect ratio within bounds, as
+// randomBox draws a box of random area, at least that share, and aspect ratio within bounds, as
 // torchvision's RandomResizedCrop does: ten attempts, then the largest central
 // box of an allowed ratio.
-func randomBox(bounds image.Rectangle, rng *rand.Rand) image.Rectangle {
+func randomBox(bounds image.Rectangle, least float64, rng *rand.Rand) image.Rectangle {
 	width, height := bounds.Dx(), bounds.Dy()
 	for range 10 {
-		area := float64(width) * float64(height) * (minArea + (maxArea-minArea)*rng.Float64())
+		area := float64(width) * float64(height) * (least + (maxArea-least)*rng.Float64())
 		ratio := math.Exp(math.Log(minRatio) + (math.Log(maxRatio)-math.Log(minRatio))*rng.Float64())
 		w := int(math.RoundToEven(math.Sqrt(area * ratio)))
 		h := int(math.RoundToEven(math.Sqrt(area / ratio)))

@@ -106,7 +106,7 @@ func TestRandomBox(t *testing.T) {
 	const draws = 20_000
 	meanArea, wide := 0.0, 0
 	for range draws {
-		box := randomBox(bounds, rng)
+		box := randomBox(bounds, minArea, rng)
 		if box.Empty() || !box.In(bounds) {
 			t.Fatalf("box %v of %v", box, bounds)
 		}
@@ -136,7 +136,7 @@ func TestRandomBoxFallback(t *testing.T) {
 		{image.Rect(5, 5, 15, 1005), image.Rect(5, 498, 15, 511)}, // likewise high, at 493
 		{image.Rect(0, 0, 1, 100), image.Rect(0, 49, 1, 50)},
 	} {
-		if got := randomBox(test.bounds, rng); got != test.want {
+		if got := randomBox(test.bounds, minArea, rng); got != test.want {
 			t.Errorf("box of %v is %v, want %v", test.bounds, got, test.want)
 		}
 	}

@@ -102,7 +102,7 @@ func alike(a dataset.Dataset, i int, b dataset.Dataset, k int) (bool, error) {
 
 // newExposure is the stream of a configuration.
 func newExposure(c Config, d dataset.Dataset, load dataset.LoadOptions) exposure {
-	load.Augment = nil
+	load.Augment, load.Further = nil, 0
 	load.Epoch = 0
 	if load.BatchSize = c.OutlierBatchSize; load.BatchSize == 0 {
 		load.BatchSize = c.BatchSize

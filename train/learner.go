@@ -126,7 +126,7 @@ func (l *learner) step(s *Step) (gotorch.Tensor, error) { return l.update(s, l.m
 // update makes one optimiser step down the gradient of a loss.
 func (l *learner) update(s *Step, loss Loss) (gotorch.Tensor, error) {
 	grads := gotorch.Grad([]gotorch.Tensor{loss.total()}, l.sgd.Params(), l.grads())
-	lr := l.rate(s.Number)
+	lr := l.rate(when{epoch: s.Epoch, step: s.Number})
 	for i, of := range l.rated {
 		l.sgd.Groups[i].LR = of(lr)
 	}
@@ -146,8 +146,12 @@ func (l *learner) grads() gotorch.GradOptions {
 func hits(logits, y gotorch.Tensor) gotorch.Tensor { return logits.ArgMax(1).Eq(y).Sum() }
 
 // rate is the learning rate at a step, of the backbone.
-func (l *learner) rate(step int) float64 {
-	return lrMultiplier(step, l.steps, l.config.LR) * l.config.LR
+func (l *learner) rate(at when) float64 {
+	if m, ok := l.method.(scheduler); ok {
+		steps := l.steps / l.config.Epochs
+		return m.rate(l.config, at.epoch, at.step-(at.epoch-1)*steps, steps)
+	}
+	return lrMultiplier(at.step, l.steps, l.config.LR) * l.config.LR
 }
 
 // alpha is the strength of the outliers in an epoch, 0 where they have none.

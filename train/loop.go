@@ -18,6 +18,12 @@ import (
 // train makes the epochs that are left.
 func (r *run) train(ctx context.Context) error {
 	defer func() { r.queued.close() }()
+	if err := r.acquaint(ctx); err != nil {
+		if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+			return r.interrupted()
+		}
+		return err
+	}
 	for r.at.Epochs < r.config.Epochs {
 		err := r.epoch(ctx)
 		if ctx.Err() != nil && (err == nil && r.at.Epochs < r.config.Epochs || errors.Is(err, context.Cause(ctx))) {
@@ -27,7 +33,11 @@ func (r *run) train(ctx context.Context) error {
 			return err
 		}
 	}
-	r.options.Log.Info("finished", "epochs", r.at.Epochs, "best_val_accuracy", r.at.Best, "checkpoint", filepath.Join(r.options.Output, runs.BestFile))
+	what, best := "best_val_accuracy", r.at.Best
+	if _, ok := r.learner.method.(judge); ok {
+		what, best = "least_loss", -best
+	}
+	r.options.Log.Info("finished", "epochs", r.at.Epochs, what, best, "checkpoint", filepath.Join(r.options.Output, runs.BestFile))
 	return nil
 }
 
@@ -115,6 +125,9 @@ func (r *run) queue(q *queued, b, outliers dataset.Batch) error {
 	defer s.Close()
 	x, y := r.input.images(s, b.Pixels, q.sound), r.input.labels(s, b.Labels)
 	step := r.learner.at(s, x, y, q.at)
+	for _, view := range b.Further {
+		step.Views = append(step.Views, r.input.images(s, view, q.sound))
+	}
 	if r.others.images != nil {
 		outliers, _ = r.withoutBroken("outlier", r.images.outliers, outliers)
 		if len(outliers.Labels) == 0 {
@@ -164,30 +177,60 @@ type validation struct {
 
 // validate classifies the validation images.
 func (r *run) validate(ctx context.Context) (v validation, err error) {
-	load := r.load
-	load.Augment = nil
-	correct, images := 0.0, r.images.val
+	correct := 0.0
+	v.broken, err = r.look(ctx, func(s *gotorch.Scope, x, y gotorch.Tensor) bool {
+		correct += hits(r.learner.net.forward(x, inference), y).Item()
+		return true
+	})
+	v.accuracy = correct / float64(r.images.val.Len()-v.broken)
+	return v, err
+}
+
+// look goes through the validation images in batches, each in a scope of its own, until do
+// returns false, and returns how many could not be loaded.
+func (r *run) look(ctx context.Context, do func(s *gotorch.Scope, x, y gotorch.Tensor) bool) (broken int, err error) {
+	load, images := r.load, r.images.val
+	load.Augment, load.Further = nil, 0
 	for b, err := range dataset.Batches(ctx, images, sequence(images.Len()), load) {
 		if err != nil {
-			return v, err
+			return broken, err
 		}
-		b, broken := r.withoutBroken("validation", images, b)
-		if v.broken += broken; len(b.Labels) == 0 {
+		b, lost := r.withoutBroken("validation", images, b)
+		if broken += lost; len(b.Labels) == 0 {
 			continue
 		}
 		s := gotorch.NewScope(gotorch.NoGrad)
-		x, y := r.input.images(s, b.Pixels, len(b.Labels)), r.input.labels(s, b.Labels)
-		correct += hits(r.learner.net.forward(x, inference), y).Item()
+		on := do(s, r.input.images(s, b.Pixels, len(b.Labels)), r.input.labels(s, b.Labels))
 		s.Close()
 		if err := s.Err(); err != nil {
-			return v, fmt.Errorf("validation: %w", err)
+			return broken, fmt.Errorf("validation: %w", err)
+		}
+		if !on {
+			break
 		}
 	}
-	if v.broken == images.Len() {
-		return v, ascood.Errorf(ascood.Invalid, "none of the %d validation images can be loaded", v.broken)
+	if broken == images.Len() {
+		return broken, ascood.Errorf(ascood.Invalid, "none of the %d validation images can be loaded", broken)
 	}
-	v.accuracy = correct / float64(images.Len()-v.broken)
-	return v, nil
+	return broken, nil
+}
+
+// acquaint lets the method look at the validation images before the first step.
+func (r *run) acquaint(ctx context.Context) error {
+	m, ok := r.learner.method.(beginner)
+	if !ok || r.at != (position{}) {
+		return nil
+	}
+	s := gotorch.NewScope(gotorch.NoGrad)
+	defer s.Close()
+	var err error
+	m.begin(&Step{Scope: s, learner: r.learner}, func(yield func(x, y gotorch.Tensor) bool) {
+		_, err = r.look(ctx, func(_ *gotorch.Scope, x, y gotorch.Tensor) bool { return yield(x, y) })
+	})
+	if err != nil {
+		return err
+	}
+	return s.Err()
 }
 
 func sequence(n int) []int {
@@ -204,18 +247,23 @@ func (r *run) finishEpoch(val validation) error {
 	if t.sound() == 0 {
 		return ascood.Errorf(ascood.Invalid, "none of the %d training images can be loaded", t.Images)
 	}
-	lr := r.learner.rate(r.at.Epochs*r.stepsPerEpoch() + r.at.Steps - 1)
+	lr := r.learner.rate(when{epoch: r.load.Epoch, step: r.at.Epochs*r.stepsPerEpoch() + r.at.Steps - 1})
 	row := Row{
 		Epoch: r.load.Epoch, LR: lr, Alpha: r.learner.alpha(r.load.Epoch),
 		LossID: t.LossID / t.sound(), LossOOD: t.LossOOD / t.sound(), LossEMA: t.LossEMA,
 		TrainAccuracy: t.accuracy(), ValAccuracy: val.accuracy,
 		ImagesPerSecond: t.sound() / t.Seconds, Seconds: t.Seconds + val.seconds, Broken: t.Broken, ValBroken: val.broken,
 	}
-	r.at = position{Epochs: r.load.Epoch, Accuracy: val.accuracy, Best: max(r.at.Best, val.accuracy)}
+	merit := r.merit(row)
+	best := r.at.Epochs == 0 || merit >= r.at.Best
+	if !best {
+		merit = r.at.Best
+	}
+	r.at = position{Epochs: r.load.Epoch, Accuracy: val.accuracy, Best: merit}
 	if err := r.metrics.add(row); err != nil {
 		return err
 	}
-	if val.accuracy == r.at.Best {
+	if best {
 		if err := r.save(runs.BestFile); err != nil {
 			return err
 		}
@@ -225,6 +273,14 @@ func (r *run) finishEpoch(val validation) error {
 	}
 	r.report(0, &row)
 	return nil
+}
+
+// merit is what an epoch is compared with others by: the more, the better.
+func (r *run) merit(row Row) float64 {
+	if m, ok := r.learner.method.(judge); ok {
+		return -m.criterion(row)
+	}
+	return row.ValAccuracy
 }
 
 // report tells of a step on so many images, or of an epoch's end.
@@ -264,7 +320,7 @@ func (i *Interruption) Unwrap() error { return context.Canceled }
 
 // diverged explains a loss that is not finite. The files keep the last epoch.
 func (r *run) diverged(q *queued, out outcome) error {
-	lr := r.learner.rate(q.at.step)
+	lr := r.learner.rate(q.at)
 	cause := ascood.Errorf(ascood.Invalid, "the learning rate (%.3g) is likely too high: lower %s", lr, ascood.Field("lr"))
 	if _, ok := r.learner.method.(strong); ok {
 		cause = ascood.Errorf(ascood.Invalid, "%w; or the outliers are too strong (alpha %.3g): lower %s or %s",

@@ -22,11 +22,6 @@ func (m *memory) own(of sizes) []models.Param {
 	}
 }
 
-// check reports a memory that the features of a step would overrun.
-func (m *memory) check(images int) error {
-	return within([]bounded{{"sample_number", m.size, images, most}})
-}
-
 // add adds features [N,D] of classes y [N], and reports whether the memory was full
 // before. Until it is, a class that has all of its own takes no more.
 func (m *memory) add(s *Step, features, y gotorch.Tensor) bool {
@@ -45,17 +40,33 @@ func (m *memory) add(s *Step, features, y gotorch.Tensor) bool {
 	row := y.MulScalar(size).Add(gotorch.Call(nil, "remainder.Scalar", place, size)).To(gotorch.Int64)
 	flat, latest := kept.View(-1, shape[2]), inner.Keep(features).Detach()
 	count.AddI(is.Sum(0), 1)
-	if was {
-		count.CopyI(gotorch.Call(nil, "remainder.Scalar", count, size).AddScalar(size))
-	} else {
-		latest = gotorch.Where(place.LtScalar(size).Unsqueeze(1), latest, flat.IndexSelect(0, row))
+	var taken gotorch.Tensor
+	switch {
+	case !was:
+		taken = place.LtScalar(size)
 		count.CopyI(count.Clamp(0, size))
+	case m.size < y.Numel(): // there may be more of a class than are kept, of which the last are
+		taken = is.Sum(0).IndexSelect(0, y).Sub(before).LeScalar(size)
+		fallthrough
+	default:
+		count.CopyI(gotorch.Call(nil, "remainder.Scalar", count, size).AddScalar(size))
+	}
+	if taken != (gotorch.Tensor{}) {
+		at := gotorch.Call(nil, "nonzero", taken).Squeeze(1)
+		row, latest = row.IndexSelect(0, at), latest.IndexSelect(0, at)
 	}
 	gotorch.CallN(inner, 0, "index_copy_", flat, 0, row, latest)
 	return was
 }
 
-// features are those of all classes [C,size,D], as constants.
-func (m *memory) features(s *Step, beside gotorch.Tensor) gotorch.Tensor {
-	return s.Own(memoryFeatures).Beside(beside).Detach()
+// features are those of all classes [C,size,D], as constants, the oldest first. The memory is
+// to be full.
+func (m *memory) features(s *Step) gotorch.Tensor {
+	quiet := gotorch.NewScope(gotorch.NoGrad)
+	defer quiet.Close()
+	kept := quiet.Keep(s.Own(memoryFeatures))
+	shape := kept.Shape()
+	ages := gotorch.Arange(quiet, 0, m.size, kept.Device())
+	at := gotorch.Call(nil, "remainder.Scalar", quiet.Keep(s.Own(memoryCount)).Unsqueeze(1).Add(ages), float64(m.size)).To(gotorch.Int64)
+	return s.Scope.Keep(kept.Gather(1, at.Unsqueeze(2).Expand(shape...)))
 }

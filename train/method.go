@@ -9,6 +9,7 @@ package train
 
 import (
 	"encoding/json"
+	"iter"
 	"maps"
 	"math/rand/v2"
 	"slices"
@@ -58,6 +59,24 @@ type (
 	// grouper trains the parameters of some modules of the network in another way.
 	grouper interface{ groups() []group }
 
+	// viewer takes further views of each image, augmented anew, in each step.
+	viewer interface{ further() int }
+
+	// beginner looks at the validation images, normalised, and their classes before the first
+	// step.
+	beginner interface {
+		begin(s *Step, images iter.Seq2[gotorch.Tensor, gotorch.Tensor])
+	}
+
+	// scheduler has learning rates of its own: at a step of its epoch (from 0), of so many.
+	scheduler interface {
+		rate(c Config, epoch, step, steps int) float64
+	}
+
+	// judge has a criterion of its own for the best epoch, the least of these; it is the
+	// accuracy on the validation images otherwise.
+	judge interface{ criterion(r Row) float64 }
+
 	// strong has outliers whose strength depends on the epoch, from 1.
 	strong interface {
 		alpha(epoch, epochs int) float64
@@ -74,11 +93,12 @@ type group struct {
 // Step is what a method makes its loss of. Tensors that it makes belong to Scope.
 type Step struct {
 	Scope  *gotorch.Scope
-	X      gotorch.Tensor // normalised images [N,3,H,W]
-	Y      gotorch.Tensor // their classes [N]
-	Others gotorch.Tensor // normalised images of Config.Outliers [M,3,H,W]; the zero Tensor for a method that takes none
-	Epoch  int            // from 1
-	Number int            // of the step since the start of the run, from 0
+	X      gotorch.Tensor   // normalised images [N,3,H,W]
+	Y      gotorch.Tensor   // their classes [N]
+	Views  []gotorch.Tensor // further views of the images, each as X; for a method that takes some
+	Others gotorch.Tensor   // normalised images of Config.Outliers [M,3,H,W]; the zero Tensor for a method that takes none
+	Epoch  int              // from 1
+	Number int              // of the step since the start of the run, from 0
 
 	learner *learner
 }
@@ -102,6 +122,12 @@ func (s *Step) Pass(x gotorch.Tensor) Outputs { return s.learner.net.pass(x, tra
 func (s *Step) Classify(features gotorch.Tensor) gotorch.Tensor {
 	return s.learner.net.classify(features)
 }
+
+// Look passes normalised images [N,3,H,W] through the network as it would be used.
+func (s *Step) Look(x gotorch.Tensor) Outputs { return s.learner.net.pass(x, inference) }
+
+// Buffer returns a buffer of the network's head, by its name; gradients do not reach it.
+func (s *Step) Buffer(name string) gotorch.Tensor { return s.learner.net.frozen[name] }
 
 // Own returns a tensor of the method's own, by its name.
 func (s *Step) Own(name string) gotorch.Tensor { return s.learner.own[name] }

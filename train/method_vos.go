@@ -20,7 +20,7 @@ type virtualOutliers struct {
 	SampleNumber int     `json:"sample_number"` // features of a class that are kept; outliers are drawn when there are as many of each
 	SampleFrom   int     `json:"sample_from"`   // draws for each class, of the normal distribution around its mean
 	Select       int     `json:"select"`        // of these, the least likely ones, which are the outliers
-	StartEpoch   int     `json:"start_epoch"`   // epochs that make no outliers
+	StartEpoch   int     `json:"start_epoch"`   // first epoch with outliers
 	Gradient     bool    `json:"gradient"`      // reaches the network
 
 	memory
@@ -52,17 +52,13 @@ func (m *virtualOutliers) own(of sizes) []models.Param {
 	})
 }
 
-func (m *virtualOutliers) check(c Config) error {
+func (m *virtualOutliers) check(Config) error {
 	if err := positive("loss_weight", m.LossWeight); err != nil {
 		return err
 	}
-	err := within([]bounded{
-		{"sample_from", m.SampleFrom, 1, most}, {"select", m.Select, 1, m.SampleFrom}, {"start_epoch", m.StartEpoch, 0, most},
+	return within([]bounded{
+		{"sample_number", m.SampleNumber, 1, most}, {"sample_from", m.SampleFrom, 1, most}, {"select", m.Select, 1, m.SampleFrom}, {"start_epoch", m.StartEpoch, 0, most},
 	})
-	if err != nil {
-		return err
-	}
-	return (&memory{size: m.SampleNumber}).check(c.BatchSize)
 }
 
 func (m *virtualOutliers) Loss(s *Step) Loss {
@@ -84,10 +80,10 @@ type draws func(in *gotorch.Scope, class int, shape ...int) gotorch.Tensor
 func (m *virtualOutliers) loss(s *Step, normal draws, weight func() gotorch.Tensor) Loss {
 	out := s.Pass(s.X)
 	loss := Loss{ID: F.CrossEntropy(out.Logits, s.Y, F.Mean), Weight: m.LossWeight, Logits: out.Logits}
-	if !m.add(s, out.Feature, s.Y) || s.Epoch <= m.StartEpoch {
+	if !m.add(s, out.Feature, s.Y) || s.Epoch < m.StartEpoch {
 		return loss
 	}
-	outliers := s.Classify(m.draw(s, out.Feature, normal))
+	outliers := s.Classify(m.draw(s, normal))
 	energy := gotorch.Cat([]gotorch.Tensor{m.energy(s, out.Logits, weight), m.energy(s, outliers, weight)}, 0)
 	isImage := gotorch.Cat([]gotorch.Tensor{gotorch.OnesLike(s.Y), gotorch.Zeros(s.Scope, outliers.Shape()[:1], gotorch.Int64, s.Y.Device())}, 0)
 	loss.OOD = F.CrossEntropy(s.Linear(toldApart, energy.Unsqueeze(1)), isImage, F.Mean)
@@ -112,8 +108,8 @@ func (m *virtualOutliers) energy(s *Step, z gotorch.Tensor, weight func() gotorc
 
 // draw draws the outliers [C·Select,D]. All classes have one covariance, and the least
 // likely of normal draws are the longest ones.
-func (m *virtualOutliers) draw(s *Step, beside gotorch.Tensor, normal draws) gotorch.Tensor {
-	features := m.features(s, beside)
+func (m *virtualOutliers) draw(s *Step, normal draws) gotorch.Tensor {
+	features := m.features(s)
 	shape := features.Shape()
 	mean := features.Mean(1)
 	centred := features.Sub(mean.Unsqueeze(1)).Flatten(0, 1)

@@ -57,7 +57,9 @@ func ofMethod(t *testing.T, method string) Config {
 
 // miniature are hyperparameters for few images.
 var miniature = map[string][]string{
-	"vos": {"sample_number=16", "sample_from=50"},
+	"vos":   {"sample_number=16", "sample_from=50"},
+	"cider": {"warm_epochs=1"},
+	"npos":  {"warm_epochs=1", "start_epoch_knn=2", "sample_number=32", "k=3", "select=8", "sample_from=20", "id_points_num=4"},
 }
 
 // TestEveryMethod trains by every method, stops in the midst of the second epoch, and goes

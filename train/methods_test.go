@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -67,10 +68,13 @@ func (p published) start(net *models.Network) (model, own checkpoint.StateDict) 
 	for name, t := range p.init() {
 		own[ownPrefix+name] = t
 	}
-	for _, name := range []string{memoryFeatures, memoryCount} {
-		if t := p.given[name+".init"]; t != nil {
-			own[ownPrefix+name] = floats(t)
+	if t := p.given[memoryFeatures+".init"]; t != nil {
+		own[ownPrefix+memoryFeatures] = t
+		count := p.given[memoryCount+".init"]
+		if count == nil { // it is full
+			count = checkpoint.FromInt64s(slices.Repeat([]int64{int64(t.Shape[1])}, t.Shape[0]), t.Shape[0])
 		}
+		own[ownPrefix+memoryCount] = floats(count)
 	}
 	return model, own
 }
@@ -87,6 +91,7 @@ func TestPublishedMethods(t *testing.T) {
 		final  float64  // tolerance after the last step
 		change func(c *Config)
 		loss   func(t *testing.T, p published, l *learner, s *Step, k int) Loss // nil is that of the method
+		start  func(t *testing.T, p published, l *learner)
 	}{
 		{name: "logitnorm", set: []string{"tau"}},
 		{name: "t2fnorm", set: []string{"tau"}},
@@ -106,6 +111,9 @@ func TestPublishedMethods(t *testing.T) {
 		}},
 		{name: "vos", set: vosNumbers, more: []string{"gradient=false"}, loss: vosLoss},
 		{name: "vos_paper", method: "vos", set: vosNumbers, loss: vosLoss},
+		{name: "cider", set: []string{"temp", "proto_m", "w"}, more: []string{"first_epoch=0"}, final: 5e-4, start: meanPrototypes},
+		{name: "npos", set: []string{"temp", "proto_m", "w_comp", "w_disp", "loss_weight", "start_epoch_knn", "sample_number", "k", "select", "pick_nums", "sample_from", "cov_mat", "id_points_num"},
+			more: []string{"first_epoch=0"}, loss: nposLoss, start: meanPrototypes},
 		{name: "ascood_unit", method: MethodASCOOD, change: func(c *Config) { c.HeadFeature = FeatureUnit }},
 		{name: "ascood_energy", method: MethodASCOOD, change: func(c *Config) { c.OODLoss = LossEnergy }},
 		{name: "ascood_minus", method: MethodASCOOD},
@@ -125,7 +133,7 @@ func TestPublishedMethods(t *testing.T) {
 			}
 			var set []string
 			for _, name := range test.set {
-				set = append(set, fmt.Sprintf("%s=%v", name, p.hyper(t, name)))
+				set = append(set, fmt.Sprintf("%s=%v", name, p.hyper(t, hyperName(name))))
 			}
 			if err := c.Assign(append(set, test.more...)); err != nil {
 				t.Fatal(err)
@@ -136,7 +144,7 @@ func TestPublishedMethods(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			p.replay(t, c, max(test.final, 1e-5), test.loss)
+			p.replay(t, c, max(test.final, 1e-5), test.loss, test.start)
 		})
 	}
 }
@@ -155,6 +163,43 @@ func floats(t *checkpoint.Tensor) *checkpoint.Tensor {
 }
 
 var vosNumbers = []string{"loss_weight", "sample_number", "sample_from", "select", "start_epoch"}
+
+// hyperName is a hyperparameter's name in the reference.
+func hyperName(ours string) string {
+	for _, name := range []string{"K", "ID_points_num", "start_epoch_KNN"} {
+		if strings.EqualFold(name, ours) {
+			return name
+		}
+	}
+	return ours
+}
+
+// meanPrototypes has the method look at the pool, as it does at validation images.
+func meanPrototypes(t *testing.T, p published, l *learner) {
+	t.Helper()
+	s := gotorch.NewScope(gotorch.NoGrad)
+	defer s.Close()
+	pool := uploadGiven(t, s, p.common, "pool.data", gotorch.Float64)
+	labels := reference{given: p.common}.integers(t, s, "pool.label")
+	step := &Step{Scope: s, learner: l}
+	l.method.(beginner).begin(step, maps.All(map[gotorch.Tensor]gotorch.Tensor{pool: labels}))
+	p.closeTo(t, "prototypes.init", gotorch.ToSlice[float64](step.Buffer(models.Prototypes)), 1e-5)
+}
+
+// nposLoss makes the published draws.
+func nposLoss(t *testing.T, p published, l *learner, s *Step, k int) Loss {
+	batch := fmt.Sprintf("batch%d.", k)
+	picks, err := p.given[batch+"pick"].Int64s()
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := l.method.(*npos)
+	loss := m.loss(s, func(in *gotorch.Scope, _ int) gotorch.Tensor {
+		return p.tensor(t, in, batch+"normal", gotorch.Float64)
+	}, func(class int) []int64 { return picks[class*m.PickNums:][:m.PickNums] })
+	p.closeTo(t, batch+"prototypes", gotorch.ToSlice[float64](s.Buffer(models.Prototypes)), 1e-4)
+	return loss
+}
 
 // vosLoss makes the published draws.
 func vosLoss(t *testing.T, p published, l *learner, s *Step, k int) Loss {
@@ -178,7 +223,7 @@ func must(t *testing.T, c Config) Method {
 }
 
 // replay makes the steps and compares them.
-func (p published) replay(t *testing.T, c Config, final float64, loss func(t *testing.T, p published, l *learner, s *Step, k int) Loss) {
+func (p published) replay(t *testing.T, c Config, final float64, loss func(t *testing.T, p published, l *learner, s *Step, k int) Loss, start func(t *testing.T, p published, l *learner)) {
 	t.Helper()
 	scope := gotorch.NewScope()
 	defer scope.Close()
@@ -187,6 +232,11 @@ func (p published) replay(t *testing.T, c Config, final float64, loss func(t *te
 		t.Fatal(err)
 	}
 	model, own := p.start(g)
+	for _, param := range g.Params { // the reference has these elsewhere
+		if model[param.Name] == nil && (param.Name == models.Tau || param.Name == models.Prototypes) {
+			model[param.Name] = initial(g, c.scales(), 0)[param.Name]
+		}
+	}
 	net, err := newNetwork(scope, g, model, placement{device: gotorch.CPU, layout: channelsLast, dtype: gotorch.Float64})
 	if err != nil {
 		t.Fatal(err)
@@ -210,6 +260,9 @@ func (p published) replay(t *testing.T, c Config, final float64, loss func(t *te
 			t.Fatal(err)
 		}
 	}
+	if start != nil {
+		start(t, p, l)
+	}
 	average := 0.0
 	for k := range referenceSteps {
 		average = smooth(average, p.step(t, l, k, loss))
@@ -232,7 +285,11 @@ func (p published) replay(t *testing.T, c Config, final float64, loss func(t *te
 		p.closeTo(t, "test.logits", gotorch.ToSlice[float64](z), max(final, 2e-5))
 	}
 	if p.want["test.score"] != nil {
-		p.compareScore(t, l)
+		if p.want["bank.feature"] == nil {
+			p.compareScore(t, l)
+		} else {
+			p.compareNeighbours(t, l)
+		}
 	}
 	if err := scope.Err(); err != nil {
 		t.Fatal(err)
@@ -249,6 +306,9 @@ func (p published) step(t *testing.T, l *learner, k int, loss func(t *testing.T,
 	s := l.at(scope, x, y, when{epoch: int(p.hyper(t, "epoch")), step: k})
 	if p.given[batch+"outlier_index"] != nil {
 		s.Others = p.rows(t, scope, "pool.outlier", batch+"outlier_index")
+	}
+	if _, ok := l.method.(viewer); ok {
+		s.Views = []gotorch.Tensor{p.rows(t, scope, "pool.view2", batch+"index")}
 	}
 	var made Loss
 	if loss != nil {
@@ -296,11 +356,15 @@ func (p published) compareState(t *testing.T, l *learner, tolerance float64) {
 	maps.Copy(all, l.own)
 	compared := 0
 	for name, tensor := range all {
-		if p.want["final."+name] == nil {
+		if p.want["final."+name] == nil || name == models.Prototypes {
 			continue
 		}
 		compared++
 		p.closeTo(t, "final."+name, gotorch.ToSlice[float64](tensor.Detach().Contiguous()), tolerance)
+	}
+	if l.net.state[models.Prototypes] != (gotorch.Tensor{}) {
+		p.closeTo(t, "batch2.prototypes", gotorch.ToSlice[float64](l.net.state[models.Prototypes].Detach()), tolerance)
+		compared++
 	}
 	if compared < len(l.net.state)-4 { // the reference leaves out three tensors, and perhaps a scalar of the head
 		t.Errorf("%d of %d tensors compared", compared, len(l.net.state))

@@ -6,7 +6,7 @@ type position struct {
 	Steps    int     `json:"steps"`    // made of the next epoch
 	Tally    tally   `json:"tally"`    // of those steps
 	Accuracy float64 `json:"accuracy"` // of the last validation
-	Best     float64 `json:"best"`     // validation accuracy so far
+	Best     float64 `json:"best"`     // validation accuracy so far, or the negative of the method's criterion
 }
 
 // tally sums up the steps of an epoch.

@@ -38,6 +38,11 @@ func prepare(scope *gotorch.Scope, c Config, o Options, saved *saved) (*run, err
 	}
 	r.load = dataset.LoadOptions{Config: c.Preprocess, Augment: augment, BatchSize: c.BatchSize, Workers: o.Workers, Seed: c.Seed, KeepGoing: c.SkipBroken}
 	r.others = newExposure(c, r.images.outliers, r.load)
+	if m, err := c.method(); err != nil {
+		return nil, err
+	} else if m, ok := m.(viewer); ok {
+		r.load.Further = m.further()
+	}
 	device, err := openDevice(o.Device, o.Log)
 	if err != nil {
 		return nil, err

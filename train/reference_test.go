@@ -334,7 +334,7 @@ func (r replay) checkSchedules(t *testing.T, l *learner, k int) {
 	t.Helper()
 	lrs, a := r.wanted(t, "lr_per_step")[2*k:2*k+2], r.wanted(t, "alpha")[0]
 	const tolerance = 1e-8 // they were stored as float32
-	backbone := l.rate(k)
+	backbone := l.rate(when{step: k})
 	if fc := l.rated[1](backbone); math.Abs(backbone-lrs[0]) > tolerance || math.Abs(fc-lrs[1]) > tolerance {
 		t.Errorf("step %d: learning rates %v and %v, want %v", k, backbone, fc, lrs)
 	}

@@ -6,11 +6,13 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/eval"
 	"github.com/ascood/ascood/export"
+	"github.com/ascood/ascood/gotorch"
 	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/posthoc"
 	"github.com/ascood/ascood/preprocess"
@@ -70,6 +72,40 @@ func publishedScore(t *testing.T, m Method) (string, posthoc.Method) {
 		t.Fatal(err)
 	}
 	return string(s.Name), score
+}
+
+// compareNeighbours compares the distances of the reference's test images to the nearest of
+// its pool with the published ones.
+func (p published) compareNeighbours(t *testing.T, l *learner) {
+	t.Helper()
+	s := gotorch.NewScope(gotorch.NoGrad)
+	defer s.Close()
+	look := func(images string) *posthoc.Set {
+		out := l.net.pass(uploadGiven(t, s, p.common, images, gotorch.Float64), inference)
+		matrix := func(v gotorch.Tensor) posthoc.Matrix {
+			return posthoc.Matrix{Data: gotorch.ToSlice[float32](v.To(gotorch.Float32).Contiguous()), Cols: v.Shape()[1]}
+		}
+		set := &posthoc.Set{Batch: posthoc.Batch{Logits: matrix(out.Logits), Feature: matrix(out.Feature)}}
+		set.Labels = make([]int, set.Len())
+		return set
+	}
+	if name, _ := publishedScore(t, l.method); name != "knn" {
+		t.Fatalf("the score is %s", name)
+	}
+	m, bank := &posthoc.KNN{K: int(p.hyper(t, "K_knn"))}, look("pool.data")
+	if err := posthoc.Fit(m, &posthoc.Data{Weight: posthoc.Matrix{Cols: bank.Feature.Cols}, Bias: make([]float32, 10), Train: bank}); err != nil {
+		t.Fatal(err)
+	}
+	scorer, err := posthoc.NewScorer([]posthoc.Method{m}, ascood.Device{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer scorer.Close()
+	scores, errs := scorer.Score(&look("test.data").Batch)
+	if errs[0] != nil {
+		t.Fatal(errs[0])
+	}
+	p.closeScores(t, scores[0])
 }
 
 // closeScores compares scores, relative to the spread of the published ones.

@@ -88,7 +88,7 @@ func (f *flags) data() {
 	f.BoolVar(&c.SkipBroken, "skip-broken", c.SkipBroken, "go on past training and validation images that cannot be loaded, and count them")
 	f.pre = imageflags.Add(f.FlagSet)
 	f.StringVar(&c.Augment, "augment", c.Augment, "augmentation of training images: none, classic (flip, shift by up to 4 pixels),\n"+
-		"largescale (random resized crop, flip)")
+		"largescale (random resized crop, flip), contrastive and contrastive-large (crop, flip, colours; for cider and npos)")
 }
 
 // onlyASCOOD begins the usage of flags that do nothing with another --method.

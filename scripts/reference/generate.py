@@ -26,7 +26,7 @@ import torchvision
 import compare
 
 GENERATORS = (
-    "torch_files", "formats", "variants", "tiffs", "bmps", "crops", "torchvision_names", "architectures", "nets",
+    "torch_files", "formats", "variants", "tiffs", "bmps", "crops", "jitter", "torchvision_names", "architectures", "nets",
     "schedules", "train", "metrics", "posthoc", "single", "onnx_files", "user_networks",
 )
 
