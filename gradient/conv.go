@@ -26,7 +26,13 @@ func convGradient(n *node) string {
 	if n.note(err); n.err != nil {
 		return ""
 	}
-	return n.unconvolve(n.dy, convolution{window, n.Operand(1), n.IntAttr("group", 1), n.shape(n.Operand(0)), n.shape(n.Result(0))})
+	c := convolution{window, n.Operand(1), n.IntAttr("group", 1), n.shape(n.Operand(0)), n.shape(n.Result(0))}
+	if p := n.late[n.dy]; p != nil && c.inPhases() {
+		if dx, ok := n.skipping(p, c); ok {
+			return dx
+		}
+	}
+	return n.unconvolve(n.whole(n.dy), c)
 }
 
 // convTransposeGradient is the convolution of which it is the gradient.
@@ -57,12 +63,17 @@ func (w *walk) unconvolve(dy string, c convolution) string {
 		if dx, ok := w.flipped(dy, c); ok {
 			return dx
 		}
-	case len(c.Kernel) == 2 && c.Strides[0] == c.Strides[1] && c.Strides[0] <= mostPhases && slices.Max(c.Dilations) == 1:
+	case c.inPhases():
 		if dx, ok := w.phases(dy, c); ok {
 			return dx
 		}
 	}
 	return w.transposed(dy, c)
+}
+
+// inPhases reports whether the phases of a gradient are channels.
+func (c convolution) inPhases() bool {
+	return len(c.Kernel) == 2 && c.Strides[0] == c.Strides[1] && c.Strides[0] > 1 && c.Strides[0] <= mostPhases && slices.Max(c.Dilations) == 1
 }
 
 // mostPhases is the largest stride whose phases are channels: they take its square.
@@ -108,25 +119,28 @@ func (w *walk) flipped(dy string, c convolution) (dx string, ok bool) {
 // the input are computed as channels, and interleaved.
 func (w *walk) phases(dy string, c convolution) (dx string, ok bool) {
 	s := c.Strides[0]
-	var taps [2][][]int
-	var before, after [2]int
-	even := true // all phases have as many taps
-	for i := range 2 {
-		var first int
-		taps[i], first = phaseTaps(c.Kernel[i], s, c.Before[i])
-		size := len(taps[i][0])
-		even = even && s*size == c.Kernel[i]
-		grid := (c.wide[i+2].Size + s - 1) / s
-		before[i], after[i] = -first, grid-c.small[i+2].Size+first+size-1
-	}
-	if min(before[0], before[1], after[0], after[1]) < 0 {
+	taps, before, after, ok := c.phases()
+	if !ok {
 		return "", false
 	}
+	even := s*len(taps[0][0]) == c.Kernel[0] && s*len(taps[1][0]) == c.Kernel[1] // all phases have as many taps
 	// A convolution takes as long for fewer channels than a block has.
 	if !even && c.wide[1].Size >= blockedChannels {
 		return w.putOff(phased{stride: s, maps: w.apart(dy, c, taps, before, after), of: c.wide}), true
 	}
 	return w.crop(w.depthToSpace(w.together(dy, c, taps, before, after), s), c.wide), true
+}
+
+// phases tells of both axes which taps the phases of the gradient have, and how it is
+// padded. It is not ok if it would have to be cut off.
+func (c convolution) phases() (taps [2][][]int, before, after [2]int, ok bool) {
+	for i, s := range c.Strides {
+		var first int
+		taps[i], first = phaseTaps(c.Kernel[i], s, c.Before[i])
+		grid := (c.wide[i+2].Size + s - 1) / s
+		before[i], after[i] = -first, grid-c.small[i+2].Size+first+len(taps[i][0])-1
+	}
+	return taps, before, after, min(before[0], before[1], after[0], after[1]) >= 0
 }
 
 // together computes the phases by one convolution. In groups, each phase has groups of its

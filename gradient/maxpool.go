@@ -86,10 +86,13 @@ func (n *node) compared(w onnx.Window) string {
 	}
 	dx := phases[0]
 	if s > 1 {
-		dx = n.crop(n.depthToSpace(n.Op("Concat", phases, onnx.Int("axis", 1)), s), x)
+		dx = n.putOff(phased{stride: s, maps: phases, of: n.shape(input)})
 	}
 	if missing[1] > 0 {
-		dx = n.slice(dx, 1, 0, x[1].Size)
+		return n.slice(n.whole(dx), 1, 0, x[1].Size)
+	}
+	if !n.ofStrided(n.x()) {
+		return n.whole(dx)
 	}
 	return dx
 }

@@ -15,6 +15,7 @@ type phased struct {
 	stride int
 	maps   []string   // [N,C,⌈H/stride⌉,⌈W/stride⌉], that of row r and column c at r·stride + c; "" for zero
 	of     onnx.Shape // when they are in place
+	ends   bool       // that it is zero beyond the last row and column, where phases may reach
 	whole  string     // the name of that, "" until then
 }
 
@@ -75,7 +76,7 @@ func (w *walk) total(a, b string) string {
 		for i, m := range q.maps {
 			maps[i] = w.total(maps[i], m)
 		}
-		return w.putOff(phased{stride: p.stride, maps: maps, of: p.of})
+		return w.putOff(phased{stride: p.stride, maps: maps, of: p.of, ends: p.ends && q.ends})
 	}
 	return w.add(w.whole(a), w.whole(b))
 }
@@ -121,7 +122,8 @@ func (w *walk) byPhase(n *node, i int, emit vjp) string {
 	case !slices.ContainsFunc(maps, nonZero):
 		return ""
 	}
-	return w.putOff(phased{stride: p.stride, maps: maps, of: w.shape(n.Operand(i))})
+	// Where there is nothing, y is taken for 0.
+	return w.putOff(phased{stride: p.stride, maps: maps, of: w.shape(n.Operand(i)), ends: n.OpType == "Relu"})
 }
 
 func nonZero(gradient string) bool { return gradient != "" }
@@ -149,4 +151,37 @@ func isNumber(s onnx.Shape) bool { return s.Elements() == (onnx.Dim{Size: 1}) }
 func (n *node) pointwise() bool {
 	w, err := onnx.WindowOf(n.NodeProto, n.shape(n.Operand(1)).At(1)[2:])
 	return err == nil && slices.Max(slices.Concat(w.Kernel, w.Strides)) == 1 && slices.Max(slices.Concat(w.Before, w.After)) == 0
+}
+
+// ofStrided reports whether maps come from a convolution, but for an activation, that can
+// take its gradient in phases (skipping).
+func (w *walk) ofStrided(maps string) bool {
+	maker := w.Maker(maps)
+	if maker != nil && (maker.OpType == "Relu" || maker.OpType == "Clip") {
+		maker = w.Maker(maker.Operand(0))
+	}
+	return maker != nil && maker.OpType == "Conv" && slices.Max(maker.IntsAttr("strides", 1)) > 1
+}
+
+// skipping is the gradient of a strided convolution's input, given that of its output in
+// phases: its phases at the product of both strides are all channels of one convolution of
+// each phase given. It is not ok if some reach beyond the end of the maps, or would take
+// more than a block of channels each.
+func (w *walk) skipping(p *phased, c convolution) (dx string, ok bool) {
+	s := c.Strides[0] * p.stride
+	if whole := c.small[2].Size%p.stride == 0 && c.small[3].Size%p.stride == 0; !whole && !p.ends || c.wide[1].Size >= blockedChannels || c.group > 1 {
+		return "", false
+	}
+	for at, dy := range p.maps {
+		of := c
+		of.Window.Strides = []int{s, s}
+		of.Window.Before = []int{c.Before[0] - c.Strides[0]*(at/p.stride), c.Before[1] - c.Strides[1]*(at%p.stride)}
+		of.small = w.shape(dy)
+		taps, before, after, fits := of.phases()
+		if !fits || dy == "" {
+			return "", false
+		}
+		dx = w.total(dx, w.together(dy, of, taps, before, after))
+	}
+	return w.crop(w.depthToSpace(dx, s), c.wide), true
 }

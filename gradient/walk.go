@@ -175,7 +175,9 @@ func (w *walk) input(n *node, i int, others bool) string {
 	if w.err == nil && n.staysInPhases(i, others) {
 		return w.byPhase(n, i, emit)
 	}
-	n = n.inPlace()
+	if n.OpType != "Conv" { // which may take phases
+		n = n.inPlace()
+	}
 	if w.err == nil {
 		g = emit(n)
 		if g != "" && w.err == nil && rules[n.OpType].broadcasts {
