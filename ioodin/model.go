@@ -41,8 +41,9 @@ func (o Options) session(m *onnx.ModelProto, size int) (*ort.Session, error) {
 	})
 }
 
-// open opens the part of an artifact that computes a score of images of size x size pixels. If that is the artifact's own,
-// a GPU must have kernels for all of it; "auto" is the CPU if it has not.
+// open opens the part of an artifact that computes a score of images of size x size
+// pixels. If that is the artifact's own, a GPU must have kernels for all of it; "auto" is
+// the CPU if it has not.
 func (o Options) open(part *onnx.ModelProto, score artifact.Score, size int) (*ort.Session, error) {
 	placed := func(device ascood.Device) error {
 		if score.Output() != artifact.OwnScore || !device.IsCUDA() {

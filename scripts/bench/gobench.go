@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os/exec"
@@ -31,7 +32,7 @@ func goBench(pkg, bench, rounds string, flags ...string) []string {
 	return append([]string{"test", pkg, "-run", "^$", "-timeout", "30m", "-bench", bench, "-benchtime", rounds}, flags...)
 }
 
-// do runs it, tells what it has measured as it comes, and returns it.
+// do runs it, tells what it has measured as it comes, and returns it, also with an error.
 func (j job) do(ctx context.Context, quick bool, progress io.Writer) ([]result, error) {
 	args := j.args
 	if quick && j.quick != nil {
@@ -58,8 +59,9 @@ func (j job) do(ctx context.Context, quick bool, progress io.Writer) ([]result, 
 			fmt.Fprintln(progress, lines.Text())
 		}
 	}
-	if err := c.Wait(); err != nil {
-		return nil, fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), err, text.String())
+	failed := c.Wait()
+	if failed != nil {
+		failed = fmt.Errorf("go %s: %w\n%s", strings.Join(args, " "), failed, text.String())
 	}
 	reader := benchfmt.NewReader(&text, "")
 	for reader.Scan() {
@@ -67,7 +69,7 @@ func (j job) do(ctx context.Context, quick bool, progress io.Writer) ([]result, 
 			results = append(results, newResult(r))
 		}
 	}
-	return results, reader.Err()
+	return results, errors.Join(failed, reader.Err())
 }
 
 // processors is what Go adds to names.

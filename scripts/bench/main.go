@@ -6,6 +6,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,14 +58,24 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		return err
 	}
 	d := document{about: about}
+	var failed []error // one section does not hold up the others
 	for _, s := range all {
 		fmt.Fprintf(stderr, "== %s\n", s.title)
 		measured, err := s.measure(ctx, o.quick, stderr)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", s.key, err)
+			failed = append(failed, fmt.Errorf("%s: %w", s.key, err))
+			s.text += "\n\nNot all of it could be measured in this run."
 		}
 		d.sections = append(d.sections, filled{s, measured})
 	}
+	return errors.Join(append(failed, d.publish(o, stdout))...)
+}
+
+// publish prints the document, and writes it if it is whole.
+func (d document) publish(o options, stdout io.Writer) error {
 	if o.quick {
 		d.about = append(d.about, fact{"quick", "few networks and rounds"})
 	}

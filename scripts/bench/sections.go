@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 )
 
@@ -13,20 +14,19 @@ type section struct {
 	tables           []table
 }
 
+// measure returns what could be measured, also with an error.
 func (s section) measure(ctx context.Context, quick bool, progress io.Writer) ([]result, error) {
 	var all []result
+	var failed []error
 	for _, j := range s.jobs {
 		results, err := j.do(ctx, quick, progress)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, results...)
+		all, failed = append(all, results...), append(failed, err)
 	}
-	if s.programs == nil {
-		return all, nil
+	if s.programs != nil {
+		results, err := s.programs(ctx, quick)
+		all, failed = append(all, results...), append(failed, err)
 	}
-	results, err := s.programs(ctx, quick)
-	return append(all, results...), err
+	return all, errors.Join(failed...)
 }
 
 func sections() []section {
