@@ -57,7 +57,7 @@ reference: ## make the tests' reference data again and compare (needs Debian's p
 demo: build ## train, export, serve and ask: from images to two verdicts
 	@scripts/demo/run.sh
 
-study: build ## compare training methods in three settings made of clothes, as docs/study.md has it; half an hour on two cores
+study: build ## compare training methods in three settings made of clothes, as docs/study.md has it (34 minutes of processor time)
 	@scripts/setup.sh study
 	go run ./scripts/clothes data/clothes
 	bin/ascood-study plans/clothes.json --jobs 2
