@@ -54,8 +54,8 @@ grep -A 1 -E "fetch \"?$package" %[1]s/scripts/setup.sh | grep -oE '[0-9a-f]{128
 	for _, file := range []string{"shared", "cuda"} {
 		put(t, filepath.Join(dir, "package", "Plugins", "Linux", "x64", "libonnxruntime_providers_"+file+".so"), "libcublas.so.13")
 	}
-	for _, file := range []string{"images-idx3", "labels-idx1"} {
-		put(t, filepath.Join(dir, "package", "data", "t10k-"+file+"-ubyte"), "digits")
+	for _, file := range []string{"t10k-images-idx3", "t10k-labels-idx1", "train-images-idx3"} {
+		put(t, filepath.Join(dir, "package", "data", file+"-ubyte"), "digits")
 	}
 	return dir
 }
