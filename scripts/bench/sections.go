@@ -87,7 +87,8 @@ func training() section {
 	return section{
 		key: "training", title: "Training",
 		text: `A step on random images, on two threads; PyTorch's on the same libtorch in turns with it, as in
-scripts/reference/step_speed.py; x is its time over ours. Memory is what each process grows by at most.`,
+scripts/reference/step_speed.py; x is its time over ours. Memory is what each
+process grows by at most; ours is one process for all lines, and keeps what earlier ones took.`,
 		jobs: []job{
 			{goBench("./train", "^BenchmarkStepBesidePyTorch$/./././^threads=2$", "3x"), goBench("./train", "^BenchmarkStepBesidePyTorch$/^resnet18_32x32$/^width=16$/./^threads=2$", "3x")},
 			{goBench("./train", "^BenchmarkStepTypes$", "3x"), goBench("./train", "^BenchmarkStepTypes$/./^width=16$", "1x")},
