@@ -26,6 +26,9 @@ func FuzzGraphs(f *testing.F) {
 		}
 		f.Add(plan)
 	}
+	for _, plan := range []string{"001011011001011021001080", "00101102100108"} { // pools of a Pad
+		f.Add([]byte(plan))
+	}
 	f.Fuzz(compareGraph)
 }
 
@@ -268,7 +271,7 @@ func (g *grower) ofMaps(v grown, s onnx.Shape) grown {
 		return g.conv(v, c, h, w)
 	case 1: // averages
 		k, stride, pad, includes := 2+g.next(2), 1+g.next(3), g.next(2), g.next(2)
-		if h+2*pad < k || w+2*pad < k {
+		if h+2*pad < k || w+2*pad < k || g.padding(v.name)+pad >= k {
 			return grown{}
 		}
 		name := g.b.Op("AveragePool", []string{v.name}, onnx.Ints("kernel_shape", k, k), onnx.Ints("strides", stride, stride),
@@ -292,6 +295,24 @@ func (g *grower) ofMaps(v grown, s onnx.Shape) grown {
 	}
 	name := g.b.Op("Pad", []string{v.name, g.b.Int64s(0, 0, pad[0], pad[1], 0, 0, pad[2], pad[3])})
 	return grown{name, gotorch.Call(nil, "constant_pad_nd", v.torch, []int{pad[1], pad[3], pad[0], pad[2]}, 0.0)}
+}
+
+// padding is the widest padding of the Pad that makes a value, 0 if none does. ONNX Runtime
+// moves it into an average pool that follows, and then refuses the pool if that makes
+// its padding as wide as its kernel: such a network does not run, with or without gradient.
+func (g *grower) padding(value string) int {
+	n := g.b.Maker(value)
+	for n != nil && slices.Contains([]string{"Identity", "Slice", "Transpose"}, n.OpType) { // which it may leave out
+		n = g.b.Maker(n.Operand(0))
+	}
+	if n == nil || n.OpType != "Pad" {
+		return 0
+	}
+	pads, err := g.b.Constant(n.Operand(1)).Ints()
+	if err != nil {
+		return math.MaxInt
+	}
+	return int(slices.Max(pads))
 }
 
 // conv is a convolution of any kernel, stride, dilation, padding and groups.

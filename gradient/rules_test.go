@@ -380,6 +380,13 @@ var movementCases = []ruleCase{
 	{op: "Concat", in: in(images(2, 3)), graph: func(b *onnx.Builder, x []string) string {
 		return b.Op("Concat", []string{x[0], x[0]}, axis(-1))
 	}, torch: func(x tensors) gotorch.Tensor { return gotorch.Cat([]gotorch.Tensor{x[0], x[0]}, 2) }},
+	// The pool of the Resize's gradient comes after a Pad as wide as its kernel.
+	{op: "Resize", in: in(images(2, 4, 3)), graph: func(b *onnx.Builder, x []string) string {
+		large := b.Op("Resize", []string{x[0], "", b.Const([]int{4}, 1, 1, 2, 2)})
+		return b.Op("Slice", []string{large, b.Int64s(2), b.Int64s(7), b.Int64s(2)})
+	}, torch: func(x tensors) gotorch.Tensor {
+		return gotorch.Call(nil, "upsample_nearest2d", x[0], []int{8, 6}, nil, nil).Narrow(2, 2, 5)
+	}},
 	{op: "Split", in: in(images(6, 2), ints(1, 2, 3)), graph: func(b *onnx.Builder, x []string) string {
 		parts := b.Ops("Split", 3, x, axis(1))
 		return b.Op("Concat", []string{parts[2], parts[0], parts[1]}, axis(1))

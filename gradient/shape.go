@@ -352,8 +352,18 @@ func resizeGradient(n *node) string {
 		times := y[i].Size / x[i].Size
 		block, count = append(block, times), count*times
 	}
-	g := n.Op("AveragePool", []string{n.dy}, onnx.Ints("kernel_shape", block...), onnx.Ints("strides", block...))
-	return n.scale(g, float64(count))
+	if count == 1 {
+		return n.dy
+	}
+	average := func(dy string) string {
+		return n.Op("AveragePool", []string{dy}, onnx.Ints("kernel_shape", block...), onnx.Ints("strides", block...))
+	}
+	if maker := n.Maker(n.dy); maker != nil && maker.OpType == "Pad" {
+		// ONNX Runtime would make one pool of the two, and then refuse it for pads that are
+		// as wide as its kernel.
+		return average(n.scale(n.dy, float64(count)))
+	}
+	return n.scale(average(n.dy), float64(count))
 }
 
 func cumSumGradient(n *node) string {
