@@ -1,6 +1,7 @@
 package eval
 
 import (
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -131,7 +132,8 @@ func (*unplaceable) Emit(p *posthoc.Part) string {
 		onnx.Int("to", int(onnx.TensorProto_DOUBLE)))
 }
 
-// TestUnplacedScore: a method's part that the device cannot run is refused, by its node.
+// TestUnplacedScore: a method's part that the device cannot run is refused, by its node;
+// where the device is to be chosen it is the CPU, which scores.
 func TestUnplacedScore(t *testing.T) {
 	if !cudastub.Here() {
 		cudastub.Rerun(t, os.Getenv(ort.LibraryEnv))
@@ -153,6 +155,23 @@ func TestUnplacedScore(t *testing.T) {
 	cuda := ascood.CUDA(0)
 	if _, err := ioodin.New(m, d, ioodin.Options{Device: cuda}); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("error %v, want %q", err, want)
+	}
+	auto, err := ascood.ParseDevice("auto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	chosen, err := ioodin.New(m, d, ioodin.Options{Device: auto, Threads: 1, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer chosen.Close()
+	if chosen.Device().IsCUDA() || !strings.Contains(log.String(), "device=cpu") || !strings.Contains(log.String(), "the score unplaceable: cuda:0 has no kernel for Celu") {
+		t.Errorf("auto chooses %v, and says\n%s", chosen.Device(), &log)
+	}
+	crops := [][]uint8{make([]uint8, 28*28*3)}
+	if got, err := chosen.Score(t.Context(), crops); err != nil || len(got) != 1 {
+		t.Errorf("of an image it gives %v, %v", got, err)
 	}
 }
 

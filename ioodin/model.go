@@ -58,22 +58,22 @@ func (o Options) open(part *onnx.ModelProto, score artifact.Score, size int) (*o
 		}
 		return nil
 	}
-	if err := placed(o.Device); err != nil {
+	device := o.Device
+	if device.IsAuto() {
+		device = ascood.CUDA(0) // what it is, if that can be had
+	}
+	err := placed(device)
+	switch {
+	case err == nil:
+	case !o.Device.IsAuto():
 		return nil, err
-	}
-	session, err := o.session(part, size)
-	if err != nil || !o.Device.IsAuto() {
-		return session, err
-	}
-	if err := placed(session.Device()); err != nil {
+	case ascood.CodeOf(err) == ascood.Unsupported: // of other errors it is told when the session is opened
 		if o.Logger != nil {
 			o.Logger.Info("device chosen", "device", "cpu", "because", err.Error())
 		}
-		session.Close()
 		o.Device = ascood.Device{}
-		return o.session(part, size)
 	}
-	return session, nil
+	return o.session(part, size)
 }
 
 // ownPart is what the artifact's own score is computed by of values of the network, which
