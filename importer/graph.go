@@ -27,8 +27,9 @@ type graph struct {
 	consts  map[string]*onnx.TensorProto
 	inputs  []*onnx.ValueInfoProto // without those that are constants
 	outputs []*onnx.ValueInfoProto
-	names   map[string]bool // all names of values that are taken
-	weights map[string]bool // constants that training may change, and what is computed of them
+	names   map[string]bool    // all names of values that are taken
+	weights map[string]bool    // constants that training may change, and what is computed of them
+	lineage map[string]lineage // of constants that are a weight in another form
 
 	file *onnx.ModelProto // whose functions and further operators the nodes call; nil if they call none
 }

@@ -141,6 +141,11 @@ func (s *source) network(images int) (*Network, error) {
 	if err := c.batch(net, in); err != nil {
 		return nil, err
 	}
+	if s.opt.Training {
+		if err := c.tied(net.Model.Graph); err != nil {
+			return nil, err
+		}
+	}
 	if err := net.prove(s.original, in, out, s.opt); err != nil {
 		return nil, err
 	}

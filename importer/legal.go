@@ -21,15 +21,16 @@ type canonical struct {
 	run    Run
 	feed   feed // what is run on
 	faults faults
-	looked int              // runs for what nodes with faults make
-	images int              // that the graph takes
-	way    map[string][]int // sizes of the values on the way to the logits, nil if these are not of each image
+	looked int               // runs for what nodes with faults make
+	images int               // that the graph takes
+	origin map[string]string // of the builder's constants → of the file's, or of the builder's that they are made of
+	way    map[string][]int  // sizes of the values on the way to the logits, nil if these are not of each image
 }
 
 // legalise returns the graph in the canonical form, for an input of the given sizes, such
 // as is fed. All nodes that have none are named in the error.
 func (g *graph) legalise(run Run, in feed, input string, sizes []int, taken []string) (*canonical, error) {
-	c := &canonical{Builder: onnx.NewBuilder("network"), from: g, values: map[string]string{}, taken: taken, run: run, feed: in, images: sizes[0]}
+	c := &canonical{Builder: onnx.NewBuilder("network"), from: g, values: map[string]string{}, taken: taken, run: run, feed: in, images: sizes[0], origin: map[string]string{}}
 	var dims []any
 	for _, n := range sizes {
 		dims = append(dims, n)
@@ -171,7 +172,7 @@ func (c *canonical) value(name string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	c.values[name] = c.Tensor(onnx.NewTensor(own, t.Type(), raw, t.Dims...))
+	c.values[name] = c.derived(onnx.NewTensor(own, t.Type(), raw, t.Dims...), name)
 	return c.values[name], nil
 }
 

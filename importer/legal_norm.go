@@ -52,7 +52,7 @@ func (s *step) flatten(i int) (string, error) {
 		return "", fmt.Errorf("its input %d depends on the image", i)
 	}
 	values, err := t.Floats()
-	return s.Tensor(onnx.NewFloats(onnx.Prefix+t.Name+".flat", values, int64(len(values)))), err
+	return s.derived(onnx.NewFloats(onnx.Prefix+t.Name+".flat", values, int64(len(values))), t.Name), err
 }
 
 // legalGroupNorm writes normalisation within groups of channels, or within each, as
@@ -100,7 +100,7 @@ func legalGroupNorm(s *step) ([]string, error) {
 			dims[k] = 1
 		}
 		dims[0] = int64(channels)
-		x = s.Op(op, []string{x, s.Tensor(onnx.NewFloats(onnx.Prefix+t.Name+".channels", spread, dims...))})
+		x = s.Op(op, []string{x, s.derived(onnx.NewFloats(onnx.Prefix+t.Name+".channels", spread, dims...), t.Name)})
 	}
 	return []string{x}, nil
 }

@@ -97,7 +97,7 @@ func (s *step) transposed(t *onnx.TensorProto, alpha float32, already bool) (str
 	if !already {
 		rows, columns = columns, rows
 	}
-	return s.Tensor(onnx.NewTensor(onnx.Prefix+t.Name+".transposed", onnx.TensorProto_FLOAT, made, int64(rows), int64(columns))), nil
+	return s.derived(onnx.NewTensor(onnx.Prefix+t.Name+".transposed", onnx.TensorProto_FLOAT, made, int64(rows), int64(columns)), t.Name), nil
 }
 
 // scaled adds a constant times a factor.
@@ -110,7 +110,7 @@ func (s *step) scaled(t *onnx.TensorProto, factor float32) (string, error) {
 	for i := range made {
 		made[i] *= factor
 	}
-	return s.Tensor(onnx.NewFloats(onnx.Prefix+t.Name+".scaled", made, t.Dims...)), nil
+	return s.derived(onnx.NewFloats(onnx.Prefix+t.Name+".scaled", made, t.Dims...), t.Name), nil
 }
 
 // legalMatMul writes a product with a constant matrix as a Gemm of rows: its gradient
@@ -184,7 +184,7 @@ func (s *step) addBias(product, constant string) bool {
 		if err != nil {
 			return false
 		}
-		constant = s.Tensor(onnx.NewFloats(onnx.Prefix+t.Name+".row", values, int64(out[1])))
+		constant = s.derived(onnx.NewFloats(onnx.Prefix+t.Name+".row", values, int64(out[1])), t.Name)
 	}
 	n.Input = append(n.Input, constant)
 	return true

@@ -113,7 +113,7 @@ func (c *canonical) product(conv *onnx.NodeProto, value string, images, classes 
 	}
 	operands := []string{
 		c.Op("Reshape", []string{value, c.Int64s(images, dim)}),
-		c.Tensor(onnx.NewFloats(onnx.Prefix+weight.Name+".matrix", values, int64(classes), int64(dim))),
+		c.derived(onnx.NewFloats(onnx.Prefix+weight.Name+".matrix", values, int64(classes), int64(dim)), weight.Name),
 	}
 	if bias := conv.Operand(2); bias != "" {
 		operands = append(operands, bias)
@@ -161,7 +161,7 @@ func (c *canonical) then(op string, constant *onnx.TensorProto, gemm string) str
 	}
 	return c.Op("Gemm", []string{
 		n.Operand(0),
-		c.Tensor(onnx.NewFloats(onnx.Prefix+"logits/weight", weight, dims...)),
+		c.derived(onnx.NewFloats(onnx.Prefix+"logits/weight", weight, dims...), n.Operand(1)),
 		c.Tensor(onnx.NewFloats(onnx.Prefix+"logits/bias", bias, int64(classes))),
 	}, onnx.Int("transB", 1))
 }

@@ -42,6 +42,7 @@ func computes(n *onnx.NodeProto, values map[string]bool) bool {
 // constant, shape arithmetic above all, and the shapes of all other values are known.
 func (g *graph) observe(run Run, in feed) error {
 	g.findWeights()
+	g.findLineage()
 	dependent := g.dependent()
 	for _, v := range g.outputs {
 		if !dependent[v.Name] {
@@ -69,6 +70,7 @@ func (g *graph) observe(run Run, in feed) error {
 		g.consts[name] = t
 	}
 	g.nodes = nodes
+	g.tie()
 	g.prune()
 	return nil
 }

@@ -105,9 +105,15 @@ func (a *Adopted) last(b *onnx.Builder, old *onnx.NodeProto, constants map[strin
 		weight = onnx.NewTensor(weight.Name, onnx.TensorProto_FLOAT, nil, int64(classes), weight.Dims[1])
 		bias = onnx.NewTensor(name, onnx.TensorProto_FLOAT, nil, int64(classes))
 	}
-	in := []string{x, b.Tensor(weight)}
+	add := func(t *onnx.TensorProto) string {
+		if !a.NewLast && b.Constant(t.Name) != nil {
+			return t.Name // which another layer takes, too
+		}
+		return b.Tensor(t)
+	}
+	in := []string{x, add(weight)}
 	if bias != nil {
-		in = append(in, b.Tensor(bias))
+		in = append(in, add(bias))
 	}
 	return b.Op("Gemm", in, onnx.Int("transB", 1)), nil
 }

@@ -1,6 +1,7 @@
 package models_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -112,6 +113,33 @@ func TestAdopt(t *testing.T) {
 		}
 		if err := onnx.Check(m); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestAdoptTied: a last layer that shares its weights with another goes on to, unless it is
+// a new one.
+func TestAdoptTied(t *testing.T) {
+	b := onnx.NewBuilder("net")
+	x := b.Input("x", "", onnx.TensorProto_FLOAT, "N", 3, 4, 4)
+	b.Scope(onnx.Prefix)
+	x = b.Op("Flatten", []string{b.Op("GlobalAveragePool", []string{x})})
+	shared, bias := b.Weights("shared", make([]float32, 9), 3, 3), b.Weights("bias", make([]float32, 3), 3)
+	feature := b.Op("Gemm", []string{x, shared, bias}, onnx.Int("transB", 1))
+	b.Output(b.Op("Gemm", []string{feature, shared, bias}, onnx.Int("transB", 1)), "", onnx.TensorProto_FLOAT, "N", 3)
+	g, err := b.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for classes, want := range map[int]string{3: "[shared bias]", 4: "[shared bias shared_2 bias_2]"} {
+		for _, head := range []models.Head{models.HeadLinear, models.HeadASCOOD} {
+			a, err := models.Adopt(g, models.Values{Feature: feature, Linear: true}, classes, head)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if trained := names(a.Network, func(p models.Param) bool { return p.Trainable }); fmt.Sprint(trained) != want {
+				t.Errorf("of %d classes, %s head: trained are %q, want %s", classes, head, trained, want)
+			}
 		}
 	}
 }
