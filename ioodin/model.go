@@ -41,39 +41,39 @@ func (o Options) session(m *onnx.ModelProto, size int) (*ort.Session, error) {
 	})
 }
 
-// open opens the part of an artifact that computes a score of images of size x size
-// pixels. If that is the artifact's own, a GPU must have kernels for all of it; "auto" is
-// the CPU if it has not.
+// open opens the part of an artifact that computes a score of images of size x size pixels.
+// If that is the artifact's own, a GPU must have kernels for all of it; "auto" is the CPU if
+// it has not. The part is opened last, so that its weights can go while the runtime copies them.
 func (o Options) open(part *onnx.ModelProto, score artifact.Score, size int) (*ort.Session, error) {
-	placed := func(device ascood.Device) error {
-		if score.Output() != artifact.OwnScore || !device.IsCUDA() {
-			return nil
+	if score.Output() == artifact.OwnScore {
+		switch err := o.placed(part, score); {
+		case err == nil:
+		case !o.Device.IsAuto():
+			return nil, err
+		case ascood.CodeOf(err) == ascood.Unsupported: // of other errors it is told when the part is opened
+			if o.Logger != nil {
+				o.Logger.Info("device chosen", "device", "cpu", "because", err.Error())
+			}
+			o.Device = ascood.Device{}
 		}
-		own, err := ownPart(part)
-		if err == nil {
-			err = ort.CheckPlacement(own, device, ort.Options{Threads: o.Threads})
-		}
-		if err != nil {
-			return fmt.Errorf("the score %s: %w", score.Name, err)
-		}
-		return nil
-	}
-	device := o.Device
-	if device.IsAuto() {
-		device = ascood.CUDA(0) // what it is, if that can be had
-	}
-	err := placed(device)
-	switch {
-	case err == nil:
-	case !o.Device.IsAuto():
-		return nil, err
-	case ascood.CodeOf(err) == ascood.Unsupported: // of other errors it is told when the session is opened
-		if o.Logger != nil {
-			o.Logger.Info("device chosen", "device", "cpu", "because", err.Error())
-		}
-		o.Device = ascood.Device{}
 	}
 	return o.session(part, size)
+}
+
+// placed reports what the device has no kernel for, of the artifact's own score.
+func (o Options) placed(part *onnx.ModelProto, score artifact.Score) error {
+	device := o.Device
+	if device.IsAuto() {
+		device = ascood.CUDA(0)
+	}
+	own, err := ownPart(part)
+	if err == nil {
+		err = ort.CheckPlacement(own, device, ort.Options{Threads: o.Threads})
+	}
+	if err != nil {
+		return fmt.Errorf("the score %s: %w", score.Name, err)
+	}
+	return nil
 }
 
 // ownPart is what the artifact's own score is computed by of values of the network, which

@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/malloc"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -37,20 +38,20 @@ func load(m *onnx.ModelProto, device ascood.Device, opt Options) (*program, erro
 	if err != nil {
 		return nil, fmt.Errorf("encode model: %w", err)
 	}
+	large := len(data) > 32<<20
+	if large {
+		debug.FreeOSMemory() // what the file was read by, of which the collector would wait for more
+	}
 	p.session, err = runtime.NewDynamicAdvancedSessionWithONNXData(data, p.inputs, p.outputs, options)
-	giveBack(data)
+	data = nil
+	if large {
+		debug.FreeOSMemory()
+		malloc.Trim()
+	}
 	if err != nil {
 		return nil, ascood.Errorf(ascood.Unavailable, "load model on %s: %w", device, err)
 	}
 	return p, nil
-}
-
-// giveBack returns the memory of an encoded model to the system if it is much: the
-// runtime has a copy, and the collector would wait until as much again is taken.
-func giveBack(data []byte) {
-	if len(data) > 32<<20 {
-		debug.FreeOSMemory()
-	}
 }
 
 func (p *program) close() error {

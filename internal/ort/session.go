@@ -88,15 +88,12 @@ func openOn(m *onnx.ModelProto, device ascood.Device, opt Options) (*Session, er
 		return nil, err
 	}
 	if device.IsCUDA() && !placing {
-		err := try(p, onnx.WithDim(m, batchDim, first), device)
+		err := try(p, onnx.WithDim(s.model, batchDim, first), device)
 		sigstack.Use() // CUDA's driver has installed its handlers by now
 		if err != nil {
 			p.close()
 			return nil, err
 		}
-	}
-	if len(s.sizes) == 0 {
-		s.model = nil // its weights take memory
 	}
 	live.Add(1)
 	return s, nil
@@ -132,6 +129,8 @@ func (s *Session) program(size int) (*program, error) {
 	m := s.model
 	if size > 0 {
 		m = onnx.WithDim(m, batchDim, size)
+	} else if !s.device.IsCUDA() {
+		s.model = nil // there is no other size: its weights need not be in memory twice
 	}
 	p, err := load(m, s.device, s.options)
 	if err != nil {
