@@ -25,6 +25,9 @@ type Values struct {
 	Taps    [][2]string // maps, each with the name by which others know it, as layer4
 }
 
+// Adopts reports whether a network that came as a graph can have the head.
+func (h Head) Adopts() bool { return h == HeadLinear || h == HeadASCOOD }
+
 // Adopt makes a network of a graph in the canonical form (onnx.Check) ready to be trained
 // for a number of classes. If its last layer is not a linear one, neither the number of
 // classes nor the head can be another. The ASCOOD head comes before the last layer. What
@@ -41,7 +44,7 @@ func Adopt(g *onnx.GraphProto, known Values, classes int, head Head) (*Adopted, 
 	switch own := logits[1].Size; {
 	case !image[0].Batch:
 		return nil, ascood.Errorf(ascood.Unsupported, "the network takes images one by one, and is trained on several at a time; export it for any number of them (dynamic_axes)")
-	case head != HeadLinear && head != HeadASCOOD:
+	case !head.Adopts():
 		return nil, ascood.Errorf(ascood.Unsupported, "the %s head is for networks of an architecture; one that came as a graph has the %s or the %s head", head, HeadLinear, HeadASCOOD)
 	case !known.Linear && head == HeadASCOOD:
 		return nil, ascood.Errorf(ascood.Unsupported, "the network has no last linear layer, before which the %s head is; train it by plain cross-entropy", head)

@@ -223,8 +223,21 @@ func (c Config) validateNetwork() error {
 	case c.Pretrained != "" && c.Pretrained != NotPretrained:
 		return ascood.Errorf(ascood.Invalid, "%s %s has no meaning beside %s: a run starts from the weights in that file", ascood.Field("pretrained"), c.Pretrained, ascood.Field("onnx"))
 	}
-	_, err := c.taps()
-	return err
+	if _, err := c.taps(); err != nil {
+		return err
+	}
+	return c.validateForeignHead()
+}
+
+// validateForeignHead: what the method puts behind the feature can be put into a network
+// that came as a graph.
+func (c Config) validateForeignHead() error {
+	if head := c.spec(2).Head; !head.Adopts() {
+		able := slices.DeleteFunc(Methods(), func(name string) bool { return !methods[name](Default(OODGradient)).Head().Adopts() })
+		return ascood.Errorf(ascood.Invalid, "%s %s has the %s head, which networks of %s cannot have; these can be trained by %s, or %s chooses a network that can",
+			ascood.Field("method"), c.Method, head, ascood.Field("onnx"), strings.Join(able, ", "), ascood.Field("arch"))
+	}
+	return nil
 }
 
 func (c Config) validateNumbers() error {

@@ -281,6 +281,7 @@ func TestForeignWrong(t *testing.T) {
 		"size":                {func(c *Config) { c.Preprocess.PreSize, c.Preprocess.ImageSize = 64, 64 }, "onnx"},
 		"no last layer":       {func(c *Config) { c.ONNX, c.Method = noLinear(t), MethodASCOOD }, "no last linear layer, before which the ascood head is"},
 		"classes, no layer":   {func(c *Config) { c.ONNX, c.Method = noLinear(t), MethodCE }, "no last linear layer that could be replaced: it has 5 classes, and the images 4"},
+		"head":                {func(c *Config) { c.Method = "godin" }, "method godin has the godin head, which networks of onnx cannot have; these can be trained by ascood, ce,"},
 		"one image at a time": {func(c *Config) { c.ONNX = single(t) }, "takes images one by one"},
 	} {
 		t.Run(name, func(t *testing.T) {

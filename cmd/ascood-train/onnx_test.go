@@ -70,6 +70,9 @@ func TestONNXWrong(t *testing.T) {
 		"weights":        {onnxArgs(images, "o", "--pretrained", "w.pth"), "--pretrained w.pth has no meaning beside --onnx"},
 		"tap":            {onnxArgs(images, "o", "--tap", "layer3"), "--tap layer3: want name=value, with the names stem, layer1, "},
 		"layout alone":   {args(images, "o", "--input-layout", "nhwc"), "--input-layout nhwc has no meaning without --onnx"},
+		"rotations":      {onnxArgs(images, "o", "--method", "rotpred"), "--method rotpred has the rotpred head, which networks of --onnx cannot have; these can be trained by ascood, ce, logitnorm, mixoe, oe, vos, or --arch"},
+		"projections":    {onnxArgs(images, "o", "--method", "cider"), "--method cider has the projection head"},
+		"unit feature":   {onnxArgs(images, "o", "--head-feature", "unit"), "--method ascood has the unit head"},
 		"channels alone": {args(images, "o", "--channels", "bgr"), "--channels bgr has no meaning without --onnx"},
 	} {
 		t.Run(name, func(t *testing.T) {
