@@ -225,8 +225,8 @@ func (c Config) having(name string) []string {
 	})
 }
 
-// Assign sets hyperparameters of the configuration's method, in the form name=value. All
-// of them are then in the configuration.
+// Assign sets hyperparameters of the configuration's method, in the form name=value; those
+// that the configuration has beside them stay. All are then in the configuration.
 func (c *Config) Assign(list []string) error {
 	given := map[string]json.RawMessage{}
 	for _, s := range list {
@@ -242,13 +242,10 @@ func (c *Config) Assign(list []string) error {
 			given[name], _ = json.Marshal(value)
 		}
 	}
-	text, err := json.Marshal(given)
-	if err != nil {
-		return err
-	}
 	changed := *c
-	if len(list) > 0 {
-		changed.Set = Settings(text)
+	var err error
+	if changed.Set, err = c.Set.over(given); err != nil {
+		return err
 	}
 	m, err := changed.method()
 	if err != nil {
@@ -276,6 +273,28 @@ func (c *Config) fill() error {
 
 // Settings are hyperparameters: a JSON object, "" for none.
 type Settings string
+
+// over is s with the given ones in place of its own.
+func (s Settings) over(given map[string]json.RawMessage) (Settings, error) {
+	all := map[string]json.RawMessage{}
+	if s != "" {
+		if err := json.Unmarshal([]byte(s), &all); err != nil {
+			return "", ascood.Errorf(ascood.Invalid, "%s: %w", ascood.Field("set"), err)
+		}
+	}
+	maps.Copy(all, given)
+	if len(all) == 0 {
+		return "", nil
+	}
+	text, err := json.Marshal(all)
+	return Settings(text), err
+}
+
+// Has reports whether a hyperparameter is among them.
+func (s Settings) Has(name string) bool {
+	var all map[string]json.RawMessage
+	return json.Unmarshal([]byte(s), &all) == nil && all[name] != nil
+}
 
 // MarshalJSON returns the object.
 func (s Settings) MarshalJSON() ([]byte, error) { return []byte(s), nil }

@@ -83,6 +83,23 @@ var (
 	preprocessing = imageflags.Flags()
 )
 
+// hyperparameter is the value of one as it is now, and before the flags changed it. Those of
+// ASCOOD are flags of their own.
+func (f *flags) hyperparameter(name string) (now, before string) {
+	if p := f.Lookup(strings.ReplaceAll(name, "_", "-")); f.config.Method == train.MethodASCOOD && p != nil {
+		return p.Value.String(), p.DefValue
+	}
+	value := func(c train.Config) string {
+		for _, s := range c.Hyperparameters() {
+			if v, ok := strings.CutPrefix(s, name+"="); ok {
+				return v
+			}
+		}
+		return ""
+	}
+	return value(f.config), value(f.base.config)
+}
+
 // contradictions names the flags that differ from the run's own configuration,
 // whose values are the flags' defaults.
 func (f *flags) contradictions() error {
@@ -92,8 +109,11 @@ func (f *flags) contradictions() error {
 			found = append(found, fmt.Sprintf("--%s %s (the run has %q)", p.Name, p.Value, p.DefValue))
 		}
 	})
-	if before := f.base.config; f.config.Set != before.Set || len(f.set) > 0 && f.config.ASCOOD != before.ASCOOD {
-		found = append(found, fmt.Sprintf("--set %s", strings.Join(f.set, ", ")))
+	for _, s := range f.set {
+		name, _, _ := strings.Cut(s, "=")
+		if now, before := f.hyperparameter(name); now != before {
+			found = append(found, fmt.Sprintf("--set %s (the run has %q)", s, before))
+		}
 	}
 	if own := f.base.config.Preprocess; f.config.Preprocess != own {
 		found = append(found, fmt.Sprintf("preprocessing %+v (the run has %+v)", f.config.Preprocess, own))

@@ -145,6 +145,9 @@ func (f *flags) settle() error {
 	} else {
 		f.config.Arch = f.arch()
 	}
+	if f.resume && f.config.Method != f.base.config.Method { // whose hyperparameters --set gives
+		return f.contradictions()
+	}
 	if len(f.set) > 0 {
 		if err := f.config.Assign(f.set); err != nil {
 			return err

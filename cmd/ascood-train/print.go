@@ -26,7 +26,7 @@ func (f *flags) show(w io.Writer) {
 	defer table.Flush()
 	line := func(name, value string) { fmt.Fprintf(table, "  %s\t--%s %s\n", f.origin(name), name, value) }
 	for _, s := range f.config.Hyperparameters() {
-		line("set", s)
+		fmt.Fprintf(table, "  %s\t--set %s\n", f.originOfSet(s), s)
 	}
 	f.VisitAll(func(p *pflag.Flag) {
 		if value := p.Value.String(); value != "" && !f.silent(p) {
@@ -66,6 +66,21 @@ func (f *flags) silent(p *pflag.Flag) bool {
 }
 
 func list(v [3]float64) string { return fmt.Sprintf("%g,%g,%g", v[0], v[1], v[2]) }
+
+// originOfSet says where a hyperparameter's value comes from, given as name=value.
+func (f *flags) originOfSet(s string) string {
+	name, _, _ := strings.Cut(s, "=")
+	is := func(given string) bool { return strings.HasPrefix(given, name+"=") }
+	switch {
+	case slices.ContainsFunc(f.set, is):
+		return "flag"
+	case f.resume:
+		return "the run"
+	case f.base.preset != nil && f.base.config.Set.Has(name):
+		return "preset " + f.config.Preset
+	}
+	return "default"
+}
 
 // origin says where a flag's value comes from.
 func (f *flags) origin(name string) string {
