@@ -104,6 +104,54 @@ func TestResume(t *testing.T) {
 	}
 }
 
+// TestResumeSet: hyperparameters that the run has may be given again, others contradict it.
+func TestResumeSet(t *testing.T) {
+	images := data(t)
+	for _, test := range []struct {
+		method    string
+		set, same []string
+		other     []string
+		want      string
+	}{
+		{"conf_branch", []string{"--set", "lambda=0.2", "--set", "budget=0.4"}, []string{"--set", "lambda=0.2"},
+			[]string{"--set", "budget=0.5", "--set", "lambda=0.2"}, `contradicted by --set budget=0.5 (the run has "0.4")`},
+		{"ascood", []string{"--set", "w=2"}, []string{"--set", "w=2"}, []string{"--set", "w=3"}, `contradicted by --set w=3 (the run has "2")`},
+		{"logitnorm", nil, []string{"--set", "tau=0.04"}, []string{"--method", "godin", "--set", "constant_rate=false"}, `contradicted by --method godin (the run has "logitnorm")`},
+	} {
+		t.Run(test.method, func(t *testing.T) {
+			output := filepath.Join(t.TempDir(), "run")
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			if _, stderr, status := command(t, ctx, args(images, output, append(test.set, "--method", test.method)...)...); status != cli.StatusInterrupted {
+				t.Fatalf("interrupted: status %d, %s", status, stderr)
+			}
+			resume := []string{"--resume", "-o", output}
+			if _, stderr, status := command(t, t.Context(), append(resume, test.other...)...); status != cli.StatusUsage || !strings.Contains(stderr, test.want) || strings.Contains(stderr, "lambda") {
+				t.Errorf("status %d, %q is not in %s", status, test.want, stderr)
+			}
+			if _, stderr, status := command(t, t.Context(), append(resume, test.same...)...); status != 0 || !strings.Contains(stderr, "msg=finished epochs=2") {
+				t.Errorf("resuming with the same ones: status %d, %s", status, stderr)
+			}
+		})
+	}
+}
+
+// TestPrintSet: hyperparameters of methods are shown, each with where it is from.
+func TestPrintSet(t *testing.T) {
+	stdout, stderr, status := command(t, t.Context(), args("x", "y", "--method", "conf_branch", "--set", "budget=0.4", "--print-config")...)
+	for _, want := range []string{"flag     --set budget=0.4\n", "default  --set lambda=0.1\n", "flag     --method conf_branch\n"} {
+		if status != 0 || !strings.Contains(stdout, want) {
+			t.Errorf("status %d, %s; %q is not in\n%s", status, stderr, want, stdout)
+		}
+	}
+	stdout, stderr, status = command(t, t.Context(), "--preset", "cifar100", "--method", "cider", "--set", "w=1", "--print-config")
+	for _, want := range []string{"flag             --set w=1\n", "preset cifar100  --set proto_m=0.5\n", "default          --set temp=0.1\n", "preset cifar100  --augment contrastive\n"} {
+		if !strings.Contains(stdout, want) {
+			t.Errorf("status %d, %s; %q is not in\n%s", status, stderr, want, stdout)
+		}
+	}
+}
+
 // TestAdvice: a run can be resumed from what it saved before its GPU failed.
 func TestAdvice(t *testing.T) {
 	failed := errors.New("CUDA error")
