@@ -127,7 +127,7 @@ func (p published) closeScores(t *testing.T, got []float64) {
 func evaluate(t *testing.T, c Config, o Options) {
 	t.Helper()
 	best := read(t, o, runs.BestFile)
-	said, err := export.PublishedScore(best.Meta.Training)
+	said, err := artifact.PublishedScore(best.Meta.Training)
 	if err != nil || said.Method != c.Method {
 		t.Fatalf("the checkpoint says %+v, %v", said, err)
 	}

@@ -20,7 +20,7 @@ import (
 )
 
 // details are what a checkpoint says about its training, as JSON: the
-// configuration, the score to use (export.PublishedScore) and, in runs.LastFile, where the run was.
+// configuration, the score to use (artifact.PublishedScore) and, in runs.LastFile, where the run was.
 type details struct {
 	Config
 	Images   int             `json:"images"`          // in the training set

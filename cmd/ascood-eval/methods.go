@@ -8,7 +8,6 @@ import (
 
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/eval"
-	"github.com/ascood/ascood/export"
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/posthoc"
 )
@@ -53,8 +52,8 @@ func (f *flags) byArtifact() bool {
 // byTraining returns the score that the network's method of training is published with, if
 // that says what to evaluate: in a published experiment, and for a checkpoint, which has no
 // score of its own.
-func (f *flags) byTraining(info artifact.Metadata) (export.Published, bool) {
-	p, err := export.PublishedScore(info.Source.Training)
+func (f *flags) byTraining(info artifact.Metadata) (artifact.Published, bool) {
+	p, err := artifact.PublishedScore(info.Source.Training)
 	decides := err == nil && p.Score.Name != "" && !f.fs.Changed("postprocessor")
 	return p, decides && (f.experiment != nil || f.exported)
 }

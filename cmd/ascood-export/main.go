@@ -65,9 +65,9 @@ type request struct {
 	score              *modelflags.Score
 	preprocess         *imageflags.Preprocess
 	foreign            foreign
-	model              string           // to get another score
-	opened             *checkpoint.File // of --checkpoint, once it is
-	published          export.Published // what its training says
+	model              string             // to get another score
+	opened             *checkpoint.File   // of --checkpoint, once it is
+	published          artifact.Published // what its training says
 	learning           learning
 }
 
@@ -301,7 +301,7 @@ func (r *request) askTraining() {
 		return
 	}
 	if f, err := r.open(); err == nil {
-		if p, err := export.PublishedScore(f.Meta.Training); err == nil {
+		if p, err := artifact.PublishedScore(f.Meta.Training); err == nil {
 			r.published = p
 		}
 	}

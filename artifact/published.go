@@ -1,20 +1,19 @@
-package export
+package artifact
 
 import (
 	"encoding/json"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/artifact"
 )
 
 // Published is what the training of a checkpoint says about the score to use.
 type Published struct {
-	Method string         `json:"method"` // of training
-	Score  artifact.Score `json:"score"`  // that it is published with; the zero Score if it is with none in particular
+	Method string `json:"method"` // of training
+	Score  Score  `json:"score"`  // that it is published with; the zero Score if it is with none in particular
 }
 
 // PublishedScore reads what a checkpoint or an artifact says of its training
-// (artifact.Source), of another program or of ours.
+// (Source), of another program or of ours.
 func PublishedScore(training json.RawMessage) (Published, error) {
 	var p Published
 	if len(training) == 0 {
