@@ -49,7 +49,7 @@ var mayImport = map[string]string{
 	"eval/features":           "internal/atomicfile posthoc",
 	"eval":                    "artifact dataset eval/features internal/atomicfile ioodin metrics onnx posthoc",
 	"eval/report":             "eval internal/atomicfile metrics posthoc",
-	"study":                   "dataset internal/atomicfile metrics posthoc presets runs",
+	"study":                   "artifact checkpoint dataset internal/atomicfile metrics posthoc presets runs",
 	"serve/drift":             "",
 	"serve/keep":              "internal/atomicfile",
 	"serve/keys":              "",

@@ -219,7 +219,11 @@ func (x *expansion) model(n Network, data string, m Method, seed uint64, tried s
 	train = x.add(train, identity)
 	model := &Part{Kind: Export, Network: n.Name, Data: data, Method: m.Name, Seed: seed, Candidate: tried, source: s, needs: train, program: exportProgram, Images: s.val.count}
 	model.args = exportArgs(model)
-	return x.add(model, map[string]any{"kind": Export, "train": train.Digest, "val": s.val.digest})
+	identity = map[string]any{"kind": Export, "train": train.Digest, "val": s.val.digest}
+	if bank := x.plan.Evaluation.Bank; bank > 0 { // of training images, if the score learns
+		identity["bank"] = bank
+	}
+	return x.add(model, identity)
 }
 
 // published is what a preset says of a training.

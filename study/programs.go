@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/ascood/ascood/artifact"
+	"github.com/ascood/ascood/checkpoint"
 	"github.com/ascood/ascood/internal/atomicfile"
 	"github.com/ascood/ascood/posthoc"
 	"github.com/ascood/ascood/runs"
@@ -57,6 +59,29 @@ func exportArgs(p *Part) []string {
 	return slices.Concat([]string{"--checkpoint=" + p.needs.path(bestCheckpoint), "--name=" + name, "--calibrate=" + s.val.path}, option("--data-dir", s.val.root))
 }
 
+// learning are further arguments of an export, whose score may be one that learns from images:
+// it is the one that the training's method is published with, which the checkpoint says. What
+// is wrong with that, ascood-export tells.
+func (e Evaluation) learning(p *Part) []string {
+	f, err := checkpoint.Open(p.needs.path(bestCheckpoint))
+	if err != nil {
+		return nil
+	}
+	published, err := artifact.PublishedScore(f.Meta.Training)
+	if err != nil || !learns(string(published.Score.Name)) {
+		return nil
+	}
+	return append(option("--id-train", p.source.train.path), e.bank()...)
+}
+
+// bank is how many training images scores learn from, if not from all.
+func (e Evaluation) bank() []string {
+	if e.Bank == 0 {
+		return nil
+	}
+	return []string{"--bank=" + strconv.Itoa(e.Bank)}
+}
+
 // flagged is a set of images with the beginning of the argument that names it.
 type flagged struct {
 	flag string
@@ -75,8 +100,8 @@ func (e Evaluation) args(p *Part) ([]string, error) {
 	if !e.search() {
 		args = append(args, "--aps=false")
 	}
-	if e.Bank > 0 && slices.ContainsFunc(p.scores, learns) {
-		args = append(args, "--bank="+strconv.Itoa(e.Bank))
+	if slices.ContainsFunc(p.scores, learns) {
+		args = append(args, e.bank()...)
 	}
 	switch {
 	case s.preset == nil:

@@ -1,8 +1,10 @@
 package study
 
 import (
+	"cmp"
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -16,6 +18,7 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/checkpoint"
 )
 
 // images are a few real ones, which the tests of package eval have.
@@ -104,7 +107,7 @@ func (p *programs) run(ctx context.Context, name string, args []string, log io.W
 	}
 	switch name {
 	case trainProgram:
-		err = errors.Join(err, put(filepath.Join(output, "best.safetensors"), "weights"))
+		err = errors.Join(err, trained(filepath.Join(output, "best.safetensors"), value(args, "method")))
 	case exportProgram:
 		err = errors.Join(err, put(output, "model"))
 	case evalProgram:
@@ -112,6 +115,13 @@ func (p *programs) run(ctx context.Context, name string, args []string, log io.W
 	}
 	p.done[folder]++
 	return err
+}
+
+// trained writes a checkpoint that says what scores some methods are published with.
+func trained(path, method string) error {
+	saying := cmp.Or(map[string]string{"mixoe": `{"score": {"method": "msp"}}`, "cider": `{"score": {"method": "knn"}}`}[method], "{}")
+	c := checkpoint.Checkpoint{Model: checkpoint.StateDict{"w": checkpoint.FromFloat32s([]float32{1}, 1)}, Meta: checkpoint.Meta{Arch: "lenet", Training: json.RawMessage(saying)}}
+	return c.Save(path)
 }
 
 func value(args []string, flag string) string {
@@ -460,6 +470,28 @@ func TestArguments(t *testing.T) {
 					t.Errorf("%s: %q is not in %s", part.Name(), want, line)
 				}
 			}
+		}
+	}
+}
+
+// TestScoreThatLearns: a network whose method is published with a score that learns from
+// training images is exported with these, others are not.
+func TestScoreThatLearns(t *testing.T) {
+	s := study(t, sound(t, `"set": {"knn.k": 5}`, `"set": {"knn.k": 5}, "bank": 20`, `"method": "ce"`, `"method": "cider"`), t.TempDir(), &programs{})
+	if err := s.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range s.x.parts {
+		if part.Kind != Export {
+			continue
+		}
+		args, err := s.args(part)
+		if err != nil {
+			t.Fatal(err)
+		}
+		images, bank := value(args, "id-train"), value(args, "bank")
+		if learns := part.Method == "CE"; learns && (!strings.HasSuffix(images, "train-images-idx3-ubyte.gz[:50]") || bank != "20") || !learns && images+bank != "" {
+			t.Errorf("%s: %q", part.Name(), args)
 		}
 	}
 }

@@ -149,7 +149,7 @@ func (s *Study) args(p *Part) ([]string, error) {
 		}
 		return slices.Concat(p.args, compute), nil
 	case Export:
-		return append(slices.Clone(p.args), "--threads="+threads, "--output="+p.path(modelFile)), nil
+		return slices.Concat(p.args, s.plan.Evaluation.learning(p), []string{"--threads=" + threads, "--output=" + p.path(modelFile)}), nil
 	}
 	args, err := s.plan.Evaluation.args(p)
 	return append(args, compute...), err

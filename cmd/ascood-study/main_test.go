@@ -29,7 +29,8 @@ const plan = `{
   "methods": [
     {"name": "CE", "method": "ce"},
     {"name": "ASCOOD", "method": "ascood", "scores": ["msp"], "search": {"score": "msp", "training": {"w": [0.1, 1]}}},
-    {"name": "OE", "method": "oe", "from": "CE", "set": {"lambda": 0.4}, "scores": ["msp"]}
+    {"name": "OE", "method": "oe", "from": "CE", "set": {"lambda": 0.4}, "scores": ["msp"]},
+    {"name": "CIDER", "method": "cider", "set": {"warm_epochs": 1}, "training": {"augment": "contrastive"}, "scores": ["knn"]}
   ]
 }`
 
@@ -113,7 +114,7 @@ func TestStudy(t *testing.T) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	if status != 0 || !strings.Contains(stdout, "| ASCOOD | msp |") {
+	if status != 0 || !strings.Contains(stdout, "| ASCOOD | msp |") || !strings.Contains(stdout, "| CIDER | knn |") {
 		t.Fatalf("status %d\n%s\n%s", status, stdout, stderr)
 	}
 	for _, file := range []string{"table.md", "table.tex", "cells.csv", "seeds.csv", "search.csv", "parts.csv", "index.html"} {
@@ -130,7 +131,14 @@ func TestStudy(t *testing.T) {
 	wrong := writePlan(t, strings.Replace(plan, "val_ood-images-idx3-ubyte.gz[30:60]", "train-images-idx3-ubyte.gz[50:70]", 1))
 	_, stderr, status = command(t, t.Context(), append([]string{wrong}, args[1:]...)...)
 	if status != cli.StatusFailed || !strings.Contains(stderr, "10 of the 20 images of --outliers are training images, as train-images-idx3-ubyte") ||
-		!strings.Contains(stderr, "6 parts failed") || !strings.Contains(stderr, "16 done") {
+		!strings.Contains(stderr, "6 parts failed") || !strings.Contains(stderr, "22 done") {
+		t.Errorf("status %d, %s", status, stderr)
+	}
+
+	// So is a method that there is not, with those that there are.
+	unknown := writePlan(t, strings.Replace(plan, `"method": "cider"`, `"method": "cidre"`, 1))
+	_, stderr, status = command(t, t.Context(), append([]string{unknown}, args[1:]...)...)
+	if status != cli.StatusFailed || !strings.Contains(stderr, "nothing is begun:\ntrain, clothes, CIDER, seed 0: ascood-train: unknown --method \"cidre\"; known are ascood, ce, cider, ") {
 		t.Errorf("status %d, %s", status, stderr)
 	}
 }
