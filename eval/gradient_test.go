@@ -46,9 +46,9 @@ func smooth(t *testing.T) *Network {
 	}
 	feature := b.Rename(b.Op("Flatten", []string{b.Op("GlobalAveragePool", []string{x})}), onnx.Tap(artifact.Feature))
 	logits := b.Op("Gemm", []string{feature, weights("fc.weight", 0.1, classes, channels), weights("fc.bias", 1, classes)}, onnx.Int("transB", 1))
-	for i, name := range artifact.OfHeads() {
-		outputs := []int{1, 4, classes}[i]
-		b.Rename(b.Op("MatMul", []string{feature, weights(name+".weight", 0.002, channels, outputs)}), onnx.Tap(name))
+	widths := map[string]int{artifact.Confidence: 1, artifact.Rotation: 4, artifact.Cosines: classes, artifact.Projection: 6}
+	for _, name := range artifact.OfHeads() {
+		b.Rename(b.Op("MatMul", []string{feature, weights(name+".weight", 0.002, channels, widths[name])}), onnx.Tap(name))
 	}
 	b.Output(logits, "", onnx.TensorProto_FLOAT, onnx.Batch, classes)
 	m, err := b.Model("test", "1")
