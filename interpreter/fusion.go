@@ -130,8 +130,8 @@ type foldedConv struct {
 func (f foldedConv) run(x []gotorch.Tensor, o Options) []gotorch.Tensor {
 	bn := f.options(x[len(x)-5:]) // of whose operands the first is one of the convolution's
 	maps, kernel := x[0], x[1]
-	scale := bn.Weight.Beside(maps).Div(bn.RunningVar.AddScalar(bn.Eps).Sqrt())
-	shift := bn.RunningMean
+	scale := bn.Weight.Beside(maps).Div(bn.RunningVar.Beside(maps).AddScalar(bn.Eps).Sqrt())
+	shift := bn.RunningMean.Beside(maps)
 	if f.bias {
 		shift = shift.Sub(x[2])
 	}

@@ -45,6 +45,37 @@ func TestFusion(t *testing.T) {
 	}
 }
 
+// TestLeavesNothing: of a pass there is nothing in the scope of the weights, which outlives
+// those of the images.
+func TestLeavesNothing(t *testing.T) {
+	g := residual(t, false)
+	p, err := interpreter.New(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	weights := gotorch.NewScope()
+	defer weights.Close()
+	given := map[string]gotorch.Tensor{}
+	for _, c := range g.Initializer {
+		if given[c.Name], err = interpreter.Constant(weights, c, gotorch.CPU, gotorch.Float32); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before := gotorch.LiveHandles()
+	for _, byBatch := range []bool{false, true} {
+		step := gotorch.NewScope()
+		given["x"] = gotorch.RandN(step, []int{3, 2, 5, 5}, gotorch.CPU, gotorch.NewGenerator(step, gotorch.CPU, 1))
+		p.Run(given, interpreter.Options{BatchStatistics: byBatch})
+		if err := step.Err(); err != nil {
+			t.Fatal(err)
+		}
+		step.Close()
+		if now := gotorch.LiveHandles(); now != before {
+			t.Errorf("byBatch %v: %d tensors are left", byBatch, now-before)
+		}
+	}
+}
+
 // residual is relu(norm(conv(x)) + norm(conv(x))), then twice a convolution with a bias and
 // a norm that others read too.
 func residual(t *testing.T, show bool) *onnx.GraphProto {
