@@ -15,7 +15,7 @@ type Settings map[string]any
 // ascood-train that have no place of their own in it.
 var trainingKeys = []string{
 	"alpha_max", "alpha_min", "arch", "augment", "batch_size", "channels", "class_count", "deterministic", "epochs", "exif_orientation",
-	"fc_lr_factor", "feature", "gray16", "head_feature", "image_size", "input_layout", "interpolation", "logits", "lr", "mean", "momentum", "onnx",
+	"fc_lr_factor", "feature", "freeze_batch_norm", "gray16", "head_feature", "image_size", "input_layout", "interpolation", "logits", "lr", "mean", "momentum", "onnx",
 	"ood_loss", "ood_type", "outlier_batch_size", "p_inv", "pixels", "pre_size", "precision", "preprocess", "pretrained", "resize", "saliency",
 	"sigma", "skip_broken", "state_dict", "std", "tap", "tf32", "train_limit", "truncated", "val_limit", "w", "weight_decay", "width",
 }

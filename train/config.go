@@ -30,6 +30,9 @@ type Config struct {
 	Feature     string `json:"feature"`      // "": the value that is the feature, [N,D], if the network does not end in a linear layer
 	Tap         string `json:"tap"`          // "": name=value, …: maps, [N,C,H,W], that post-hoc methods know as stem and layer1 to layer4
 
+	// Batch normalisation by the running statistics that the weights to start from have, in training, too.
+	FreezeBatchNorm bool `json:"freeze_batch_norm,omitempty"` // false: training normalises by the batch's, and moves the running ones
+
 	// Weights to start from: the file of a checkpoint or state dict, ours or PyTorch's.
 	Pretrained string `json:"pretrained"` // "none": random ones, as is ""
 	StateDict  string `json:"state_dict"` // "": where in that file the weights lie; "" is where they fit
@@ -116,6 +119,13 @@ func (c Config) Validate() error {
 	}
 	if !slices.Contains(Precisions(), c.Precision) {
 		return ascood.Errorf(ascood.Invalid, "unknown %s %q; known are %s", ascood.Field("precision"), c.Precision, strings.Join(Precisions(), ", "))
+	}
+	switch pretrained := c.ONNX != "" || c.Pretrained != "" && c.Pretrained != NotPretrained; {
+	case c.FreezeBatchNorm && !pretrained:
+		return ascood.Errorf(ascood.Invalid, "%s has no meaning without weights to start from, whose statistics it keeps: name them with %s or %s",
+			ascood.Field("freeze_batch_norm"), ascood.Field("onnx"), ascood.Field("pretrained"))
+	case c.FreezeBatchNorm && c.Precision == BF16:
+		return ascood.Errorf(ascood.Invalid, "%s has no meaning with %s %s, which would round the statistics; choose %s", ascood.Field("freeze_batch_norm"), ascood.Field("precision"), BF16, Float32)
 	}
 	if c.StateDict != "" && (c.Pretrained == "" || c.Pretrained == NotPretrained) {
 		return ascood.Errorf(ascood.Invalid, "%s %s has no meaning without %s, the file that it lies in", ascood.Field("state_dict"), c.StateDict, ascood.Field("pretrained"))

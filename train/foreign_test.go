@@ -205,6 +205,47 @@ func TestForeignAdvice(t *testing.T) {
 	}
 }
 
+// TestFreezeBatchNorm: statistics stay those of the file, also in a run that goes on; scale
+// and shift are trained, and end elsewhere than without.
+func TestFreezeBatchNorm(t *testing.T) {
+	for _, method := range []string{MethodASCOOD, MethodCE} {
+		t.Run(method, func(t *testing.T) {
+			c, free := foreign(t, "resnet18.17.kept")
+			c.Method, c.Epochs = method, 2
+			if method == MethodASCOOD {
+				c.Saliency = SaliencyTrain
+			}
+			mustRun(t, c, free)
+			c.FreezeBatchNorm = true
+			_, whole := foreign(t, "resnet18.17.kept")
+			mustRun(t, c, whole)
+			_, o := foreign(t, "resnet18.17.kept")
+			var stopped *Interruption
+			if err := Run(endAfter(t, 4), c, o); !errors.As(err, &stopped) {
+				t.Fatalf("not interrupted: %v", err)
+			}
+			if err := Resume(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			frozen := read(t, o, runs.LastFile).Model
+			if !equalStates(frozen, read(t, whole, runs.LastFile).Model) {
+				t.Error("the resumed run ends elsewhere than one that was not interrupted")
+			}
+			before, moving := fileWeights(t, c.ONNX), read(t, free, runs.LastFile).Model
+			for name := range before {
+				statistic := strings.HasSuffix(name, ".running_mean") || strings.HasSuffix(name, ".running_var")
+				if same := bytes.Equal(frozen[name].Data, before[name].Data); same != statistic {
+					t.Errorf("%s is as it was: %v", name, same)
+				}
+				if bytes.Equal(moving[name].Data, before[name].Data) || bytes.Equal(moving[name].Data, frozen[name].Data) {
+					t.Errorf("%s is the same without", name)
+				}
+			}
+			compareWithArtifact(t, c, read(t, o, runs.BestFile))
+		})
+	}
+}
+
 // TestForeignResume: a run goes on without its file, and ends as if it had not stopped.
 func TestForeignResume(t *testing.T) {
 	c, whole := foreign(t, "mobilenet_v2.13.kept")
@@ -282,6 +323,9 @@ func TestForeignWrong(t *testing.T) {
 		"no last layer":       {func(c *Config) { c.ONNX, c.Method = noLinear(t), MethodASCOOD }, "no last linear layer, before which the ascood head is"},
 		"classes, no layer":   {func(c *Config) { c.ONNX, c.Method = noLinear(t), MethodCE }, "no last linear layer that could be replaced: it has 5 classes, and the images 4"},
 		"head":                {func(c *Config) { c.Method = "godin" }, "method godin has the godin head, which networks of onnx cannot have; these can be trained by ascood, ce,"},
+		"no batch norm":       {func(c *Config) { c.FreezeBatchNorm = true }, "freeze_batch_norm has no meaning here: the network has no batch normalisation"},
+		"rounded statistics":  {func(c *Config) { c.FreezeBatchNorm, c.Precision = true, BF16 }, "freeze_batch_norm has no meaning with precision bf16"},
+		"no statistics":       {func(c *Config) { c.ONNX, c.Arch, c.FreezeBatchNorm = "", "lenet", true }, "freeze_batch_norm has no meaning without weights to start from"},
 		"one image at a time": {func(c *Config) { c.ONNX = single(t) }, "takes images one by one"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -25,6 +25,7 @@ type network struct {
 	frozen    map[string]gotorch.Tensor // the same memory, constant to autograd
 	constants map[string]gotorch.Tensor // the graph's other initializers
 	batches   int64                     // num_batches_tracked of every BatchNorm
+	fixedNorm bool                      // BatchNorm uses the running statistics in every mode
 }
 
 // mode says how a forward pass treats weights and batch statistics.
@@ -91,6 +92,17 @@ func upload(s *gotorch.Scope, values []float32, shape []int, at placement) gotor
 		t = at.layout.arrange(t)
 	}
 	return s.Keep(t)
+}
+
+// freezeBatchNorm keeps the running statistics as they are from now on. A network without
+// batch normalisation is an error.
+func (n *network) freezeBatchNorm() error {
+	if !slices.ContainsFunc(n.Graph.Node, func(node *onnx.NodeProto) bool { return node.OpType == "BatchNormalization" }) {
+		return ascood.Errorf(ascood.Invalid, "%s has no meaning here: the network has no batch normalisation, or its export computed it into the convolutions, where it stays as it is",
+			ascood.Field("freeze_batch_norm"))
+	}
+	n.fixedNorm = true
+	return nil
 }
 
 func (n *network) setBatches(t *checkpoint.Tensor) error {
@@ -167,10 +179,11 @@ func (n *network) pass(x gotorch.Tensor, m mode) Outputs {
 	}
 	maps.Copy(given, weights)
 	given[n.Graph.Input[0].Name] = x
-	if m != inference {
+	byBatch := m != inference && !n.fixedNorm
+	if byBatch {
 		n.batches++
 	}
-	values := n.program.Run(given, interpreter.Options{BatchStatistics: m != inference, BF16: n.at.bf16 && m == training})
+	values := n.program.Run(given, interpreter.Options{BatchStatistics: byBatch, BF16: n.at.bf16 && m == training})
 	out := Outputs{Logits: values[0], Further: map[string]gotorch.Tensor{}}
 	for i, name := range n.shown {
 		if name == feature {
@@ -206,7 +219,7 @@ func (n *network) classify(features gotorch.Tensor) gotorch.Tensor {
 	given := maps.Clone(n.constants)
 	maps.Copy(given, n.state)
 	given[onnx.Tap(feature)] = features
-	return n.head.Run(given, interpreter.Options{BatchStatistics: true})[0]
+	return n.head.Run(given, interpreter.Options{BatchStatistics: !n.fixedNorm})[0]
 }
 
 // stateDict copies the parameters and buffers from the device. A number that is

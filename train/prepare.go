@@ -78,6 +78,11 @@ func (r *run) prepareLearner(scope *gotorch.Scope, device gotorch.Device, saved 
 	if err != nil {
 		return err
 	}
+	if r.config.FreezeBatchNorm {
+		if err := net.freezeBatchNorm(); err != nil {
+			return err
+		}
+	}
 	r.announce(net, device)
 	if r.learner, err = newLearner(r.config, net, r.config.Preprocess.ImageSize, r.config.Epochs*r.stepsPerEpoch()); err != nil {
 		return err

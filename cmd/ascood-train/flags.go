@@ -108,6 +108,7 @@ func (f *flags) hyperparameters() {
 	f.IntVar(&c.Width, "width", c.Width, "channels of the first convolution; 0 is that of the pretrained weights, or the architecture's own")
 	f.StringVar(&c.Pretrained, "pretrained", c.Pretrained, "`file` of weights to start from, of PyTorch or of ours; none is random ones")
 	f.StringVar(&c.StateDict, "state-dict", c.StateDict, "`key` of the weights in the file of --pretrained, where several networks lie in it")
+	f.BoolVar(&c.FreezeBatchNorm, "freeze-batch-norm", c.FreezeBatchNorm, "keep the running statistics of batch normalisation that the weights to start from have, and normalise by\nthem in training, too; scale and shift are trained")
 	f.Float64Var(&c.Sigma, "sigma", c.Sigma, onlyASCOOD+"scale of the standardised feature")
 	f.StringVar(&c.OODType, "ood-type", c.OODType, onlyASCOOD+"type of the outliers: "+strings.Join(train.OODTypes(), ", "))
 	f.Float64Var(&c.PInv, "p-inv", c.PInv, onlyASCOOD+"share of the image, its most salient part unless --pixels says otherwise, that outliers change")
