@@ -6,6 +6,7 @@ import (
 	"image"
 	"image/png"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
@@ -406,6 +407,34 @@ func TestPresetOfMethod(t *testing.T) {
 	_, stderr, status = command(t, t.Context(), slices.Concat(small, birds, []string{"--output", filepath.Join(t.TempDir(), "run")})...)
 	if status != cli.StatusFailed || !strings.Contains(stderr, "  outliers  benchmark_imglist/cars/cars_ood.txt") || !strings.Contains(stderr, "missing: the list") {
 		t.Errorf("without the list: status %d, %s", status, stderr)
+	}
+}
+
+// TestPresetHyperparameters: those that a preset has for a method are in the checkpoint, which
+// may be resumed with them and without, beside those of --set and the published ones.
+func TestPresetHyperparameters(t *testing.T) {
+	p := preset(t, "cifar100")
+	root, output := miniature(t, p), filepath.Join(t.TempDir(), "run")
+	flags := slices.Concat(small, []string{"--preset", p.Name, "--data-root", root, "--method", "cider", "--set", "warm_epochs=1", "--output", output})
+	if _, stderr, status := command(t, t.Context(), flags...); status != 0 {
+		t.Fatalf("status %d, %s", status, stderr)
+	}
+	c, err := checkpoint.Load(filepath.Join(output, runs.BestFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept struct {
+		Augment string
+		Set     map[string]float64
+	}
+	want := map[string]float64{"proto_m": 0.5, "warm_epochs": 1, "temp": 0.1, "w": 2, "first_epoch": 1}
+	if err := json.Unmarshal(c.Meta.Training, &kept); err != nil || !maps.Equal(kept.Set, want) || kept.Augment != "contrastive" {
+		t.Errorf("%v, the checkpoint has %+v, want %v", err, kept, want)
+	}
+	for _, again := range [][]string{nil, {"--set", "proto_m=0.5"}} {
+		if _, stderr, status := command(t, t.Context(), append([]string{"--resume", "--output", output}, again...)...); status != 0 {
+			t.Errorf("resuming with %q: status %d, %s", again, status, stderr)
+		}
 	}
 }
 
