@@ -299,7 +299,8 @@ func (g *grower) ofMaps(v grown, s onnx.Shape) grown {
 
 // padding is the widest padding of the Pad that makes a value, 0 if none does. ONNX Runtime
 // moves it into an average pool that follows, and then refuses the pool if that makes
-// its padding as wide as its kernel: such a network does not run, with or without gradient.
+// its padding as wide as its kernel: such a graph does not run, with or without gradient, and
+// importers keep the two apart.
 func (g *grower) padding(value string) int {
 	n := g.b.Maker(value)
 	for n != nil && slices.Contains([]string{"Identity", "Slice", "Transpose"}, n.OpType) { // which it may leave out

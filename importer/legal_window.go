@@ -113,7 +113,17 @@ func legalPool(s *step) ([]string, error) {
 		attrs = slices.DeleteFunc(attrs, func(a onnx.Attr) bool { return a.Name == "dilations" })
 		attrs = append(attrs, onnx.Int("count_include_pad", s.IntAttr("count_include_pad", 0)))
 	}
-	return s.again(s.in, append(attrs, onnx.Int("ceil_mode", s.IntAttr("ceil_mode", 0)))...)
+	in := s.in
+	if n := s.Maker(s.operand(0)); n != nil && n.OpType == "Pad" {
+		// ONNX Runtime would make one pool of the two: it refuses an average of pads as wide as
+		// its kernel, and a maximum leaves pads out, which zeros may be. A Reshape is between.
+		shape, err := s.shape(0)
+		if err != nil {
+			return nil, err
+		}
+		in = []string{s.Op("Reshape", []string{s.operand(0), s.Int64s(shape...)})}
+	}
+	return s.again(in, append(attrs, onnx.Int("ceil_mode", s.IntAttr("ceil_mode", 0)))...)
 }
 
 // window returns the attributes of an operator that slides a kernel over maps.
