@@ -145,6 +145,7 @@ func (s *source) network(images int) (*Network, error) {
 		if err := c.tied(net.Model.Graph); err != nil {
 			return nil, err
 		}
+		net.note(copies(net.Model.Graph))
 	}
 	if err := net.prove(s.original, in, out, s.opt); err != nil {
 		return nil, err

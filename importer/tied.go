@@ -19,8 +19,8 @@ type lineage struct {
 }
 
 // findLineage follows the file's weights through what the file computes of them before
-// it comes to the image. An Identity ends it: exporters name weights of their own so that
-// only happen to be equal.
+// it comes to the image. By an Identity exporters name weights that are equal, which vectors
+// and uniform ones may be by chance, such as fresh normalisations: these are of their own.
 func (g *graph) findLineage() {
 	g.lineage = map[string]lineage{}
 	for name, ok := range g.weights {
@@ -35,6 +35,10 @@ func (g *graph) findLineage() {
 		}
 		switch n.OpType {
 		case "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Cast", "CastLike":
+		case "Identity":
+			if t := g.consts[of.weight]; len(t.Dims) < 2 || uniformTensor(t) {
+				continue
+			}
 		case "Transpose":
 			of.turns += fmt.Sprint(n.IntsAttr("perm"))
 		case "Slice", "Split", "Gather":
@@ -58,6 +62,10 @@ func (g *graph) tie() {
 		if !ok || of.part || of.weight == name {
 			continue
 		}
+		if equal(g.consts[of.weight], g.consts[name]) && of.turns == "" {
+			one[name] = of.weight
+			continue
+		}
 		if at := slices.IndexFunc(seen[of], func(other string) bool { return equal(g.consts[other], g.consts[name]) }); at >= 0 {
 			one[name] = seen[of][at]
 			continue
@@ -76,6 +84,12 @@ func (g *graph) tie() {
 		}
 		g.nodes[i] = &onnx.NodeProto{Name: n.Name, Domain: n.Domain, OpType: n.OpType, Input: in, Output: n.Output, Attribute: n.Attribute}
 	}
+}
+
+// uniformTensor reports whether all elements are one number.
+func uniformTensor(t *onnx.TensorProto) bool {
+	values, err := t.Floats()
+	return err != nil || len(values) == 0 || slices.Min(values) == slices.Max(values)
 }
 
 // equal reports whether tensors hold the same.
@@ -135,4 +149,46 @@ func (c *canonical) lineageOf(constant string) (lineage, bool) {
 	}
 	of, ok := c.from.lineage[constant]
 	return of, ok
+}
+
+// copies tells of matrices that are alike, or one the other's transpose, though the file
+// has both: what exporters make of a weight that layers share when they compute constants.
+func copies(g *onnx.GraphProto) string {
+	var matrices []*onnx.TensorProto
+	for _, t := range g.Initializer {
+		if t.Type() == onnx.TensorProto_FLOAT && len(t.Dims) == 2 && min(t.Dims[0], t.Dims[1]) > 1 && !onnx.IsFixed(t.Name) {
+			matrices = append(matrices, t)
+		}
+	}
+	var pairs []string
+	for i, a := range matrices {
+		for _, b := range matrices[:i] {
+			if (equal(a, b) || transposes(a, b)) && !uniformTensor(a) {
+				pairs = append(pairs, fmt.Sprintf("%q and %q", strings.TrimPrefix(b.Name, onnx.Prefix), strings.TrimPrefix(a.Name, onnx.Prefix)))
+			}
+		}
+	}
+	if len(pairs) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("the same numbers are in %s: if that is one weight of the network, training makes two of it; an export with do_constant_folding=False shows what is shared", strings.Join(pairs, "; "))
+}
+
+// transposes reports whether one matrix is the other's transpose.
+func transposes(a, b *onnx.TensorProto) bool {
+	rows, columns := int(a.Dims[0]), int(a.Dims[1])
+	one, errA := a.Raw()
+	other, errB := b.Raw()
+	if errA != nil || errB != nil || int(b.Dims[0]) != columns || int(b.Dims[1]) != rows {
+		return false
+	}
+	for r := range rows {
+		for c := range columns {
+			from, to := 4*(r*columns+c), 4*(c*rows+r)
+			if !bytes.Equal(one[from:from+4], other[to:to+4]) {
+				return false
+			}
+		}
+	}
+	return true
 }

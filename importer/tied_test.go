@@ -23,6 +23,9 @@ func TestTied(t *testing.T) {
 		"a Transpose each": {func(f *foreign, x, w string) string {
 			return f.Op("MatMul", []string{f.Op("MatMul", []string{x, turned(f, w)}), turned(f, w)})
 		}, ""},
+		"by an Identity": {func(f *foreign, x, w string) string {
+			return f.Op("MatMul", []string{f.Op("MatMul", []string{x, w}), f.Op("Identity", []string{w})})
+		}, ""},
 		"one Transpose of two": {func(f *foreign, x, w string) string {
 			return f.Op("MatMul", []string{f.Op("MatMul", []string{x, turned(f, w)}), w})
 		}, " and "},
@@ -74,5 +77,29 @@ func TestTied(t *testing.T) {
 				t.Errorf("there are %q of the weight, want one", of)
 			}
 		})
+	}
+}
+
+// TestCopies: of a weight that an exporter has copied, turned or not, it is told; not of
+// weights that are all zero.
+func TestCopies(t *testing.T) {
+	matrix := []float32{1, 2, 3, 4, 5, 6}
+	for name, test := range map[string]struct {
+		other []float32
+		dims  []int64
+		want  bool
+	}{
+		"copy":      {matrix, []int64{2, 3}, true},
+		"transpose": {[]float32{1, 4, 2, 5, 3, 6}, []int64{3, 2}, true},
+		"reshaped":  {matrix, []int64{3, 2}, false},
+		"other":     {[]float32{1, 2, 3, 4, 5, 7}, []int64{2, 3}, false},
+	} {
+		g := &onnx.GraphProto{Initializer: []*onnx.TensorProto{
+			onnx.NewFloats("head", matrix, 2, 3), onnx.NewFloats(onnx.Prefix+"table", test.other, test.dims...),
+			onnx.NewFloats("a", make([]float32, 4), 2, 2), onnx.NewFloats("b", make([]float32, 4), 2, 2),
+		}}
+		if told := copies(g); (told != "") != test.want || test.want && !strings.HasPrefix(told, `the same numbers are in "head" and "table": `) {
+			t.Errorf("%s: it is told %q", name, told)
+		}
 	}
 }
