@@ -26,7 +26,7 @@ func FuzzGraphs(f *testing.F) {
 		}
 		f.Add(plan)
 	}
-	for _, plan := range []string{"001011011001011021001080", "00101102100108"} { // pools of a Pad
+	for _, plan := range []string{"001011011001011021001080", "00101102100108", "00101101100101101100108"} { // pools of a Pad
 		f.Add([]byte(plan))
 	}
 	f.Fuzz(compareGraph)
@@ -297,23 +297,26 @@ func (g *grower) ofMaps(v grown, s onnx.Shape) grown {
 	return grown{name, gotorch.Call(nil, "constant_pad_nd", v.torch, []int{pad[1], pad[3], pad[0], pad[2]}, 0.0)}
 }
 
-// padding is the widest padding of the Pad that makes a value, 0 if none does. ONNX Runtime
-// moves it into an average pool that follows, and then refuses the pool if that makes
-// its padding as wide as its kernel: such a graph does not run, with or without gradient, and
-// importers keep the two apart.
+// padding is the widest that the Pads just before a value add up to, 0 if there are none.
+// ONNX Runtime moves them into an average pool that follows, and then refuses the pool if
+// that makes its padding as wide as its kernel: such a graph does not run, with or without
+// gradient, and importers keep them apart.
 func (g *grower) padding(value string) int {
-	n := g.b.Maker(value)
-	for n != nil && slices.Contains([]string{"Identity", "Slice", "Transpose"}, n.OpType) { // which it may leave out
-		n = g.b.Maker(n.Operand(0))
+	widest := 0
+	for n := g.b.Maker(value); n != nil; n = g.b.Maker(n.Operand(0)) {
+		switch n.OpType {
+		case "Identity", "Slice", "Transpose": // which it may leave out
+		case "Pad":
+			pads, err := g.b.Constant(n.Operand(1)).Ints()
+			if err != nil {
+				return math.MaxInt
+			}
+			widest += int(slices.Max(pads))
+		default:
+			return widest
+		}
 	}
-	if n == nil || n.OpType != "Pad" {
-		return 0
-	}
-	pads, err := g.b.Constant(n.Operand(1)).Ints()
-	if err != nil {
-		return math.MaxInt
-	}
-	return int(slices.Max(pads))
+	return widest
 }
 
 // conv is a convolution of any kernel, stride, dilation, padding and groups.
