@@ -572,7 +572,7 @@ func TestProbe(t *testing.T) {
 		t.Fatalf("%d probes, %v", p.calls, err)
 	}
 	var list strings.Builder
-	if err := s.List(&list); err != nil || !strings.Contains(list.String(), "to do       ~2s  train, clothes, CE, seed 0\n") || !strings.Contains(list.String(), "to do         ?  export, clothes, CE, seed 0\n") {
+	if err := s.List(&list); err != nil || !strings.Contains(list.String(), "to do       ~2s  train, clothes, CE, seed 0\n") || !strings.Contains(list.String(), "to do       ~4s  export, clothes, CE, seed 0\n") {
 		t.Errorf("%v\n%s", err, list.String())
 	}
 	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
@@ -587,6 +587,12 @@ func TestTimes(t *testing.T) {
 	other := &Part{Kind: Train, Data: "birds", Method: "CE", Images: 100}
 	m := times{map[likeness][]float64{}, map[likeness][]float64{}, nil}
 	m.add(ce.likeness(), 0.5)
+	if got := m.of(&Part{Kind: Evaluate, Data: "clothes", Method: "CE", Images: 10}); got != (estimate{seconds: 5, borrowed: 1}) {
+		t.Errorf("an evaluation: %v", got)
+	}
+	if got := m.of(&Part{Kind: Export, Data: "birds", Method: "CE", Images: 10}); got != (estimate{unknown: 1}) {
+		t.Errorf("nothing like it: %v", got)
+	}
 	if got := m.total([]*Part{ce, oe, other}, 2); got != (estimate{seconds: (50 + 100) / 2, unknown: 1, borrowed: 1}) || got.String() != "about 1m15s and 1 part of unknown length" {
 		t.Errorf("%v", got)
 	}

@@ -10,7 +10,7 @@ import (
 type estimate struct {
 	seconds  float64
 	unknown  int // parts that there is nothing to judge from
-	borrowed int // parts that are judged from a probe, or from those of other methods
+	borrowed int // parts that are judged from a probe, or from those of other methods or kinds
 }
 
 func (e estimate) String() string {
@@ -70,7 +70,9 @@ func (t times) add(l likeness, perImage float64) {
 }
 
 // of estimates a part: by the median of those of its network, data and method or, for want
-// of such, by a probe, or by those of its network and data.
+// of such, by a probe, or by those of its network and data. An image that is scored takes
+// about as long as one that is trained on: two forward passes and a gradient, in place of
+// one and the gradient of all weights.
 func (t times) of(p *Part) estimate {
 	if own := t.own[p.likeness()]; len(own) > 0 {
 		return estimate{seconds: median(own) * float64(p.Images)}
@@ -80,6 +82,13 @@ func (t times) of(p *Part) estimate {
 	}
 	if others := t.others[p.likeness().ofAnyMethod()]; len(others) > 0 {
 		return estimate{seconds: median(others) * float64(p.Images), borrowed: 1}
+	}
+	if p.Kind != Train {
+		trained := *p
+		trained.Kind = Train
+		e := t.of(&trained)
+		e.borrowed = 1 - e.unknown
+		return e
 	}
 	return estimate{unknown: 1}
 }
