@@ -1,24 +1,18 @@
 package study
 
 import (
-	"cmp"
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/checkpoint"
 )
 
 // images are a few real ones, which the tests of package eval have.
@@ -62,113 +56,6 @@ func sound(t *testing.T, replacements ...string) *Plan {
 		t.Fatal(err)
 	}
 	return p
-}
-
-// programs stand for the real ones: they leave the files that a study reads, whose content
-// depends on the arguments alone.
-type programs struct {
-	mutex sync.Mutex
-	done  map[string]int // by the folder, how often a part was finished
-	calls int
-	said  []string
-
-	resumed int
-	// fail, if not nil, is asked before the end of each call, when files are half there.
-	fail func(call int, name string, args []string) error
-}
-
-func (p *programs) run(ctx context.Context, name string, args []string, log io.Writer) error {
-	if slices.Contains(args, "--print-config") {
-		return nil
-	}
-	p.mutex.Lock()
-	defer p.mutex.Unlock()
-	p.calls++
-	output := value(args, "output")
-	folder := filepath.Dir(output)
-	if name == evalProgram {
-		folder = output
-	}
-	var err error
-	switch name {
-	case trainProgram:
-		if slices.Contains(args, "--resume") {
-			p.resumed++
-		}
-		err = put(filepath.Join(output, "last.safetensors"), strings.Join(args, " "))
-	case evalProgram:
-		err = put(filepath.Join(output, "scores/half.csv"), "")
-	}
-	if p.fail != nil && err == nil {
-		if err := p.fail(p.calls, name, args); err != nil {
-			fmt.Fprintf(log, "%s: %v\nSee %s --help.\n", name, err, name)
-			return errors.New("exit status 1")
-		}
-	}
-	switch name {
-	case trainProgram:
-		err = errors.Join(err, trained(filepath.Join(output, "best.safetensors"), value(args, "method")))
-	case exportProgram:
-		err = errors.Join(err, put(output, "model"))
-	case evalProgram:
-		err = errors.Join(err, scores(output, args))
-	}
-	p.done[folder]++
-	return err
-}
-
-// trained writes a checkpoint that says what scores some methods are published with.
-func trained(path, method string) error {
-	saying := cmp.Or(map[string]string{"mixoe": `{"score": {"method": "msp"}}`, "cider": `{"score": {"method": "knn"}}`}[method], "{}")
-	c := checkpoint.Checkpoint{Model: checkpoint.StateDict{"w": checkpoint.FromFloat32s([]float32{1}, 1)}, Meta: checkpoint.Meta{Arch: "lenet", Training: json.RawMessage(saying)}}
-	return c.Save(path)
-}
-
-func value(args []string, flag string) string {
-	for _, arg := range args {
-		if v, ok := strings.CutPrefix(arg, "--"+flag+"="); ok {
-			return v
-		}
-	}
-	return ""
-}
-
-func put(path, content string) error {
-	return errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(content), 0o600))
-}
-
-// scores writes what ascood-eval keeps: OOD images have scores from 0 to 1, and ID images such
-// that are higher by an amount that the model decides.
-func scores(output string, args []string) error {
-	h := fnv.New32()
-	h.Write([]byte(value(args, "model")))
-	gap := 0.1 + float64(h.Sum32()%1000)/2000
-	sets := []string{idSet}
-	for _, arg := range args {
-		if spec, ok := strings.CutPrefix(arg, "--far="); ok {
-			set, _, _ := strings.Cut(spec, "=")
-			sets = append(sets, set)
-		}
-	}
-	for score := range strings.SplitSeq(value(args, "postprocessor"), ",") {
-		for _, set := range sets {
-			text := "image,label,prediction,score\n"
-			for i := range 10 {
-				v, label := float64(i)/10, -1
-				if set == idSet {
-					v, label = v+gap, i%2
-				}
-				text += fmt.Sprintf("%d,%d,0,%g\n", i, label, v)
-			}
-			if err := put(filepath.Join(output, "scores", score, set+".csv"), text); err != nil {
-				return err
-			}
-		}
-		if err := put(filepath.Join(output, score+".json"), `{"settings": {"k": 5}}`); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // study is one in a folder, with the programs.
@@ -528,104 +415,5 @@ func TestPreflight(t *testing.T) {
 	err := s.Run(t.Context())
 	if err == nil || p.calls != 0 || err.Error() != "nothing is begun:\ntrain, clothes, MixOE, seed 0: ascood-train: there is no tau" {
 		t.Errorf("%d runs of programs, %v", p.calls, err)
-	}
-}
-
-func TestList(t *testing.T) {
-	folder, p := t.TempDir(), &programs{}
-	list := func() string {
-		var text strings.Builder
-		if err := study(t, sound(t), folder, p).List(&text); err != nil {
-			t.Fatal(err)
-		}
-		return text.String()
-	}
-	before := list()
-	for _, want := range []string{"to do         ?  train, clothes, ASCOOD with w=5, seed 0\n", "later            clothes, ASCOOD: its 2 runs", "0 done, 21 to do in 0s and 21 parts of unknown length"} {
-		if !strings.Contains(before, want) {
-			t.Errorf("%q is not in\n%s", want, before)
-		}
-	}
-	if p.calls != 0 {
-		t.Error("something was done")
-	}
-	if err := study(t, sound(t), folder, p).Run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if after := list(); strings.Contains(after, "to do  ") || !strings.Contains(after, "25 parts: 25 done, 0 to do in 0s") {
-		t.Errorf("afterwards\n%s", after)
-	}
-}
-
-// TestProbe: trainings are estimated by a few images; nothing is left of that.
-func TestProbe(t *testing.T) {
-	folder, p := t.TempDir(), &programs{}
-	s := study(t, sound(t), folder, p)
-	s.opt.Program = func(_ context.Context, name string, args []string, _ io.Writer) error {
-		p.calls++
-		if name != trainProgram || value(args[slices.Index(args, "--epochs=2"):], "train-limit") != "32" || !slices.Contains(args, "--pretrained=none") {
-			t.Errorf("%s %q", name, args)
-		}
-		return put(filepath.Join(value(args, "output"), "metrics.csv"), "epoch,images_per_second\n1,1\n2,50\n")
-	}
-	if err := s.Probe(t.Context()); err != nil || p.calls != 3 {
-		t.Fatalf("%d probes, %v", p.calls, err)
-	}
-	var list strings.Builder
-	if err := s.List(&list); err != nil || !strings.Contains(list.String(), "to do       ~2s  train, clothes, CE, seed 0\n") || !strings.Contains(list.String(), "to do       ~4s  export, clothes, CE, seed 0\n") {
-		t.Errorf("%v\n%s", err, list.String())
-	}
-	if entries, err := os.ReadDir(folder); err != nil || len(entries) > 0 {
-		t.Errorf("%v is left, %v", entries, err)
-	}
-}
-
-// TestTimes: parts are estimated by those that are alike, else by those of other methods.
-func TestTimes(t *testing.T) {
-	ce := &Part{Kind: Train, Data: "clothes", Method: "CE", Images: 100}
-	oe := &Part{Kind: Train, Data: "clothes", Method: "OE", Images: 200}
-	other := &Part{Kind: Train, Data: "birds", Method: "CE", Images: 100}
-	m := times{map[likeness][]float64{}, map[likeness][]float64{}, nil}
-	m.add(ce.likeness(), 0.5)
-	if got := m.of(&Part{Kind: Evaluate, Data: "clothes", Method: "CE", Images: 10}); got != (estimate{seconds: 5, borrowed: 1}) {
-		t.Errorf("an evaluation: %v", got)
-	}
-	if got := m.of(&Part{Kind: Export, Data: "birds", Method: "CE", Images: 10}); got != (estimate{unknown: 1}) {
-		t.Errorf("nothing like it: %v", got)
-	}
-	if got := m.total([]*Part{ce, oe, other}, 2); got != (estimate{seconds: (50 + 100) / 2, unknown: 1, borrowed: 1}) || got.String() != "about 1m15s and 1 part of unknown length" {
-		t.Errorf("%v", got)
-	}
-}
-
-// TestDigest: what a part depends on changes its digest, the rest does not.
-func TestDigest(t *testing.T) {
-	digests := func(replacements ...string) map[string]string {
-		s := study(t, sound(t, replacements...), t.TempDir(), &programs{})
-		s.x.expand()
-		all := map[string]string{}
-		for _, p := range s.x.parts {
-			all[p.Name()] = p.Digest
-		}
-		return all
-	}
-	before := digests()
-	if after := digests(`"title": "Miniature"`, `"title": "Another", "notes": ["!"]`); !maps.Equal(after, before) {
-		t.Error("the title changes digests")
-	}
-	for _, change := range [][]string{{`"epochs": 2`, `"epochs": 3`}, {"[:50]", "[:51]"}, {"val_id", "test_id"}} {
-		after := digests(change...)
-		for name, digest := range before {
-			if after[name] == digest {
-				t.Errorf("%v does not change that of %s", change, name)
-			}
-		}
-	}
-	var seen []string
-	for _, digest := range before {
-		if slices.Contains(seen, digest) {
-			t.Error("two parts have one digest")
-		}
-		seen = append(seen, digest)
 	}
 }

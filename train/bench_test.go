@@ -93,20 +93,23 @@ func BenchmarkStep(b *testing.B) {
 	}
 }
 
+// timed are the networks whose steps are timed, with the side of their images in pixels.
+var timed = []struct {
+	arch               string
+	width, size, batch int
+}{
+	{"resnet18_32x32", 16, 32, 128},
+	{"resnet18_32x32", 64, 32, 128},
+	{"resnet18_224x224", 64, 224, 16},
+}
+
 // BenchmarkStepTypes is a step of cross-entropy, and of ASCOOD with each type of outliers, on
 // all cores.
 func BenchmarkStepTypes(b *testing.B) {
 	allThreads(b)
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for _, net := range []struct {
-		arch               string
-		width, size, batch int
-	}{
-		{"resnet18_32x32", 16, 32, 128},
-		{"resnet18_32x32", 64, 32, 128},
-		{"resnet18_224x224", 64, 224, 16},
-	} {
+	for _, net := range timed {
 		for _, kind := range append([]string{MethodCE}, OODTypes()...) {
 			b.Run(fmt.Sprintf("%s/width=%d/%s", net.arch, net.width, kind), func(b *testing.B) {
 				scope := gotorch.NewScope()

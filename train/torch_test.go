@@ -30,14 +30,7 @@ func BenchmarkStepBesidePyTorch(b *testing.B) {
 	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	for _, net := range []struct {
-		arch               string
-		width, size, batch int
-	}{
-		{"resnet18_32x32", 16, 32, 128},
-		{"resnet18_32x32", 64, 32, 128},
-		{"resnet18_224x224", 64, 224, 16},
-	} {
+	for _, net := range timed {
 		for _, form := range []string{"expert", "reference", MethodCE} {
 			for _, threads := range []int{1, 2} {
 				b.Run(fmt.Sprintf("%s/width=%d/%s/threads=%d", net.arch, net.width, form, threads), func(b *testing.B) {
