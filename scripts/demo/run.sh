@@ -1,8 +1,7 @@
 #!/bin/sh
 # From images to two verdicts: trains on Fashion-MNIST, exports, measures against
 # MNIST digits, serves the score that is best on validation images, and uploads a shirt
-# and a digit. `make demo` runs it; what
-# it makes is in demo/.
+# and a digit. `make demo` runs it; what it makes is in demo/.
 set -eu
 cd "$(dirname "$0")/../.."
 images=/usr/share/datasets/fashion-mnist
@@ -18,8 +17,7 @@ show() {
 }
 
 # The settings were chosen on images 51,000 to 53,000 of the training file and 2,000
-# digits of MNIST's training file over several seeds: the
-# AUROC there was 95.9 to 96.8 (three seeds). At 28x28 pixels, where eight epochs would
+# digits of MNIST's training file: the AUROC there was 95.9 to 96.8 over three seeds. At 28x28 pixels, where eight epochs would
 # take too long, it was 80 to 96 after three. --alpha-min 150 makes the outliers of the
 # last epochs nearly as strong as those of the first ones. The calibration uses the last
 # 5,000 training images, and so does the choice of the score, beside 2,000 digits of
