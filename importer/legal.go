@@ -246,13 +246,14 @@ func register(f func(s *step) ([]string, error), ops ...string) {
 func init() {
 	register(same,
 		"Sub", "Mul", "Div", "Neg", "Sqrt", "Reciprocal", "Exp", "Log", "Abs", "Erf", "Sin", "Cos", "Min", "Max", "Where",
-		"Relu", "LeakyRelu", "PRelu", "HardSigmoid", "HardSwish", "Sigmoid", "Tanh", "Elu", "Selu", "Celu", "Softplus", "Softsign", "ThresholdedRelu", "Clip",
+		"Relu", "LeakyRelu", "PRelu", "HardSigmoid", "HardSwish", "Sigmoid", "Tanh", "Elu", "Selu", "Celu", "Softplus", "Softsign", "ThresholdedRelu",
 		"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Not", "Xor", "Floor", "Ceil", "Round", "Sign", "IsNaN", "IsInf",
 		"Einsum", "Transpose", "DepthToSpace", "SpaceToDepth", "ArgMax", "ArgMin", "GatherElements", "GatherND", "ScatterElements", "ScatterND", "CumSum", "Sum",
 		"GlobalAveragePool", "GlobalMaxPool", "LpNormalization", "Flatten")
 	register(handOn, "Identity")
 	register(legalDropout, "Dropout")
 	register(legalCast, "Cast", "CastLike")
+	register(legalClip, "Clip")
 	register(legalPow, "Pow")
 	register(legalMean, "Mean")
 	register(legalGelu, "Gelu")
@@ -271,7 +272,8 @@ func init() {
 	register(legalExpand, "Expand")
 	register(legalTile, "Tile")
 	register(legalPad, "Pad")
-	register(legalResize, "Resize")
+	register(legalResize, "Resize", "Upsample")
+	register(legalScatter, "Scatter")
 
 	register(legalConv, "Conv")
 	register(legalConvTranspose, "ConvTranspose")

@@ -41,6 +41,20 @@ func legalCast(s *step) ([]string, error) {
 	return []string{s.Op("Cast", s.in[:1], onnx.Int("to", int(to)))}, nil
 }
 
+// legalClip: before opset 11 the bounds are attributes.
+func legalClip(s *step) ([]string, error) {
+	if s.from.opset >= 11 {
+		return same(s)
+	}
+	in := []string{s.operand(0), "", ""}
+	for i, bound := range []string{"min", "max"} {
+		if s.HasAttr(bound) {
+			in[1+i] = s.Scalar(s.FloatAttr(bound, 0))
+		}
+	}
+	return s.again(in)
+}
+
 // legalPow: exponents may be integers.
 func legalPow(s *step) ([]string, error) {
 	t := s.from.consts[s.Operand(1)]

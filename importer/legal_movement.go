@@ -239,7 +239,10 @@ func legalSplit(s *step) ([]string, error) {
 
 // legalTopK writes how many as a number.
 func legalTopK(s *step) ([]string, error) {
-	k, given, err := s.given("k", 1)
+	k, given, err := s.given("", 1)
+	if s.HasAttr("k") { // before opset 10
+		k, given = []int{s.IntAttr("k", 0)}, true
+	}
 	if err == nil && !given {
 		err = fmt.Errorf("does not say how many it takes")
 	}
@@ -316,6 +319,11 @@ func legalExpand(s *step) ([]string, error) {
 	return s.again([]string{s.operand(0), s.Int64s(target...)})
 }
 
+// legalScatter has today's name for an operator of opsets 9 and 10.
+func legalScatter(s *step) ([]string, error) {
+	return []string{s.Op("ScatterElements", s.in, s.Attribute...)}, nil
+}
+
 func legalTile(s *step) ([]string, error) {
 	repeats, _, err := s.given("repeats", 1)
 	if err != nil {
@@ -359,8 +367,11 @@ func legalPad(s *step) ([]string, error) {
 	mode := s.StringAttr("mode", "constant")
 	if mode == "constant" {
 		in := []string{s.operand(0), s.Int64s(pads...)}
-		if s.operand(2) != "" {
+		switch {
+		case s.operand(2) != "":
 			in = append(in, s.operand(2))
+		case s.HasAttr("value"): // before opset 11
+			in = append(in, s.Scalar(s.FloatAttr("value", 0)))
 		}
 		return s.again(in)
 	}

@@ -12,6 +12,9 @@ func legalBatchNorm(s *step) ([]string, error) {
 	if inTraining(s.NodeProto) {
 		return nil, errors.New("it is in training mode, in which the images of a batch change each other's; export the network in evaluation mode: model.eval()")
 	}
+	if s.IntAttr("spatial", 1) == 0 {
+		return nil, errors.New("it has statistics for each pixel (spatial 0), which opset 17 has not")
+	}
 	for _, name := range s.Input[1:] {
 		if s.from.consts[name] == nil {
 			return nil, errors.New("its statistics depend on the image; export the network in evaluation mode: model.eval()")

@@ -52,8 +52,12 @@ func (s *step) resized(shape []int) (target []int, scales []float32, err error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	var factors []float32
-	if t := s.from.consts[s.Operand(2)]; t != nil && !given {
+	factors := s.FloatsAttr("scales") // of Upsample before opset 9
+	scale := 2
+	if s.from.opset < 11 {
+		scale = 1 // no roi
+	}
+	if t := s.from.consts[s.Operand(scale)]; t != nil && !given {
 		if factors, err = t.Floats(); err != nil {
 			return nil, nil, err
 		}
@@ -87,16 +91,25 @@ func (s *step) resizing(size, target int, scale float32) (*onnx.TensorProto, err
 	g := &graph{
 		opset: s.from.opset, names: map[string]bool{},
 		inputs: []*onnx.ValueInfoProto{onnx.Value("x", onnx.TensorProto_FLOAT, 1, 1, size, size)},
-		consts: map[string]*onnx.TensorProto{"roi": onnx.NewFloats("roi", nil, 0)},
+		consts: map[string]*onnx.TensorProto{},
 	}
-	in := []string{"x", "roi", "scales"}
-	if s.Operand(3) == "" {
-		g.consts["scales"] = onnx.NewFloats("scales", []float32{1, 1, scale, 1}, 4)
-	} else {
-		g.consts["scales"], g.consts["sizes"] = onnx.NewFloats("scales", nil, 0), onnx.NewInts("sizes", []int64{1, 1, int64(target), int64(size)}, 4)
-		in = append(in, "sizes")
+	in, attributes := []string{"x"}, s.without("axes", "scales")
+	add := func(t *onnx.TensorProto) { in, g.consts[t.Name] = append(in, t.Name), t }
+	scales := onnx.NewFloats("scales", []float32{1, 1, scale, 1}, 4)
+	switch {
+	case s.HasAttr("scales"):
+		attributes = append(attributes, onnx.Floats("scales", 1, 1, scale, 1))
+	case s.from.opset < 11:
+		add(scales)
+	case s.Operand(3) == "":
+		add(onnx.NewFloats("roi", nil, 0))
+		add(scales)
+	default:
+		add(onnx.NewFloats("roi", nil, 0))
+		add(onnx.NewFloats("scales", nil, 0))
+		add(onnx.NewInts("sizes", []int64{1, 1, int64(target), int64(size)}, 4))
 	}
-	g.nodes = []*onnx.NodeProto{{OpType: "Resize", Input: in, Output: []string{"y"}, Attribute: s.without("axes")}}
+	g.nodes = []*onnx.NodeProto{{OpType: s.OpType, Input: in, Output: []string{"y"}, Attribute: attributes}}
 	y := []*onnx.ValueInfoProto{onnx.Shapeless("y", onnx.TensorProto_FLOAT)}
 	results, err := s.run(g.model(g.inputs, y), feed{"x": onnx.NewFloats("x", identity, 1, 1, int64(size), int64(size))})
 	if err != nil {

@@ -75,6 +75,11 @@ func Float(name string, v float32) Attr {
 	return &AttributeProto{Name: name, Type: AttributeProto_FLOAT, F: v}
 }
 
+// Floats is an attribute of floating-point numbers.
+func Floats(name string, v ...float32) Attr {
+	return &AttributeProto{Name: name, Type: AttributeProto_FLOATS, Floats: v}
+}
+
 // String is a text attribute.
 func String(name, v string) Attr {
 	return &AttributeProto{Name: name, Type: AttributeProto_STRING, S: []byte(v)}

@@ -48,6 +48,9 @@ func (n *NodeProto) FloatAttr(name string, otherwise float32) float32 {
 	return otherwise
 }
 
+// FloatsAttr is an attribute of floating-point numbers, nil if there is none.
+func (n *NodeProto) FloatsAttr(name string) []float32 { return n.attr(name).GetFloats() }
+
 // DecimalAttr is FloatAttr as it was written before the file rounded it to float32: 1e-5,
 // where FloatAttr has 9.99999974e-6.
 func (n *NodeProto) DecimalAttr(name string, otherwise float64) float64 {
@@ -86,8 +89,12 @@ func (n *NodeProto) attr(name string) Attr {
 // TypeOf returns the type of what the nodes of a canonical graph compute, given the
 // maker of each value.
 func TypeOf(maker func(value string) *NodeProto, value string) TensorProto_DataType {
-	for n := maker(value); n != nil; n = maker(n.Operand(0)) {
+	for n := maker(value); n != nil; n = maker(value) {
 		switch n.OpType {
+		case "TopK":
+			if value == n.Result(1) {
+				return TensorProto_INT64
+			}
 		case "Cast":
 			return TensorProto_DataType(n.IntAttr("to", 0))
 		case "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Not", "Xor", "IsNaN", "IsInf":
@@ -97,6 +104,7 @@ func TypeOf(maker func(value string) *NodeProto, value string) TensorProto_DataT
 		case "Where", "OneHot":
 			return TensorProto_FLOAT
 		}
+		value = n.Operand(0)
 	}
 	return TensorProto_FLOAT
 }

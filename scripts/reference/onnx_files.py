@@ -7,7 +7,7 @@ the same seed gives.
 
     onnx_files.py FOLDER
 
-writes all families there at opsets 11, 13 and 17, in each of the ways.
+writes all families there at opsets 9, 11, 13 and 17, in each of the ways.
 """
 import io
 import json
@@ -106,6 +106,7 @@ FILES = [
     ("convnext", 11, ANY), ("convnext", 17, ONE), ("vit", 11, ANY), ("vit", 13, ONE), ("vit", 17, ANY),
     ("swin", 17, ONE), ("maxvit", 17, ONE),
     ("resnet18", 17, KEPT), ("mobilenet_v2", 13, KEPT),
+    ("squeezenet1_1", 9, ANY), ("mobilenet_v3", 9, ONE),
 ]
 
 
@@ -173,9 +174,11 @@ def values(given, out):
 
 
 def everything():
-    """All networks in all forms; MaxVit has einsum, which torch.onnx writes since opset 12."""
-    forms = [(opset, how) for opset in (11, 13, 17) for how in (ANY, ONE, KEPT)]
-    return [(name, *form) for name in networks() for form in forms if name != "maxvit" or form[0] > 11]
+    """All networks in all forms that torch.onnx writes: MaxVit has einsum, Swin pads and
+    ShuffleNet chunks."""
+    since = {"maxvit": 12, "swin": 11, "shufflenet_v2": 11}
+    forms = [(opset, how) for opset in (9, 11, 13, 17) for how in (ANY, ONE, KEPT)]
+    return [(name, *form) for name in networks() for form in forms if form[0] >= since.get(name, 0)]
 
 
 if __name__ == "__main__":
