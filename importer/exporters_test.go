@@ -262,6 +262,42 @@ func transposed(t *testing.T) *onnx.ModelProto {
 	return f.file(t, 17)
 }
 
+// strided is a network that torch.compile has worked on, as PyTorch 2.9 writes it: the
+// mean has strides of its own, which a loop of the file makes indices of.
+func strided(t *testing.T) *onnx.ModelProto {
+	f := newForeign()
+	x := f.Op("ReduceMean", []string{small(f, 1), f.Int64s(-1, -2)})
+	x = f.Op("Reshape", []string{x, f.Int64s(-1)})
+	number := func(name string, v int64) string { return f.Tensor(onnx.NewInts(name, []int64{v})) }
+	rank, zero, one := number("rank", 4), number("zero", 0), number("one", 1)
+	sizes, strides, ones, start, flat := f.Int64s(1, 4, 1, 1), f.Int64s(4, 1, 4, 4), f.Int64s(1, 1, 1, 1), f.Int64s(0), f.Int64s(-1)
+	indices := f.Op("Loop", []string{rank, "", zero})
+	x = f.Op("Gather", []string{x, f.Op("Add", []string{indices, zero})}, onnx.Int("axis", 0))
+	x = f.Op("Flatten", []string{f.Op("Conv", []string{x, f.noise("head", 4, 4, 1, 1)})})
+	x = f.Op("Gemm", []string{x, f.noise("fc.weight", 5, 4), f.noise("fc.bias", 5)}, onnx.Int("transB", 1))
+	f.Output(f.Rename(x, "linear"), "", onnx.TensorProto_FLOAT, 1, 5)
+	m := f.file(t, 18)
+	node := func(op, out string, in ...string) *onnx.NodeProto {
+		return &onnx.NodeProto{Name: out, OpType: op, Input: in, Output: []string{out}}
+	}
+	body := &onnx.GraphProto{
+		Name:   "loop_body",
+		Input:  []*onnx.ValueInfoProto{onnx.Value("i", onnx.TensorProto_INT64), onnx.Value("go", onnx.TensorProto_BOOL), onnx.Shapeless("made", onnx.TensorProto_INT64)},
+		Output: []*onnx.ValueInfoProto{onnx.Shapeless("on", onnx.TensorProto_BOOL), onnx.Shapeless("more", onnx.TensorProto_INT64)},
+		Node: []*onnx.NodeProto{
+			node("Sub", "left", rank, "i"), node("Sub", "axis", "left", one), node("Reshape", "at", "axis", flat), node("Reshape", "end", rank, flat),
+			node("Gather", "size", sizes, "axis"), node("Gather", "stride", strides, "axis"),
+			node("Range", "steps", zero, "size", one), node("Mul", "places", "steps", "stride"),
+			node("Reshape", "count", "i", flat), node("Slice", "behind", ones, start, "count"), node("Concat", "column", flat, "behind"), node("Reshape", "spread", "places", "column"),
+			node("Slice", "after", sizes, "at", "end"), node("Expand", "repeated", "made", "after"), node("Add", "more", "repeated", "spread"),
+			node("Identity", "on", "go"),
+		},
+	}
+	body.Node[slices.IndexFunc(body.Node, func(n *onnx.NodeProto) bool { return n.OpType == "Concat" })].Attribute = []onnx.Attr{onnx.Int("axis", 0)}
+	find(m, "Loop").Attribute = []onnx.Attr{{Name: "body", Type: onnx.AttributeProto_GRAPH, G: body}}
+	return m
+}
+
 // TestExporters imports further files, in the forms in which exporters and users write
 // them.
 func TestExporters(t *testing.T) {
@@ -288,6 +324,7 @@ func TestExporters(t *testing.T) {
 		"weights in bytes":        {byteWeights(t), normal(8), false, ""},
 		"MXNet":                   {mxnet(t), normal(8), false, ""},
 		"transposed convolutions": {transposed(t), normal(8), false, ""},
+		"PyTorch's compiler":      {strided(t), normal(8), false, ""},
 		"two ways":                {twoWays(t), normal(8), false, "the LogSoftmax at the end is left out"},
 	} {
 		t.Run(name, func(t *testing.T) {

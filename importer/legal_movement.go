@@ -282,11 +282,28 @@ func legalSlice(s *step) ([]string, error) {
 	return s.again(in)
 }
 
-// legalGather: what is picked must be known.
+// legalGather: what is picked must be known. All elements of a vector, one after the
+// other, only have another shape: torch.export writes as_strided so.
 func legalGather(s *step) ([]string, error) {
 	index := s.from.consts[s.Operand(1)]
 	if index == nil {
 		return nil, errors.New("what it picks depends on the image")
+	}
+	shape, err := s.shape(0)
+	if err != nil {
+		return nil, err
+	}
+	picks, err := index.Ints()
+	if err != nil {
+		return nil, err
+	}
+	for i, pick := range picks {
+		if int(pick) != i {
+			return same(s)
+		}
+	}
+	if len(shape) == 1 && len(picks) == shape[0] {
+		return []string{s.reshape(s.operand(0), ints(index.Dims)...)}, nil
 	}
 	return same(s)
 }
