@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -34,8 +35,8 @@ func TestWrongFiles(t *testing.T) {
 		change func(m *onnx.ModelProto, opt *Options)
 		want   string
 	}{
-		"old opset": {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport[0].Version = 6 }, "of opset 6; supported are opset 7 to 20 of ai.onnx: export it again"},
-		"new opset": {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport[0].Version = 25 }, "of opset 25; supported are opset 7 to 20"},
+		"old opset": {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport[0].Version = 6 }, "of opset 6; supported are opset 7 to 25 of ai.onnx: export it again"},
+		"new opset": {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport[0].Version = 26 }, "of opset 26; supported are opset 7 to 25"},
 		"no opset":  {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport = nil }, "does not say which opset"},
 		"format":    {func(m *onnx.ModelProto, _ *Options) { m.IrVersion = 99 }, "format version 99; supported are 3 to"},
 		"two inputs": {func(m *onnx.ModelProto, _ *Options) {
@@ -225,6 +226,30 @@ func TestFaultsBehindFaults(t *testing.T) {
 	for _, want := range []string{"Resize: it cuts out a part", "Det: it has no gradient rule", "ReduceMean: there is no axis 9"} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%v\nwants %s", err, want)
+		}
+	}
+}
+
+// TestWrongAttention: attention as networks of text have it is refused.
+func TestWrongAttention(t *testing.T) {
+	for want, change := range map[string]func(n *onnx.NodeProto){
+		"it is causal":                    func(n *onnx.NodeProto) { n.Attribute = append(n.Attribute, onnx.Int("is_causal", 1)) },
+		"it has a softcap":                func(n *onnx.NodeProto) { n.Attribute = append(n.Attribute, onnx.Float("softcap", 3)) },
+		"its mask is not of constant":     func(n *onnx.NodeProto) { n.Input[3] = n.Input[0] },
+		"2 heads share the keys of 1":     func(n *onnx.NodeProto) { n.Attribute[1] = onnx.Int("kv_num_heads", 1) },
+		"is [1 64 4] for q_num_heads 3":   func(n *onnx.NodeProto) { n.Attribute[0] = onnx.Int("q_num_heads", 3) },
+		"goes on from keys and values of": func(n *onnx.NodeProto) { n.Input = append(n.Input, n.Input[1], n.Input[2]) },
+	} {
+		m := attentive(t)
+		change(find(m, "Attention"))
+		g, err := newGraph(m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := feed{"x": onnx.NewFloats("x", sines(1, 8), 1, 3, 8, 8)}
+		g.findWeights()
+		if _, err := g.legalise(ort.Evaluate, in, "x", []int{1, 3, 8, 8}, nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want one that says %q", err, want)
 		}
 	}
 }

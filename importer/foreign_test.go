@@ -217,6 +217,26 @@ func newest(t *testing.T) *onnx.ModelProto {
 	return f.file(t, 20)
 }
 
+// attentive has operators of opsets 21 to 24: attention with heads apart and joined, and
+// scale and shift of GroupNormalization for each channel.
+func attentive(t *testing.T) *onnx.ModelProto {
+	f := newForeign()
+	x := f.Op("Swish", []string{f.Op("Swish", []string{small(f, "N")})}, onnx.Float("alpha", 1.7))
+	x = f.Op("GroupNormalization", []string{x, f.spread("norm.weight", 4), f.noise("norm.bias", 4)}, onnx.Int("num_groups", 2))
+	x = f.Op("Transpose", []string{f.Op("Reshape", []string{x, f.Int64s(0, 4, 64)})}, onnx.Ints("perm", 0, 2, 1))
+	x = f.Op("RMSNormalization", []string{x, f.spread("rms.weight", 4)}, onnx.Int("axis", -1), onnx.Float("epsilon", 1e-2))
+	part := func(name string) string { return f.Op("MatMul", []string{x, f.noise(name, 4, 4)}) }
+	joined := f.Op("Attention", []string{part("q"), part("k"), part("v"), f.noise("mask", 64, 64)}, onnx.Int("q_num_heads", 2), onnx.Int("kv_num_heads", 2), onnx.Float("scale", 2))
+	apart := func(value string) string {
+		return f.Op("Transpose", []string{f.Op("Reshape", []string{value, f.Int64s(0, 64, 2, 2)})}, onnx.Ints("perm", 0, 2, 1, 3))
+	}
+	y := f.Op("Attention", []string{apart(joined), apart(x), apart(part("v2"))})
+	y = f.Op("Reshape", []string{f.Op("Transpose", []string{y}, onnx.Ints("perm", 0, 2, 1, 3)), f.Int64s(0, 64, 4)})
+	x = f.Op("ReduceMean", []string{y, f.Int64s(1)}, onnx.Int("keepdims", 0))
+	f.Output(f.Rename(f.Op("MatMul", []string{x, f.noise("fc", 4, 5)}), "y"), "", onnx.TensorProto_FLOAT, "N", 5)
+	return f.file(t, 24)
+}
+
 // pairs takes two images at a time, and counts them in the second axis, within others,
 // as attention of PyTorch does.
 func pairs(t *testing.T) *onnx.ModelProto {
@@ -344,6 +364,7 @@ func TestForeign(t *testing.T) {
 		"PyTorch's dynamo":  {dynamo(t), normal(8), 5, true, ""},
 		"branches":          {branched(t), normal(8), 5, true, ""},
 		"opset 20":          {newest(t), normal(8), 5, true, ""},
+		"opset 24":          {attentive(t), normal(8), 5, true, ""},
 		"two at a time":     {pairs(t), normal(8), 5, true, ""},
 		"half precision":    {halves(t), normal(8), 5, true, "constants of FLOAT16 are computed with as FLOAT"},
 		"bytes":             {bytesInput(t), pixels(8), 5, true, ""},

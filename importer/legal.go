@@ -258,6 +258,7 @@ func init() {
 	register(legalMean, "Mean")
 	register(legalGelu, "Gelu")
 	register(legalMish, "Mish")
+	register(legalSwish, "Swish")
 	register(legalSoftmax, "Softmax", "LogSoftmax")
 	register(legalAdd, "Add")
 
@@ -280,9 +281,11 @@ func init() {
 	register(legalPool, "AveragePool", "MaxPool")
 	register(legalGemm, "Gemm")
 	register(legalMatMul, "MatMul")
+	register(legalAttention, "Attention")
 
 	register(legalBatchNorm, "BatchNormalization")
 	register(legalLayerNorm, "LayerNormalization")
+	register(legalRMSNorm, "RMSNormalization")
 	register(legalGroupNorm, "GroupNormalization", "InstanceNormalization")
 	register(legalLRN, "LRN")
 }

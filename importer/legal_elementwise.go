@@ -101,6 +101,15 @@ func legalMish(s *step) ([]string, error) {
 	return []string{s.Op("Mul", []string{s.operand(0), tanh})}, nil
 }
 
+// legalSwish writes x·σ(αx), of opset 24.
+func legalSwish(s *step) ([]string, error) {
+	inner := s.operand(0)
+	if alpha := s.FloatAttr("alpha", 1); alpha != 1 {
+		inner = s.Op("Mul", []string{inner, s.Scalar(alpha)})
+	}
+	return []string{s.Op("Mul", []string{s.operand(0), s.Op("Sigmoid", []string{inner})})}, nil
+}
+
 // legalSoftmax: before opset 13 all axes from the given one on are one distribution.
 func legalSoftmax(s *step) ([]string, error) {
 	shape, err := s.shape(0)

@@ -48,6 +48,27 @@ func legalLayerNorm(s *step) ([]string, error) {
 	return []string{s.reshape(s.Op("LayerNormalization", in, onnx.Int("axis", -1), epsilon), shape...)}, nil
 }
 
+// legalRMSNorm writes x/√(mean(x²)+ε)·scale, of opset 23, over the axes from the given
+// one on.
+func legalRMSNorm(s *step) ([]string, error) {
+	shape, err := s.shape(0)
+	if err != nil {
+		return nil, err
+	}
+	at, err := axis(s.IntAttr("axis", -1), len(shape))
+	if err != nil {
+		return nil, err
+	}
+	var axes []int
+	for a := at; a < len(shape); a++ {
+		axes = append(axes, a)
+	}
+	x := s.operand(0)
+	mean := s.Op("ReduceMean", []string{s.Op("Mul", []string{x, x})}, onnx.Ints("axes", axes...), onnx.Int("keepdims", 1))
+	root := s.Op("Sqrt", []string{s.Op("Add", []string{mean, s.Scalar(s.FloatAttr("epsilon", 1e-5))})})
+	return []string{s.Op("Mul", []string{s.Op("Div", []string{x, root}), s.operand(1)})}, nil
+}
+
 // flatten adds a constant operand as a vector.
 func (s *step) flatten(i int) (string, error) {
 	t := s.from.consts[s.Operand(i)]
