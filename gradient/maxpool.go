@@ -41,11 +41,9 @@ func (n *node) scattered() string {
 	return n.reshape(sum, n.shape(n.x()))
 }
 
-// Limits of pools that are differentiated by comparisons.
-const (
-	blockedChannels = 16 // ONNX Runtime's blocks, at most
-	mostCompared    = 5  // elements along an axis, each of which takes four nodes
-)
+// mostCompared is how many elements along an axis pools have that are differentiated by
+// comparisons; each takes four nodes.
+const mostCompared = 5
 
 func (n *node) staysBlocked(w onnx.Window) bool {
 	x := n.shape(n.x())
@@ -165,8 +163,7 @@ func (w *walk) along(axis int, x string, factor float32, p places) string {
 	return w.taken(x, factor, whole(s[2].Size), p)
 }
 
-// taken are elements of maps, times a factor, and zeros where there are none. It is a
-// convolution of each channel by one number.
+// taken are elements of maps, times a factor, and zeros where there are none.
 func (w *walk) taken(x string, factor float32, rows, columns places) string {
 	s := w.shape(x)
 	if w.err != nil || factor == 1 && rows == whole(s[2].Size) && columns == whole(s[3].Size) {
@@ -185,10 +182,7 @@ func (w *walk) taken(x string, factor float32, rows, columns places) string {
 	}
 	numbers := make([]float32, kernel[0]*kernel[1])
 	numbers[at] = factor
-	channels := s[1].Size
-	weight := w.op("Expand", w.Const([]int{1, 1, kernel[0], kernel[1]}, numbers...), w.Int64s(channels, 1, 1, 1))
-	return w.Op("Conv", []string{x, weight}, onnx.Int("group", channels), onnx.Ints("kernel_shape", kernel[:]...),
-		onnx.Ints("strides", strides[:]...), onnx.Ints("pads", before[0], before[1], after[0], after[1]))
+	return w.filter(x, kernel, numbers, onnx.Ints("strides", strides[:]...), onnx.Ints("pads", before[0], before[1], after[0], after[1]))
 }
 
 // crop cuts maps to the size of others.
