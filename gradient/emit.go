@@ -10,7 +10,7 @@ import (
 // op adds a node without attributes.
 func (w *walk) op(op string, inputs ...string) string { return w.Op(op, inputs) }
 
-func (w *walk) add(a, b string) string { return w.op("Add", a, b) }
+func (w *walk) add(a, b string) string { a, b = w.meet(a, b); return w.op("Add", a, b) }
 func (w *walk) sub(a, b string) string { return w.op("Sub", a, b) }
 func (w *walk) mul(a, b string) string { return w.op("Mul", a, b) }
 func (w *walk) div(a, b string) string { return w.op("Div", a, b) }

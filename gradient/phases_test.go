@@ -35,6 +35,11 @@ func TestPhases(t *testing.T) {
 			x = n.op("Relu", n.op("Add", n.conv(x, 32, 3, 1, 1), n.conv(x, 32, 3, 1, 1)))
 			return n.op("Add", n.conv(n.op("Relu", n.conv(n.op("Relu", n.conv(x, 16, 1, 1, 1)), 16, 3, 2, 1)), 64, 1, 1, 1), n.conv(x, 64, 1, 2, 1))
 		}, [2]int{2, 2}},
+		{"residual before a stride", func(n *phasedNet, x string) string {
+			x = n.conv(x, 16, 3, 1, 1)
+			x = n.op("Relu", n.op("Add", x, n.conv(n.op("Relu", n.conv(x, 16, 3, 1, 1)), 16, 3, 1, 1)))
+			return n.conv(x, 32, 3, 2, 1)
+		}, [2]int{2, 2}},
 		{"more channels", func(n *phasedNet, x string) string {
 			return n.conv(n.conv(n.conv(x, 32, 3, 1, 1), 16, 1, 1, 1), 16, 3, 2, 16)
 		}, [2]int{2, 2}},

@@ -9,7 +9,11 @@ import (
 var pools = map[string]rule{
 	"GlobalAveragePool": unary("", func(n *node) string {
 		s := n.shape(n.x())
-		return n.expand(n.scale(n.dy, 1/float64(s[2:].Elements().Size)), s)
+		share := 1 / float64(s[2:].Elements().Size)
+		if n.onePerMap(n.shape(n.dy), s) { // which are enlarged where they are blocked
+			return n.expand(n.filter(n.dy, [2]int{1, 1}, []float32{float32(share)}), s)
+		}
+		return n.expand(n.scale(n.dy, share), s)
 	}),
 	"GlobalMaxPool": unary("equal ones share the gradient", func(n *node) string { return n.chosen(n.dy, n.y(), n.mapAxes()...) }),
 	"AveragePool":   unary("strides, pads, `ceil_mode`, `count_include_pad`", averagePoolGradient),

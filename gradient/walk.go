@@ -131,6 +131,9 @@ type walk struct {
 	err    error           // the first of the node at hand
 	faults []Fault
 	late   map[string]*phased // gradients that are yet to be put into place
+
+	blocked map[string]bool   // whether ONNX Runtime has values in its blocked layout
+	blocks  map[string]string // those that it has not, when they are brought there
 }
 
 // back emits the gradient.
