@@ -62,22 +62,23 @@ func (st *stepper) step(tb testing.TB) {
 	st.at.step++
 }
 
-// allThreads lets libtorch use every processor, as a run does by default.
-func allThreads(tb testing.TB) {
-	tb.Helper()
-	if err := gotorch.SetNumThreads(runtime.NumCPU()); err != nil {
-		tb.Fatal(err)
+// useThreads has the goroutine stay on its thread, as a run does, and libtorch use so many.
+// A function that b.Run starts has a goroutine of its own.
+func useThreads(b *testing.B, n int) {
+	b.Helper()
+	runtime.LockOSThread()
+	b.Cleanup(runtime.UnlockOSThread)
+	if err := gotorch.SetNumThreads(n); err != nil {
+		b.Fatal(err)
 	}
 }
 
 // BenchmarkStep trains resnet18_32x32 of width 16 on 28x28 images.
 func BenchmarkStep(b *testing.B) {
-	allThreads(b)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for _, method := range []string{MethodASCOOD, MethodCE} {
 		for _, batch := range []int{64, 128} {
 			b.Run(fmt.Sprintf("%s/batch=%d", method, batch), func(b *testing.B) {
+				useThreads(b, runtime.NumCPU())
 				scope := gotorch.NewScope()
 				defer scope.Close()
 				c := Default(OODGradient)
@@ -106,12 +107,10 @@ var timed = []struct {
 // BenchmarkStepTypes is a step of cross-entropy, and of ASCOOD with each type of outliers, on
 // all cores.
 func BenchmarkStepTypes(b *testing.B) {
-	allThreads(b)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for _, net := range timed {
 		for _, kind := range append([]string{MethodCE}, OODTypes()...) {
 			b.Run(fmt.Sprintf("%s/width=%d/%s", net.arch, net.width, kind), func(b *testing.B) {
+				useThreads(b, runtime.NumCPU())
 				scope := gotorch.NewScope()
 				defer scope.Close()
 				c := Default(OODGradient)
@@ -157,12 +156,10 @@ func BenchmarkResNet18At224(b *testing.B) {
 		}
 		b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "images/s")
 	})
-	allThreads(b)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for _, method := range []string{MethodASCOOD, MethodCE} {
 		const batch = 16
 		b.Run(fmt.Sprintf("step/%s/batch=%d", method, batch), func(b *testing.B) {
+			useThreads(b, runtime.NumCPU())
 			scope := gotorch.NewScope()
 			defer scope.Close()
 			c := Default(OODGradient)
@@ -180,9 +177,7 @@ func BenchmarkResNet18At224(b *testing.B) {
 // BenchmarkMemory makes 500 steps and reports how much memory of the process was
 // resident after the 10th and after the last.
 func BenchmarkMemory(b *testing.B) {
-	allThreads(b)
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	useThreads(b, runtime.NumCPU())
 	scope := gotorch.NewScope()
 	defer scope.Close()
 	c := Default(OODGradient)

@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"syscall"
@@ -28,21 +27,17 @@ func BenchmarkStepBesidePyTorch(b *testing.B) {
 	if exec.Command(python, "-c", "import torch").Run() != nil {
 		b.Skip("python3-torch is not installed")
 	}
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	for _, net := range timed {
 		for _, form := range []string{"expert", "reference", MethodCE} {
 			for _, threads := range []int{1, 2} {
 				b.Run(fmt.Sprintf("%s/width=%d/%s/threads=%d", net.arch, net.width, form, threads), func(b *testing.B) {
+					useThreads(b, threads)
 					scope := gotorch.NewScope()
 					defer scope.Close()
 					c := Default(OODGradient)
 					c.Arch, c.Width = net.arch, net.width
 					if form == MethodCE {
 						c.Method = MethodCE
-					}
-					if err := gotorch.SetNumThreads(threads); err != nil {
-						b.Fatal(err)
 					}
 					before := resident(b)
 					resetPeak(b)
