@@ -64,11 +64,17 @@ if [ -e "$lib/libtorch_cuda.so" ]; then
 	cuda="-Wl,--no-as-needed -ltorch_cuda -lc10_cuda"
 fi
 
+# at::parallel_for is compiled into the shim, and is a loop on one thread without OpenMP. It
+# must be the OpenMP of libtorch, which a wheel brings along: another would have threads of
+# its own. The compiler adds the system's behind it, which nothing then needs.
+openmp=$(readelf -d "$lib/libtorch_cpu.so" | sed -n 's/.*(NEEDED).*\[\(libgomp[^]]*\)\]$/-l:\1/p')
+
 echo "gotorch: compiling $out against $lib"
 mkdir -p "$(dirname "$out")"
 part=$out.$$.part
 trap 'rm -f "$part"' EXIT
 # shellcheck disable=SC2086 # the lists are to be split
-"$CXX" -O3 -std=c++20 -Wall -shared -fPIC "-D_GLIBCXX_USE_CXX11_ABI=$abi" $includes \
-	-o "$part" "$src"/*.cc "-L$lib" "-Wl,-rpath,$lib" $cuda -ltorch -ltorch_cpu -lc10
+"$CXX" -O3 -std=c++20 -fopenmp -Wall -shared -fPIC "-D_GLIBCXX_USE_CXX11_ABI=$abi" $includes \
+	-o "$part" "$src"/*.cc "-L$lib" "-Wl,-rpath,$lib" $cuda -ltorch -ltorch_cpu -lc10 \
+	-Wl,--as-needed $openmp
 mv "$part" "$out"
