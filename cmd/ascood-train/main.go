@@ -83,7 +83,7 @@ func (f *flags) run(ctx context.Context, stdout, stderr io.Writer) error {
 	if odd := models.OddSize(f.config.Arch, f.config.Preprocess.ImageSize); odd != "" {
 		fmt.Fprintf(stderr, "Note: %s.\n", odd)
 	}
-	shown := newProgress(stderr)
+	shown := newProgress(stderr, cli.IsTerminal(stderr))
 	defer shown.end()
 	f.options.Log, f.options.Report, f.options.ONNX = cli.Logger(stderr), shown.report, ort.Evaluate
 	err := f.train(ctx)

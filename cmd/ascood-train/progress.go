@@ -3,48 +3,37 @@ package main
 import (
 	"fmt"
 	"io"
-	"time"
-
-	"github.com/schollz/progressbar/v3"
 
 	"github.com/ascood/ascood/internal/cli"
 	"github.com/ascood/ascood/train"
 )
 
-// progress shows a line an epoch and, on a terminal, a bar below with loss,
-// accuracy, images/s and the time left to the end of the run.
+// progress shows a line an epoch and, on a terminal, one below with loss, accuracy,
+// images/s and the time left to the end of the run.
 type progress struct {
-	w        io.Writer
-	terminal bool
-	bar      *progressbar.ProgressBar // nil until there is something to show
+	w      io.Writer
+	status *cli.Status // nil if w is no terminal
+	done   int         // images
 }
 
-// throttle is the least time between two pictures of the bar.
-const throttle = 200 * time.Millisecond
-
-func newProgress(w io.Writer) *progress { return &progress{w: w, terminal: cli.IsTerminal(w)} }
+func newProgress(w io.Writer, terminal bool) *progress {
+	p := &progress{w: w}
+	if terminal {
+		p.status = cli.NewStatus(w, true)
+	}
+	return p
+}
 
 // report shows an event.
 func (p *progress) report(e train.Event) {
+	p.done += e.Images
 	switch {
 	case e.Row != nil:
 		p.end()
 		p.epoch(*e.Row, e.Epochs)
-	case p.terminal:
-		p.step(e)
+	case p.status != nil:
+		p.status.Show(p.done, p.done+e.Left, fmt.Sprintf("epoch %d/%d  loss %.3f  accuracy %.1f%%", e.Epoch, e.Epochs, e.Loss, 100*e.Accuracy))
 	}
-}
-
-func (p *progress) step(e train.Event) {
-	if p.bar == nil {
-		p.bar = progressbar.NewOptions(e.Left+e.Images,
-			progressbar.OptionSetWriter(p.w), progressbar.OptionClearOnFinish(),
-			progressbar.OptionShowIts(), progressbar.OptionSetItsString("images"),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(throttle),
-			progressbar.OptionSetWidth(20))
-	}
-	p.bar.Describe(fmt.Sprintf("epoch %d/%d  loss %.3f  accuracy %.1f%%", e.Epoch, e.Epochs, e.Loss, 100*e.Accuracy))
-	p.bar.Add(e.Images) // fails only where more images come than there were to be
 }
 
 // epoch prints what an epoch came to.
@@ -59,7 +48,7 @@ func (p *progress) epoch(r train.Row, epochs int) {
 
 // end leaves the terminal clean.
 func (p *progress) end() {
-	if p.bar != nil {
-		p.bar.Clear()
+	if p.status != nil {
+		p.status.Clear()
 	}
 }

@@ -69,19 +69,29 @@ func TestParse(t *testing.T) {
 	}
 }
 
-func TestProgressLines(t *testing.T) {
+func TestStatus(t *testing.T) {
 	var out bytes.Buffer
-	add := progressLines(&out, 40, "scoring", 0)
-	add(10)
-	add(30)
-	if got := out.String(); !strings.HasPrefix(got, "scoring: 10 of 40 images, ") || !strings.Contains(got, "scoring: 40 of 40 images, ") || !strings.HasSuffix(got, " 0s left\n") {
+	s := NewStatus(&out, false)
+	s.Show(10, 40, "scoring")
+	if out.Len() > 0 {
+		t.Errorf("printed\n%s within the minute", out.String())
+	}
+	s.every, s.next = 0, s.start
+	s.Show(20, 40, "scoring")
+	s.Show(40, 40, "scoring")
+	s.Clear()
+	if got := out.String(); !strings.HasPrefix(got, "scoring: 20 of 40 images, ") || !strings.Contains(got, "\nscoring: 40 of 40 images, 0s left, ") || !strings.HasSuffix(got, " images/s\n") {
 		t.Errorf("printed\n%s", got)
 	}
 	out.Reset()
-	add = progressLines(&out, 40, "scoring", time.Hour)
-	add(10)
-	if out.Len() > 0 {
-		t.Errorf("printed\n%s within the hour", out.String())
+	s = NewStatus(&out, true)
+	s.every = time.Hour
+	s.Show(10, 40, strings.Repeat("scoring ", 10))
+	s.Show(20, 40, "scoring")
+	s.Clear()
+	const clear = "\r\x1b[K"
+	if got, want := out.String(), clear+strings.Repeat("scoring ", 10)[:79]+clear; got != want {
+		t.Errorf("a terminal got %q, want %q", got, want)
 	}
 }
 
