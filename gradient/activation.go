@@ -4,7 +4,12 @@ import "math"
 
 var activations = map[string]rule{
 	// From y: 1 where y > 0. At 0 it is 0, as in PyTorch.
-	"Relu": unary("", func(n *node) string { return n.mul(n.dy, n.above(n.y(), 0)) }).everywhere(),
+	"Relu": unary("", func(n *node) string {
+		if n.passed[n.dy] == n.Result(0) {
+			return n.dy
+		}
+		return n.mul(n.dy, n.above(n.y(), 0))
+	}).everywhere(),
 	"LeakyRelu": unary("", func(n *node) string {
 		slope := float64(n.FloatAttr("alpha", 0.01))
 		mask := n.above(n.x(), 0)
@@ -54,6 +59,19 @@ var activations = map[string]rule{
 		below := n.add(n.op("Abs", n.x()), n.number(1))
 		return n.div(n.dy, n.mul(below, below))
 	}),
+}
+
+// passes says that a gradient is 0 already where the Relu that makes y has it so.
+func (w *walk) passes(gradient, y string) {
+	if w.passed == nil {
+		w.passed = map[string]string{}
+	}
+	w.passed[gradient] = y
+	if p := w.late[gradient]; p != nil {
+		for _, m := range p.maps {
+			w.passed[m] = y
+		}
+	}
 }
 
 func (n *node) positive() string { return n.op("Greater", n.x(), n.number(0)) }

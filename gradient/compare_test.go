@@ -63,6 +63,12 @@ func (o operand) few() operand {
 	return o
 }
 
+// fewSigned is few, with numbers below zero.
+func (o operand) fewSigned() operand {
+	o.values = func(rng *rand.Rand) float64 { return float64(rng.IntN(5) - 2) }
+	return o
+}
+
 // off is an input of the graph by which is not differentiated.
 func (o operand) off() operand {
 	o.variable, o.given = false, true

@@ -63,16 +63,27 @@ func (n *node) staysBlocked(w onnx.Window) bool {
 // tell, then the element of that row. All of it is in operators of the blocked layout;
 // a convolution of each channel takes the elements that are at one place of the windows.
 // Channels are filled up to whole blocks.
+//
+// Of a Relu, what a pool chose passes the gradient on if the maximum does. To take the
+// others away here takes the Relu's place, and of positive maxima no padding is one.
 func (n *node) compared(w onnx.Window) string {
 	x, y, s := n.shape(n.x()), n.shape(n.y()), w.Strides[0]
+	relu := n.Maker(n.x()) != nil && n.Maker(n.x()).OpType == "Relu"
 	missing := []int{0, (blockedChannels - x[1].Size%blockedChannels) % blockedChannels, 0, 0}
 	fill := func(maps string) string { return n.pad(maps, make([]int, 4), missing) }
 	input, most := fill(n.x()), fill(n.y())
 	rows := n.Op("MaxPool", []string{input}, onnx.Ints("kernel_shape", 1, w.Kernel[1]), onnx.Ints("strides", 1, s),
 		onnx.Ints("pads", 0, w.Before[1], 0, w.After[1]), onnx.Int("ceil_mode", n.IntAttr("ceil_mode", 0)))
-	vertical := pass{axis: 0, kernel: w.Kernel[0], stride: s, before: w.Before[0], size: x[2].Size, windows: y[2].Size}
-	horizontal := pass{axis: 1, kernel: w.Kernel[1], stride: s, before: w.Before[1], size: x[3].Size, windows: y[3].Size}
-	byRow := n.choose(vertical, fill(n.dy), most, func(k int) string {
+	vertical := pass{axis: 0, kernel: w.Kernel[0], stride: s, before: w.Before[0], size: x[2].Size, windows: y[2].Size, positive: relu}
+	horizontal := pass{axis: 1, kernel: w.Kernel[1], stride: s, before: w.Before[1], size: x[3].Size, windows: y[3].Size, positive: relu}
+	dy := fill(n.dy)
+	if !n.isBlocked(dy) {
+		dy = n.block(dy)
+	}
+	if relu {
+		dy = n.mul(dy, n.above(most, 0))
+	}
+	byRow := n.choose(vertical, dy, most, func(k int) string {
 		return n.taken(rows, -1, vertical.at(k), whole(y[3].Size))
 	})
 	var phases []string
@@ -84,13 +95,16 @@ func (n *node) compared(w onnx.Window) string {
 	}
 	dx := phases[0]
 	if s > 1 {
-		dx = n.putOff(phased{stride: s, maps: phases, of: n.shape(input)})
+		dx = n.putOff(phased{stride: s, maps: phases, of: n.shape(input), ends: true})
 	}
 	if missing[1] > 0 {
-		return n.slice(n.whole(dx), 1, 0, x[1].Size)
+		dx = n.slice(n.whole(dx), 1, 0, x[1].Size)
 	}
 	if !n.ofStrided(n.x()) {
-		return n.whole(dx)
+		dx = n.whole(dx)
+	}
+	if relu {
+		n.passes(dx, n.x())
 	}
 	return dx
 }
@@ -98,7 +112,8 @@ func (n *node) compared(w onnx.Window) string {
 // pass is what a pool does along one axis of its maps, 0 or 1.
 type pass struct {
 	axis, kernel, stride, before int
-	size, windows                int // of the map, and how many there are
+	size, windows                int  // of the map, and how many there are
+	positive                     bool // the maxima that gradients are given for
 }
 
 // at is where the k-th elements of all windows are.
@@ -114,7 +129,7 @@ func (n *node) choose(p pass, dy, y string, negative func(k int) string) (phases
 	given, rest := make([]string, p.kernel), dy
 	for k := range p.kernel - 1 {
 		given[k] = n.mul(n.isZeroElse0(n.add(negative(k), y)), rest)
-		if first := p.inside(k); first > 0 { // the others have no such element, which a 0 stands for
+		if first := p.inside(k); first > 0 && !p.positive { // the others have no such element, which a 0 stands for
 			ones := n.Op("HardSigmoid", []string{dy}, onnx.Float("alpha", 0), onnx.Float("beta", 1))
 			given[k] = n.mul(given[k], n.along(p.axis, ones, 1, places{1, -first, p.windows}))
 		}

@@ -123,7 +123,7 @@ func (w *walk) byPhase(n *node, i int, emit vjp) string {
 		return ""
 	}
 	// Where there is nothing, y is taken for 0.
-	return w.putOff(phased{stride: p.stride, maps: maps, of: w.shape(n.Operand(i)), ends: n.OpType == "Relu"})
+	return w.putOff(phased{stride: p.stride, maps: maps, of: w.shape(n.Operand(i)), ends: p.ends || n.OpType == "Relu"})
 }
 
 func nonZero(gradient string) bool { return gradient != "" }

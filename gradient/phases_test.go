@@ -53,7 +53,15 @@ func TestPhases(t *testing.T) {
 		}, [2]int{2, 2}},
 		{"pool behind a stride and a bound", func(n *phasedNet, x string) string {
 			return n.pool(n.op("Clip", n.conv(x, 16, 3, 2, 1), n.Scalar(-1), n.Scalar(1)))
-		}, [2]int{2, 4}},
+		}, [2]int{2, 2}},
+		{"two pools of what a Relu makes", func(n *phasedNet, x string) string {
+			x = n.op("Relu", n.conv(x, 16, 3, 1, 1))
+			return n.op("Add", n.pool(x), n.op("Mul", n.pool(x), n.conv(x, 16, 3, 2, 1)))
+		}, [2]int{6, 6}},
+		{"pool of a sum", func(n *phasedNet, x string) string {
+			x = n.conv(x, 16, 3, 1, 1)
+			return n.pool(n.op("Relu", n.op("Add", n.op("Relu", n.conv(x, 16, 3, 1, 1)), n.conv(x, 16, 3, 1, 1))))
+		}, [2]int{2, 2}},
 		{"pool of channels to be filled up", func(n *phasedNet, x string) string {
 			return n.pool(n.op("Relu", n.conv(x, 12, 3, 2, 1)))
 		}, [2]int{4, 4}},

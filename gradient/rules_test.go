@@ -300,11 +300,22 @@ var poolCases = []ruleCase{
 	withTies(maxPool(images(16, 7, 8).few(), two(3, 3), two(2, 2), two(1, 1), two(1, 1, 1, 1), false)),
 	withTies(maxPool(images(16, 6, 5).few(), two(3, 3), two(1, 1), two(1, 1), two(1, 1, 1, 1), false)),
 	withTies(maxPool(images(16, 8, 7).few(), two(3, 3), two(2, 2), two(1, 1), two(0, 0, 0, 0), true)),
+	ofRelu(maxPool(images(16, 7, 8).fewSigned(), two(3, 3), two(2, 2), two(1, 1), two(1, 1, 1, 1), false)),
+	ofRelu(maxPool(images(16, 6, 5).fewSigned(), two(3, 3), two(1, 1), two(1, 1), two(1, 1, 1, 1), false)),
+	ofRelu(maxPool(images(12, 8, 7).fewSigned(), two(4, 3), two(3, 3), two(1, 1), two(2, 0, 1, 1), true)),
 }
 
 func withTies(c ruleCase) ruleCase {
 	c.kinked = true
 	return c
+}
+
+// ofRelu is a pool of what a Relu makes of its operand.
+func ofRelu(c ruleCase) ruleCase {
+	pool, attrs := c.torch, c.attrs
+	c.graph = func(b *onnx.Builder, x []string) string { return b.Op("MaxPool", []string{b.Op("Relu", x)}, attrs...) }
+	c.torch = func(x tensors) gotorch.Tensor { return pool(tensors{gotorch.Call(nil, "relu", x[0])}) }
+	return withTies(c)
 }
 
 var normalisationCases = []ruleCase{

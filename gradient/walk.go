@@ -132,6 +132,7 @@ type walk struct {
 	faults []Fault
 	late   map[string]*phased // gradients that are yet to be put into place
 
+	passed  map[string]string // gradients that a Relu has nothing to take from, and what that makes
 	blocked map[string]bool   // whether ONNX Runtime has values in its blocked layout
 	blocks  map[string]string // those that it has not, when they are brought there
 }
