@@ -1,6 +1,7 @@
 package importer
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -123,7 +124,46 @@ func legalPool(s *step) ([]string, error) {
 		}
 		in = []string{s.Op("Reshape", []string{s.operand(0), s.Int64s(shape...)})}
 	}
-	return s.again(in, append(attrs, onnx.Int("ceil_mode", s.IntAttr("ceil_mode", 0)))...)
+	attrs, ceil, err := s.lastWindows(attrs)
+	if err != nil {
+		return nil, err
+	}
+	return s.again(in, append(attrs, onnx.Int("ceil_mode", ceil))...)
+}
+
+// lastWindows writes ceil_mode as padding, or leaves it out, where a last window would begin
+// behind the maps: there is none then, but ONNX Runtime counts it when it infers shapes.
+func (s *step) lastWindows(attrs []onnx.Attr) (written []onnx.Attr, ceil int, err error) {
+	ceil = s.IntAttr("ceil_mode", 0)
+	w, err := onnx.WindowOf(&onnx.NodeProto{Attribute: attrs}, nil)
+	shape, shapeErr := s.shape(0)
+	if err = cmp.Or(err, shapeErr); err != nil || ceil == 0 {
+		return attrs, ceil, err
+	}
+	behind, whole := false, true
+	after := slices.Clone(w.After)
+	for i, size := range shape[2:] {
+		room := size + w.Before[i] + w.After[i] - w.Span(i)
+		rest := room % w.Strides[i]
+		switch {
+		case rest == 0:
+		case (room/w.Strides[i]+1)*w.Strides[i] >= size+w.Before[i]:
+			behind = true
+		default:
+			whole = false
+			after[i] += w.Strides[i] - rest
+		}
+	}
+	if !behind || !whole && s.IntAttr("count_include_pad", 0) != 0 {
+		return attrs, ceil, nil
+	}
+	pads := onnx.Ints("pads", slices.Concat(w.Before, after)...)
+	for i, a := range attrs {
+		if a.Name == pads.Name {
+			attrs[i] = pads
+		}
+	}
+	return attrs, 0, nil
 }
 
 // window returns the attributes of an operator that slides a kernel over maps.
