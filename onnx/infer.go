@@ -197,7 +197,7 @@ func init() {
 		"OneHot":             inferOneHot,
 		"TopK":               inferTopK,
 	})
-	for _, op := range likeFirst {
+	for _, op := range slices.Concat(pointwise, likeFirst) {
 		inferences[op] = func(o *operands) []Shape { return []Shape{o.shape(0)} }
 	}
 	for _, op := range broadcast {
@@ -208,15 +208,17 @@ func init() {
 	}
 }
 
-// Operators whose output has the shape of their first input, those that broadcast all
-// their inputs, and those that reduce axes.
+// Operators that treat each element of their first input alone, others whose output has
+// its shape, those that broadcast all their inputs, and those that reduce axes.
 var (
+	pointwise = []string{
+		"Abs", "Cast", "Ceil", "Celu", "Clip", "Cos", "Dropout", "Elu", "Erf", "Exp", "Floor", "HardSigmoid", "HardSwish",
+		"Identity", "IsInf", "IsNaN", "LeakyRelu", "Log", "Neg", "Not", "PRelu", "Reciprocal", "Relu", "Round", "Selu",
+		"Sigmoid", "Sign", "Sin", "Softplus", "Softsign", "Sqrt", "Tan", "Tanh", "ThresholdedRelu",
+	}
 	likeFirst = []string{
-		"Abs", "Cast", "Ceil", "Celu", "Clip", "Cos", "CumSum", "Dropout", "Elu", "Erf", "Exp",
-		"Floor", "HardSigmoid", "HardSwish", "Hardmax", "Identity", "InstanceNormalization", "IsInf", "IsNaN",
-		"LayerNormalization", "LeakyRelu", "Log", "LogSoftmax", "LpNormalization", "LRN", "Neg", "Not", "PRelu",
-		"Reciprocal", "Relu", "Round", "ScatterElements", "ScatterND", "Selu", "Sigmoid", "Sign", "Sin", "Softmax",
-		"Softplus", "Softsign", "Sqrt", "Tan", "Tanh", "ThresholdedRelu",
+		"CumSum", "Hardmax", "InstanceNormalization", "LayerNormalization", "LogSoftmax", "LpNormalization", "LRN",
+		"ScatterElements", "ScatterND", "Softmax",
 	}
 	broadcast = []string{
 		"Add", "And", "Div", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Max", "Mean", "Min", "Mod",
