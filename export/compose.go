@@ -14,23 +14,15 @@ import (
 // the scores. Wherever the network comes from, it is emitted once for each image that
 // it is to see.
 type composer struct {
-	*onnx.Builder
-	pass      func(scope, image string) (values, error)
+	*passes
+	classes   int
 	batch     any // "N", or 1 for a network that takes one image at a time
 	size      int
 	mean, std []float32
 }
 
-// values are those of one evaluation of a network.
-type values struct {
-	logits  string
-	classes int
-	feature string      // "" if there is none
-	inner   [][2]string // further values, each with the name that it is to have
-}
-
-func newComposer(b *onnx.Builder, batch any, pre preprocess.Config, pass func(scope, image string) (values, error)) *composer {
-	return &composer{b, pass, batch, pre.ImageSize, float32s(pre.Mean), float32s(pre.Std)}
+func newComposer(p *passes, classes int, batch any, pre preprocess.Config) *composer {
+	return &composer{p, classes, batch, pre.ImageSize, float32s(pre.Mean), float32s(pre.Std)}
 }
 
 // targets are those of package gradient.
@@ -46,37 +38,28 @@ func (c *composer) compose(score artifact.Score, target gradient.Target) error {
 	c.Weights(artifact.Noise, []float32{float32(noise)})
 	image := c.Rename(c.normalise(pixels), artifact.Image)
 
-	net, err := c.pass("forward", image)
-	if err != nil {
-		return err
-	}
+	net := c.whole("forward", image)
 	for _, v := range net.inner {
-		c.Rename(v[0], v[1])
+		c.rename(net, v[0], v[1])
 	}
-	logits := c.Rename(net.logits, artifact.Logits)
+	logits := c.rename(net, net.logits, artifact.Logits)
 	if net.feature != "" {
-		c.Rename(net.feature, artifact.Feature)
+		c.rename(net, net.feature, artifact.Feature)
 	}
 	prediction := c.Rename(c.Op("ArgMax", []string{logits}, onnx.Int("axis", 1), onnx.Int("keepdims", 0)), artifact.Prediction)
 
 	c.Scope("gradient/")
-	byImage, err := gradient.Of(c.Builder, target, logits, c.gradCrossEntropy(logits, prediction, net.classes), image)
+	byImage, err := gradient.Of(c.Builder, target, logits, c.gradCrossEntropy(logits, prediction, c.classes), image)
 	if err != nil {
 		return err
 	}
 	byImage = c.Rename(byImage, artifact.Gradient)
 
 	c.Scope("odin/")
-	odin, err := c.confidence("odin", c.odinImage(image, byImage))
-	if err != nil {
-		return err
-	}
+	odin := c.confidence(c.whole("odin", c.odinImage(image, byImage)).logits)
 	c.Scope("iodin/")
 	moved := c.strongest(byImage)
-	iodin, err := c.confidence("iodin", c.iodinImage(image, moved))
-	if err != nil {
-		return err
-	}
+	iodin := c.confidence(c.again("iodin", net, c.iodinImage(image, moved), moved.place))
 	c.Scope("iodin_fast/")
 	fast := c.iodinFast(logits, moved)
 

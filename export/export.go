@@ -46,20 +46,15 @@ func Build(net Network, pre preprocess.Config, score artifact.Score, target arti
 		return nil, err
 	}
 	b := onnx.NewBuilder(g.Name)
-	pass := func(scope, image string) (values, error) {
-		b.Scope(scope + "/")
-		names := b.Inline(g, map[string]string{g.Input[0].Name: image})
-		v := values{logits: names[g.Output[0].Name], classes: logits[1].Size, feature: names[net.Feature]}
-		for _, inner := range net.Inner {
-			v.inner = append(v.inner, [2]string{names[inner[0]], inner[1]})
-		}
-		return v, nil
-	}
 	batch := any(onnx.Batch)
 	if !image[0].Batch {
 		batch = image[0].Size
 	}
-	if err := newComposer(b, batch, pre, pass).compose(score, targets[target]); err != nil {
+	p := &passes{Builder: b, net: net, graph: g}
+	if target == artifact.CPU { // on a GPU the many small nodes would take what the large ones save
+		p.stages = nearby(g)
+	}
+	if err := newComposer(p, logits[1].Size, batch, pre).compose(score, targets[target]); err != nil {
 		return nil, err
 	}
 	m, err := b.Model(Producer, Version)

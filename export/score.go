@@ -36,6 +36,7 @@ func (c *composer) odinImage(image, gradient string) string {
 // equal ones.
 type strongest struct {
 	at       string // its index [N,1]
+	place    string // its row and column [N,2]
 	gradient string // its gradient [N,1]
 	size     string // of the step that moves it, noise/std [N,1]
 }
@@ -45,7 +46,8 @@ func (c *composer) strongest(gradient string) strongest {
 	at := c.largest(c.Op("Abs", []string{flat}), 3*c.size, c.size)
 	channel := c.Op("Div", []string{at, c.Int64s(c.size * c.size)})
 	rate := c.Op("Div", []string{c.Scalar(1), c.Op("Gather", []string{c.Const([]int{3}, c.std...), channel})})
-	return strongest{at, c.Op("GatherElements", []string{flat, at}, onnx.Int("axis", 1)), c.Op("Mul", []string{rate, artifact.Noise})}
+	place := c.Op("Mod", []string{c.Op("Div", []string{at, c.Int64s(c.size, 1)}), c.Int64s(c.size)})
+	return strongest{at, place, c.Op("GatherElements", []string{flat, at}, onnx.Int("axis", 1)), c.Op("Mul", []string{rate, artifact.Noise})}
 }
 
 // iodinImage moves only that element, against its gradient (i-ODIN, Regmi 2024).
@@ -79,14 +81,9 @@ func (c *composer) largest(x string, rows, columns int) string {
 	return c.Op("Add", []string{c.Op("Mul", []string{row, c.Int64s(columns)}), column})
 }
 
-// confidence evaluates the network on a moved image: max softmax(logits/T), [N].
-func (c *composer) confidence(scope, image string) (string, error) {
-	net, err := c.pass(scope, image)
-	if err != nil {
-		return "", err
-	}
-	p := c.softmax(net.logits)
-	return c.Op("ReduceMax", []string{p}, onnx.Ints("axes", 1), onnx.Int("keepdims", 0)), nil
+// confidence is max softmax(logits/T), [N].
+func (c *composer) confidence(logits string) string {
+	return c.Op("ReduceMax", []string{c.softmax(logits)}, onnx.Ints("axes", 1), onnx.Int("keepdims", 0))
 }
 
 // softmax is softmax(logits/T).
