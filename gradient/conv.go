@@ -32,6 +32,9 @@ func convGradient(n *node) string {
 			return dx
 		}
 	}
+	if channels := n.channelsOf(n.Operand(0)); channels != nil && n.rows.count == 0 {
+		return n.byPart(n.whole(n.dy), c, channels)
+	}
 	return n.unconvolve(n.whole(n.dy), c)
 }
 

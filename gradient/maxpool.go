@@ -21,6 +21,10 @@ func maxPoolGradient(n *node) string {
 	if n.note(err); n.err != nil {
 		return ""
 	}
+	if channels := n.channelsOf(n.Operand(0)); channels != nil {
+		return n.poolByPart(channels)
+	}
+	n = n.inPlace()
 	if n.target == CPU && n.staysBlocked(w) {
 		return n.compared(w)
 	}
@@ -100,7 +104,7 @@ func (n *node) compared(w onnx.Window) string {
 	if missing[1] > 0 {
 		dx = n.slice(n.whole(dx), 1, 0, x[1].Size)
 	}
-	if !n.ofStrided(n.x()) {
+	if !n.takesPhases(n.x()) {
 		dx = n.whole(dx)
 	}
 	if relu {

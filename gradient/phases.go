@@ -39,6 +39,16 @@ func (w *walk) putOff(p phased) string {
 
 // whole is a gradient of which nothing is put off.
 func (w *walk) whole(gradient string) string {
+	if j := w.parts[gradient]; j != nil {
+		if j.whole == "" {
+			var parts []string
+			for _, part := range j.parts {
+				parts = append(parts, w.whole(part))
+			}
+			j.whole = w.Op("Concat", parts, onnx.Int("axis", 1))
+		}
+		return j.whole
+	}
 	p := w.late[gradient]
 	if p == nil {
 		return gradient
@@ -61,6 +71,9 @@ func (w *walk) shapeOf(gradient string) onnx.Shape {
 	if p := w.late[gradient]; p != nil {
 		return p.of
 	}
+	if j := w.parts[gradient]; j != nil {
+		return j.of
+	}
 	return w.shape(gradient)
 }
 
@@ -71,6 +84,10 @@ func (w *walk) total(a, b string) string {
 		return b
 	case b == "":
 		return a
+	case w.parts[a] != nil:
+		return w.totalOfParts(w.parts[a], b)
+	case w.parts[b] != nil:
+		return w.totalOfParts(w.parts[b], a)
 	case p != nil && q != nil && p.stride == q.stride:
 		maps := slices.Clone(p.maps)
 		for i, m := range q.maps {
@@ -89,7 +106,12 @@ func (n *node) staysInPhases(i int, others bool) bool {
 	if n.late[n.dy] == nil || local == nil || !local(n) {
 		return false
 	}
-	return others || n.shape(n.Operand(i))[1].Size <= n.shape(n.Result(0))[1].Size
+	return others || n.narrows(i)
+}
+
+// narrows reports whether input i of a node has no more channels than its output.
+func (n *node) narrows(i int) bool {
+	return n.shape(n.Operand(i))[1].Size <= n.shape(n.Result(0))[1].Size
 }
 
 // inPlace is the node with gradients of which nothing is put off.
@@ -153,15 +175,22 @@ func (n *node) pointwise() bool {
 	return err == nil && slices.Max(slices.Concat(w.Kernel, w.Strides)) == 1 && slices.Max(slices.Concat(w.Before, w.After)) == 0
 }
 
-// ofStrided reports whether maps come from a convolution, but for an activation, that can
-// take its gradient in phases (skipping).
-func (w *walk) ofStrided(maps string) bool {
+// takesPhases reports whether maps come from a convolution, but for an activation, that
+// takes their gradient in phases: a strided one (skipping), or a pointwise one to more
+// channels.
+func (w *walk) takesPhases(maps string) bool {
 	maker := w.Maker(maps)
 	if maker != nil && (maker.OpType == "Relu" || maker.OpType == "Clip") {
 		maker = w.Maker(maker.Operand(0))
 	}
-	return maker != nil && maker.OpType == "Conv" && slices.Max(maker.IntsAttr("strides", 1)) > 1
+	if maker == nil || maker.OpType != "Conv" {
+		return false
+	}
+	n := &node{walk: w, NodeProto: maker}
+	return isStrided(maker) || n.pointwise() && n.narrows(0)
 }
+
+func isStrided(n *onnx.NodeProto) bool { return slices.Max(n.IntsAttr("strides", 1)) > 1 }
 
 // skipping is the gradient of a strided convolution's input, given that of its output in
 // phases: its phases at the product of both strides are all channels of one convolution of

@@ -65,6 +65,25 @@ func TestPhases(t *testing.T) {
 		{"pool of channels to be filled up", func(n *phasedNet, x string) string {
 			return n.pool(n.op("Relu", n.conv(x, 12, 3, 2, 1)))
 		}, [2]int{4, 4}},
+		{"parts", func(n *phasedNet, x string) string {
+			x = n.fire(n.fire(x))
+			return n.op("Add", n.conv(x, 16, 1, 1, 1), n.conv(x, 16, 3, 1, 1))
+		}, [2]int{0, 0}},
+		{"parts and all of it", func(n *phasedNet, x string) string {
+			x = n.fire(x)
+			return n.op("Add", n.conv(x, 48, 1, 1, 1), x)
+		}, [2]int{0, 0}},
+		{"parts with a stride", func(n *phasedNet, x string) string {
+			x = n.fire(x)
+			return n.op("Add", n.conv(x, 16, 3, 2, 1), n.conv(x, 16, 1, 2, 1))
+		}, [2]int{4, 4}},
+		{"parts before a pool", func(n *phasedNet, x string) string {
+			x = n.fire(x)
+			return n.op("Add", n.conv(n.pool(x), 16, 3, 1, 1), n.conv(x, 16, 3, 2, 1))
+		}, [2]int{6, 6}},
+		{"parts before a pool, in phases", func(n *phasedNet, x string) string {
+			return n.conv(n.op("Relu", n.conv(n.pool(n.fire(x)), 16, 1, 1, 1)), 16, 3, 2, 16)
+		}, [2]int{6, 6}},
 		{"two strides", func(n *phasedNet, x string) string {
 			x = n.conv(x, 16, 3, 1, 1)
 			return n.Op("Concat", []string{n.flat(n.conv(x, 16, 3, 2, 1)), n.flat(n.conv(x, 16, 5, 3, 1)), n.flat(n.conv(x, 16, 3, 1, 16))}, onnx.Int("axis", 1))
@@ -120,6 +139,11 @@ func (n *phasedNet) flat(x string) string { return n.op("Flatten", x) }
 
 func (n *phasedNet) pool(x string) string {
 	return n.Op("MaxPool", []string{x}, window([]int{2, 2}, []int{1, 1}, []int{1, 1, 1, 1}, onnx.Ints("kernel_shape", 3, 3))...)
+}
+
+// fire is two activations, one behind the other.
+func (n *phasedNet) fire(x string) string {
+	return n.Op("Concat", []string{n.op("Relu", n.conv(x, 16, 1, 1, 1)), n.op("Relu", n.conv(x, 32, 3, 1, 1))}, onnx.Int("axis", 1))
 }
 
 // conv is a convolution by random numbers, padded by half a kernel.

@@ -94,6 +94,9 @@ func (n *node) axis(otherwise int) int {
 
 // concatGradient cuts dy into the operands.
 func concatGradient(n *node, i int) string {
+	if j := n.parts[n.dy]; j != nil {
+		return j.parts[i]
+	}
 	axis, from := n.axis(0), 0
 	for _, earlier := range n.Input[:i] {
 		if s := n.shape(earlier); n.err == nil {
@@ -104,7 +107,7 @@ func concatGradient(n *node, i int) string {
 	if n.err != nil {
 		return ""
 	}
-	return n.slice(n.dy, axis, from, s[axis].Size)
+	return n.slice(n.whole(n.dy), axis, from, s[axis].Size)
 }
 
 // splitGradient puts the parts' gradients together. If some have none, each is padded

@@ -131,10 +131,12 @@ type walk struct {
 	err    error           // the first of the node at hand
 	faults []Fault
 	late   map[string]*phased // gradients that are yet to be put into place
+	parts  map[string]*joined // gradients that are yet to be put together
 
-	passed  map[string]string // gradients that a Relu has nothing to take from, and what that makes
-	blocked map[string]bool   // whether ONNX Runtime has values in its blocked layout
-	blocks  map[string]string // those that it has not, when they are brought there
+	users   map[string][]*onnx.NodeProto // of the values of the forward pass
+	passed  map[string]string            // gradients that a Relu has nothing to take from, and what that makes
+	blocked map[string]bool              // whether ONNX Runtime has values in its blocked layout
+	blocks  map[string]string            // those that it has not, when they are brought there
 }
 
 // back emits the gradient.
@@ -145,7 +147,7 @@ func (w *walk) back(out, dout, wrt string) string {
 		w.faults = append(w.faults, Fault{Reason: fmt.Sprintf("%q does not depend on %q but by operators whose result changes in steps", out, wrt)})
 		return ""
 	}
-	w.double = wide(nodes)
+	w.double, w.users = wide(nodes), users(nodes)
 	grads := map[string]string{out: dout}
 	for _, n := range slices.Backward(nodes) {
 		at := &node{walk: w, NodeProto: n}
@@ -179,7 +181,7 @@ func (w *walk) input(n *node, i int, others bool) string {
 	if w.err == nil && n.staysInPhases(i, others) {
 		return w.byPhase(n, i, emit)
 	}
-	if n.OpType != "Conv" { // which may take phases
+	if !slices.Contains([]string{"Conv", "Concat", "MaxPool"}, n.OpType) { // which may take phases and parts
 		n = n.inPlace()
 	}
 	if w.err == nil {
@@ -250,6 +252,17 @@ func dependent(nodes []*onnx.NodeProto, wrt string) map[string]bool {
 		}
 	}
 	return depends
+}
+
+// users returns the nodes that take each value.
+func users(nodes []*onnx.NodeProto) map[string][]*onnx.NodeProto {
+	all := map[string][]*onnx.NodeProto{}
+	for _, n := range nodes {
+		for _, x := range n.Input {
+			all[x] = append(all[x], n)
+		}
+	}
+	return all
 }
 
 // wide returns the values of double precision: those that are cast to it, and what is
