@@ -30,6 +30,14 @@ const (
 	blockedMultiple = 4  // of which there must be a multiple, for what brings maps into the layout or out of it
 )
 
+// inBlocks are maps in the blocked layout.
+func (w *walk) inBlocks(maps string) string {
+	if w.isBlocked(maps) {
+		return maps
+	}
+	return w.block(maps)
+}
+
 // block brings maps into the blocked layout.
 func (w *walk) block(maps string) string {
 	if w.blocks == nil {

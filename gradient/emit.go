@@ -109,7 +109,7 @@ func (w *walk) expand(x string, s onnx.Shape) string {
 		return x
 	}
 	if w.onePerMap(w.shape(x), s) {
-		return w.enlarge(x, s.At(1)[2:])
+		return w.enlarge(w.inBlocks(x), s.At(1)[2:])
 	}
 	sizes := s.At(1)
 	if axis := s.BatchAxis(); axis >= 0 {
@@ -122,7 +122,7 @@ func (w *walk) expand(x string, s onnx.Shape) string {
 // those are filled and summed in the blocked layout.
 func (w *walk) onePerMap(s, maps onnx.Shape) bool {
 	one := onnx.Dim{Size: 1}
-	return w.target == CPU && !w.wide && len(maps) == 4 && s.Equal(onnx.Shape{maps[0], maps[1], one, one}) && !s.Equal(maps)
+	return w.target == CPU && !w.wide && len(maps) == 4 && maps[1].Size%blockedMultiple == 0 && s.Equal(onnx.Shape{maps[0], maps[1], one, one}) && !s.Equal(maps)
 }
 
 // sum adds up along axes, which stay, as 1.

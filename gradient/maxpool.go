@@ -51,7 +51,7 @@ const mostCompared = 5
 
 func (n *node) staysBlocked(w onnx.Window) bool {
 	x := n.shape(n.x())
-	if len(x) != 4 || w.Strides[0] != w.Strides[1] {
+	if len(x) != 4 || x[1].Size%blockedMultiple > 0 || w.Strides[0] != w.Strides[1] {
 		return false
 	}
 	for i, k := range w.Kernel {
@@ -66,24 +66,20 @@ func (n *node) staysBlocked(w onnx.Window) bool {
 // maximum, all windows at once: first the row of a window, as the maxima of its rows
 // tell, then the element of that row. All of it is in operators of the blocked layout;
 // a convolution of each channel takes the elements that are at one place of the windows.
-// Channels are filled up to whole blocks.
+// Pools are in it only of whole blocks of channels: what others make is brought there.
 //
 // Of a Relu, what a pool chose passes the gradient on if the maximum does. To take the
 // others away here takes the Relu's place, and of positive maxima no padding is one.
 func (n *node) compared(w onnx.Window) string {
 	x, y, s := n.shape(n.x()), n.shape(n.y()), w.Strides[0]
 	relu := n.Maker(n.x()) != nil && n.Maker(n.x()).OpType == "Relu"
-	missing := []int{0, (blockedChannels - x[1].Size%blockedChannels) % blockedChannels, 0, 0}
-	fill := func(maps string) string { return n.pad(maps, make([]int, 4), missing) }
-	input, most := fill(n.x()), fill(n.y())
-	rows := n.Op("MaxPool", []string{input}, onnx.Ints("kernel_shape", 1, w.Kernel[1]), onnx.Ints("strides", 1, s),
+	input, most := n.inBlocks(n.x()), n.inBlocks(n.y())
+	rows := n.Op("MaxPool", []string{n.x()}, onnx.Ints("kernel_shape", 1, w.Kernel[1]), onnx.Ints("strides", 1, s),
 		onnx.Ints("pads", 0, w.Before[1], 0, w.After[1]), onnx.Int("ceil_mode", n.IntAttr("ceil_mode", 0)))
 	vertical := pass{axis: 0, kernel: w.Kernel[0], stride: s, before: w.Before[0], size: x[2].Size, windows: y[2].Size, positive: relu}
 	horizontal := pass{axis: 1, kernel: w.Kernel[1], stride: s, before: w.Before[1], size: x[3].Size, windows: y[3].Size, positive: relu}
-	dy := fill(n.dy)
-	if !n.isBlocked(dy) {
-		dy = n.block(dy)
-	}
+	dy := n.inBlocks(n.dy)
+	rows = n.inBlocks(rows)
 	if relu {
 		dy = n.mul(dy, n.above(most, 0))
 	}
@@ -99,10 +95,7 @@ func (n *node) compared(w onnx.Window) string {
 	}
 	dx := phases[0]
 	if s > 1 {
-		dx = n.putOff(phased{stride: s, maps: phases, of: n.shape(input), ends: true})
-	}
-	if missing[1] > 0 {
-		dx = n.slice(n.whole(dx), 1, 0, x[1].Size)
+		dx = n.putOff(phased{stride: s, maps: phases, of: x, ends: true})
 	}
 	if !n.takesPhases(n.x()) {
 		dx = n.whole(dx)

@@ -62,9 +62,12 @@ func TestPhases(t *testing.T) {
 			x = n.conv(x, 16, 3, 1, 1)
 			return n.pool(n.op("Relu", n.op("Add", n.op("Relu", n.conv(x, 16, 3, 1, 1)), n.conv(x, 16, 3, 1, 1))))
 		}, [2]int{2, 2}},
-		{"pool of channels to be filled up", func(n *phasedNet, x string) string {
+		{"pool of no whole block", func(n *phasedNet, x string) string {
 			return n.pool(n.op("Relu", n.conv(x, 12, 3, 2, 1)))
-		}, [2]int{4, 4}},
+		}, [2]int{2, 2}},
+		{"pool of a few channels", func(n *phasedNet, x string) string {
+			return n.pool(n.op("Relu", n.conv(x, 6, 3, 2, 1)))
+		}, [2]int{2, 2}},
 		{"parts", func(n *phasedNet, x string) string {
 			x = n.fire(n.fire(x))
 			return n.op("Add", n.conv(x, 16, 1, 1, 1), n.conv(x, 16, 3, 1, 1))
