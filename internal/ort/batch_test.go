@@ -98,25 +98,27 @@ func TestMost(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer whole.Close()
-	cut, err := Open(rowSums(t), Options{Threads: 1, Most: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer cut.Close()
-	for n, runs := range map[int]int{1: 1, 3: 1, 4: 2, 9: 3, 10: 4} {
-		want, err := whole.Run(batchOf(n))
+	for _, threads := range []int{0, 1, 3} { // and as many pieces at once
+		cut, err := Open(rowSums(t), Options{Threads: threads, Most: 3})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := cut.Run(batchOf(n)); err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("%d images: %v, %v; want %v", n, got, err, want)
+		defer cut.Close()
+		for n, runs := range map[int]int{1: 1, 3: 1, 4: 2, 9: 3, 10: 4, 200: 67} {
+			want, err := whole.Run(batchOf(n))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, err := cut.Run(batchOf(n)); err != nil || !reflect.DeepEqual(got, want) {
+				t.Errorf("%d images: %v, %v; want %v", n, got, err, want)
+			}
+			if got := max(1, len(cutAt(n, 3))); got != runs {
+				t.Errorf("%d images are cut into %d, want %d", n, got, runs)
+			}
 		}
-		if got := max(1, len(cutAt(n, 3))); got != runs {
-			t.Errorf("%d images are cut into %d, want %d", n, got, runs)
+		if len(cut.programs) != 1 {
+			t.Errorf("there are %d programs", len(cut.programs))
 		}
-	}
-	if len(cut.programs) != 1 {
-		t.Errorf("there are %d programs", len(cut.programs))
 	}
 }
 

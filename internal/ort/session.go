@@ -5,9 +5,12 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/internal/malloc"
@@ -193,21 +196,13 @@ func (s *Session) Run(inputs map[string]Value) (map[string]Value, error) {
 	default:
 		cut = cutAt(n, s.options.Most)
 	}
+	made, err := s.runPieces(inputs, cut)
+	if err != nil {
+		return nil, err
+	}
 	results := map[string]Value{}
-	for _, p := range cut {
-		part := maps.Clone(inputs)
-		for name := range s.inputs {
-			part[name] = p.part(inputs[name])
-		}
-		size := 0 // any
-		if padded {
-			size = p.size
-		}
-		out, err := s.runPiece(part, size)
-		if err != nil {
-			return nil, err
-		}
-		for name, v := range out {
+	for i, p := range cut {
+		for name, v := range made[i] {
 			if s.outputs[name] {
 				v = join(results[name], v, p.to-p.from)
 			}
@@ -215,6 +210,41 @@ func (s *Session) Run(inputs map[string]Value) (map[string]Value, error) {
 		}
 	}
 	return results, nil
+}
+
+// runPieces runs pieces of a batch, as many at once as there are threads: two threads
+// get more done of two images than of the parts of one, as they seldom wait for each
+// other. The threads are those of the session and, of each piece, the one that calls.
+func (s *Session) runPieces(inputs map[string]Value, cut []piece) ([]map[string]Value, error) {
+	made := make([]map[string]Value, len(cut))
+	var group errgroup.Group
+	group.SetLimit(s.atOnce())
+	for i, p := range cut {
+		group.Go(func() (err error) {
+			part := maps.Clone(inputs)
+			for name := range s.inputs {
+				part[name] = p.part(inputs[name])
+			}
+			size := 0 // any
+			if len(s.sizes) > 0 {
+				size = p.size
+			}
+			made[i], err = s.runPiece(part, size)
+			return err
+		})
+	}
+	return made, group.Wait()
+}
+
+// atOnce is how many pieces of a batch run at once.
+func (s *Session) atOnce() int {
+	switch {
+	case s.device.IsCUDA():
+		return 1 // which uses all of it
+	case s.options.Threads == 0:
+		return runtime.NumCPU()
+	}
+	return s.options.Threads
 }
 
 func (s *Session) runPiece(inputs map[string]Value, size int) (map[string]Value, error) {
