@@ -16,10 +16,10 @@ type ConvOptions struct {
 // Conv2d convolves x [N,C,H,W] with weight [O,C/groups,kH,kW] and adds bias [O],
 // which may be the zero Tensor.
 //
-// Kernels of 3x3 with stride 1 over at least 32 channels, a multiple of 32, go through
-// Winograd's algorithm (shim/winograd.cc), in float32 and channels-last order on a CPU with
-// AVX-512: faster by half and more, off by up to 1e-5 of the largest value in place of 4e-7, and
-// without second derivatives.
+// Kernels of 3x3 with stride 1 over a multiple of 8 channels go through Winograd's algorithm
+// (shim/winograd.cc), in float32 and channels-last order on a CPU with AVX2 or AVX-512:
+// faster by half and more, off by up to 1e-5 of the largest value in place of 4e-7, and without
+// second derivatives.
 //
 // Before a 1x1 convolution it leaves out what the stride passes over. That gives the
 // same, and keeps clear of a fault of oneDNN 2.6, which libtorch 1.13 has: with a
