@@ -338,6 +338,11 @@ func (c ruleCase) differences(t *testing.T, values map[int][]float32, seed []flo
 	}
 }
 
+// cut is a Slice of count elements along an axis.
+func cut(b *onnx.Builder, x string, axis, from, count int) string {
+	return b.Op("Slice", []string{x, b.Int64s(from), b.Int64s(from + count), b.Int64s(axis)})
+}
+
 func doubles(v []float32) []float64 {
 	d := make([]float64, len(v))
 	for i, x := range v {

@@ -7,24 +7,86 @@ import (
 	"github.com/ascood/ascood/onnx"
 )
 
-// joined is the gradient of a Concat of channels as convolutions give it: that of each
-// operand by itself, by the part of the kernel that is for it. To cut one for all would
-// leave the blocked layout.
+// joined is the gradient of a value in pieces along an axis, as the parts of a Split have
+// it, or as convolutions give that of a Concat: of each operand by itself, by the part of the
+// kernel that is for it. To cut one for all would leave the blocked layout.
 type joined struct {
-	parts []string
-	of    onnx.Shape // of all together
-	whole string     // the name of that, "" until then
+	axis   int
+	pieces []piece    // by place, none of which overlap; elsewhere it is zero
+	of     onnx.Shape // of all together
+	whole  string     // the name of that, "" until then
 }
 
-// join gives the parts a name that stands for the gradient until whole puts them together.
-// No value has such a name.
-func (w *walk) join(parts []string, of onnx.Shape) string {
+// piece is one of count elements.
+type piece struct {
+	from, count int
+	gradient    string
+}
+
+// join gives pieces a name that stands for the gradient until whole puts them together. No
+// value has such a name.
+func (w *walk) join(axis int, of onnx.Shape, pieces ...piece) string {
 	if w.parts == nil {
 		w.parts = map[string]*joined{}
 	}
 	name := fmt.Sprintf("\x00parts %d", len(w.parts))
-	w.parts[name] = &joined{parts: parts, of: of}
+	w.parts[name] = &joined{axis: axis, pieces: pieces, of: of}
 	return name
+}
+
+// part is a piece of a gradient.
+func (w *walk) part(gradient string, axis, from, count int) string {
+	if j := w.parts[gradient]; j != nil && j.axis == axis {
+		for _, p := range j.pieces {
+			if p.from == from && p.count == count {
+				return p.gradient
+			}
+		}
+	}
+	return w.slice(w.whole(gradient), axis, from, count)
+}
+
+// putTogether is the gradient with the zeros between its pieces.
+func (w *walk) putTogether(j *joined) string {
+	var parts []string
+	for i, p := range j.pieces {
+		before, after := make([]int, len(j.of)), make([]int, len(j.of))
+		next := j.of[j.axis].Size
+		if i == 0 {
+			before[j.axis] = p.from
+		}
+		if i+1 < len(j.pieces) {
+			next = j.pieces[i+1].from
+		}
+		after[j.axis] = next - p.from - p.count
+		parts = append(parts, w.pad(w.whole(p.gradient), before, after))
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return w.Op("Concat", parts, onnx.Int("axis", j.axis))
+}
+
+// totalOfPieces is the sum of two gradients of one value in pieces. It is not ok if some
+// overlap but are not the same.
+func (w *walk) totalOfPieces(j, k *joined) (sum string, ok bool) {
+	if j.axis != k.axis {
+		return "", false
+	}
+	pieces := slices.Concat(j.pieces, k.pieces)
+	slices.SortStableFunc(pieces, func(p, q piece) int { return p.from - q.from })
+	all := pieces[:1]
+	for _, p := range pieces[1:] {
+		switch last := &all[len(all)-1]; {
+		case p.from >= last.from+last.count:
+			all = append(all, p)
+		case p.from == last.from && p.count == last.count:
+			last.gradient = w.total(last.gradient, p.gradient)
+		default:
+			return "", false
+		}
+	}
+	return w.join(j.axis, j.of, all...), true
 }
 
 // channelsOf are those of the operands that maps are a Concat of, or a pool of one, if there
@@ -67,50 +129,33 @@ func every(nodes []*onnx.NodeProto, holds func(*onnx.NodeProto) bool) bool {
 
 // byPart is the gradient of a convolution's input, a Concat of so many channels.
 func (n *node) byPart(dy string, c convolution, channels []int) string {
-	parts, from := make([]string, len(channels)), 0
-	for i, count := range channels {
+	var parts []piece
+	from := 0
+	for _, count := range channels {
 		part := c
 		part.weight = n.slice(c.weight, 1, from, count)
 		part.wide = slices.Clone(c.wide)
 		part.wide[1].Size = count
-		parts[i] = n.unconvolve(dy, part)
+		parts = append(parts, piece{from, count, n.unconvolve(dy, part)})
 		from += count
 	}
-	return n.join(parts, c.wide)
+	return n.join(1, c.wide, parts...)
 }
 
 // poolByPart is the gradient of a pool's input, a Concat of so many channels, as those of
 // pools of the operands.
 func (n *node) poolByPart(channels []int) string {
-	parts, from := make([]string, len(channels)), 0
+	var parts []piece
+	from := 0
 	for i, operand := range n.Maker(n.Operand(0)).Input {
 		part := *n
 		part.NodeProto = &onnx.NodeProto{
 			OpType: n.OpType, Attribute: n.Attribute, Input: []string{operand},
 			Output: []string{n.Op("MaxPool", []string{operand}, n.Attribute...)},
 		}
-		if j := n.parts[n.dy]; j != nil {
-			part.dy = n.whole(j.parts[i])
-		} else {
-			part.dy = n.slice(n.whole(n.dy), 1, from, channels[i])
-		}
-		parts[i] = maxPoolGradient(&part)
+		part.dy = n.part(n.dy, 1, from, channels[i])
+		parts = append(parts, piece{from, channels[i], maxPoolGradient(&part)})
 		from += channels[i]
 	}
-	return n.join(parts, n.shape(n.Operand(0)))
-}
-
-// totalOfParts is the sum of a gradient in parts and another of the same value.
-func (w *walk) totalOfParts(j *joined, other string) string {
-	parts, from := make([]string, len(j.parts)), 0
-	for i, part := range j.parts {
-		if k := w.parts[other]; k != nil {
-			parts[i] = w.total(part, k.parts[i])
-			continue
-		}
-		count := w.shapeOf(part)[1].Size
-		parts[i] = w.total(part, w.slice(w.whole(other), 1, from, count))
-		from += count
-	}
-	return w.join(parts, j.of)
+	return n.join(1, n.shape(n.Operand(0)), parts...)
 }

@@ -41,11 +41,7 @@ func (w *walk) putOff(p phased) string {
 func (w *walk) whole(gradient string) string {
 	if j := w.parts[gradient]; j != nil {
 		if j.whole == "" {
-			var parts []string
-			for _, part := range j.parts {
-				parts = append(parts, w.whole(part))
-			}
-			j.whole = w.Op("Concat", parts, onnx.Int("axis", 1))
+			j.whole = w.putTogether(j)
 		}
 		return j.whole
 	}
@@ -84,10 +80,10 @@ func (w *walk) total(a, b string) string {
 		return b
 	case b == "":
 		return a
-	case w.parts[a] != nil:
-		return w.totalOfParts(w.parts[a], b)
-	case w.parts[b] != nil:
-		return w.totalOfParts(w.parts[b], a)
+	case w.parts[a] != nil && w.parts[b] != nil:
+		if sum, ok := w.totalOfPieces(w.parts[a], w.parts[b]); ok {
+			return sum
+		}
 	case p != nil && q != nil && p.stride == q.stride:
 		maps := slices.Clone(p.maps)
 		for i, m := range q.maps {

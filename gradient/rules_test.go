@@ -382,7 +382,7 @@ var movementCases = []ruleCase{
 	{op: "Tile", in: in(images(2, 3), ints(1, 3, 2)), torch: call("repeat", []int{1, 3, 2})},
 	{op: "Tile", in: in(images(2), ints(1, 1)), torch: call("clone")},
 	{op: "Concat", in: in(images(2, 3), constant(1, 1, 3), images(4, 3)), attrs: []onnx.Attr{axis(1)}, graph: func(b *onnx.Builder, x []string) string {
-		token := b.Op("Add", []string{b.Op("Mul", []string{b.Op("Slice", []string{x[0], b.Int64s(0), b.Int64s(1), b.Int64s(1)}), b.Scalar(0)}), x[1]})
+		token := b.Op("Add", []string{b.Op("Mul", []string{cut(b, x[0], 1, 0, 1), b.Scalar(0)}), x[1]})
 		return b.Op("Concat", []string{x[0], token, x[2]}, axis(1))
 	}, torch: func(x tensors) gotorch.Tensor {
 		token := x[0].Narrow(1, 0, 1).MulScalar(0).Add(x[1])
@@ -394,7 +394,7 @@ var movementCases = []ruleCase{
 	// The pool of the Resize's gradient comes after a Pad as wide as its kernel.
 	{op: "Resize", in: in(images(2, 4, 3)), graph: func(b *onnx.Builder, x []string) string {
 		large := b.Op("Resize", []string{x[0], "", b.Const([]int{4}, 1, 1, 2, 2)})
-		return b.Op("Slice", []string{large, b.Int64s(2), b.Int64s(7), b.Int64s(2)})
+		return cut(b, large, 2, 2, 5)
 	}, torch: func(x tensors) gotorch.Tensor {
 		return gotorch.Call(nil, "upsample_nearest2d", x[0], []int{8, 6}, nil, nil).Narrow(2, 2, 5)
 	}},
@@ -402,7 +402,7 @@ var movementCases = []ruleCase{
 		parts := b.Ops("Split", 3, x, axis(1))
 		return b.Op("Concat", []string{parts[2], parts[0], parts[1]}, axis(1))
 	}, torch: func(x tensors) gotorch.Tensor {
-		return gotorch.Cat([]gotorch.Tensor{x[0].Narrow(1, 3, 3), x[0].Narrow(1, 0, 1), x[0].Narrow(1, 1, 2)}, 1)
+		return gotorch.Cat(tensors{x[0].Narrow(1, 3, 3), x[0].Narrow(1, 0, 3)}, 1)
 	}},
 	{op: "Split", in: in(images(6, 2)), graph: func(b *onnx.Builder, x []string) string { // the middle part is not used
 		parts := b.Ops("Split", 3, x, axis(-2))
@@ -421,6 +421,15 @@ var movementCases = []ruleCase{
 	}},
 	{op: "Slice", in: in(images(9), ints(0), ints(math.MaxInt32), ints(0)), torch: call("clone")},
 	{op: "Slice", in: in(images(9), ints(4), ints(6), ints(1), ints(5)), torch: slice(1, 4, 5, 1)},
+	// Pieces that overlap; of two axes.
+	{op: "Slice", in: in(images(10)), graph: func(b *onnx.Builder, x []string) string {
+		return b.Op("Mul", []string{cut(b, x[0], 1, 0, 4), cut(b, x[0], 1, 2, 4)})
+	}, torch: func(x tensors) gotorch.Tensor { return x[0].Narrow(1, 0, 4).Mul(x[0].Narrow(1, 2, 4)) }},
+	{op: "Slice", in: in(images(4, 4)), graph: func(b *onnx.Builder, x []string) string {
+		return b.Op("MatMul", []string{cut(b, x[0], 1, 0, 2), cut(b, x[0], 2, 1, 2)})
+	}, torch: func(x tensors) gotorch.Tensor {
+		return gotorch.Call(nil, "matmul", x[0].Narrow(1, 0, 2), x[0].Narrow(2, 1, 2))
+	}},
 	{op: "Gather", in: in(images(5, 3), ints(2)), graph: func(b *onnx.Builder, x []string) string {
 		b.Constant(x[1]).Dims = nil // one index, not a vector of one
 		return b.Op("Gather", x, axis(1))

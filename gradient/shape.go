@@ -94,9 +94,6 @@ func (n *node) axis(otherwise int) int {
 
 // concatGradient cuts dy into the operands.
 func concatGradient(n *node, i int) string {
-	if j := n.parts[n.dy]; j != nil {
-		return j.parts[i]
-	}
 	axis, from := n.axis(0), 0
 	for _, earlier := range n.Input[:i] {
 		if s := n.shape(earlier); n.err == nil {
@@ -107,34 +104,24 @@ func concatGradient(n *node, i int) string {
 	if n.err != nil {
 		return ""
 	}
-	return n.slice(n.whole(n.dy), axis, from, s[axis].Size)
+	return n.part(n.dy, axis, from, s[axis].Size)
 }
 
-// splitGradient puts the parts' gradients together. If some have none, each is padded
-// to the whole.
+// splitGradient has the parts' gradients as pieces. Some may have none.
 func splitGradient(n *node) string {
-	axis := n.axis(0)
-	if n.err != nil {
-		return ""
-	}
-	if !slices.Contains(n.grads, "") {
-		return n.Op("Concat", n.grads, onnx.Int("axis", axis))
-	}
-	whole, from, sum := n.shape(n.x()), 0, ""
+	axis, from := n.axis(0), 0
+	var parts []piece
 	for i, g := range n.grads {
-		size := n.shape(n.Output[i])[axis].Size
-		if g != "" {
-			before, after := make([]int, len(whole)), make([]int, len(whole))
-			before[axis], after[axis] = from, whole[axis].Size-from-size
-			g = n.pad(g, before, after)
-			if sum != "" {
-				g = n.add(sum, g)
-			}
-			sum = g
+		s := n.shape(n.Output[i])
+		if n.err != nil {
+			return ""
 		}
-		from += size
+		if g != "" {
+			parts = append(parts, piece{from, s[axis].Size, g})
+		}
+		from += s[axis].Size
 	}
-	return sum
+	return n.join(axis, n.shape(n.x()), parts...)
 }
 
 // sliceGradient puts each element back to where it was taken from, among zeros.
@@ -143,6 +130,9 @@ func sliceGradient(n *node) string {
 	ranges, err := n.Ranges(n.NodeProto, s)
 	if n.note(err); n.err != nil {
 		return ""
+	}
+	if axis := onlyCut(ranges, s); axis >= 0 {
+		return n.join(axis, s, piece{ranges[axis].Start, ranges[axis].Count, n.dy})
 	}
 	g, strides := n.dy, make([]int, len(s))
 	before, after := make([]int, len(s)), make([]int, len(s))
@@ -163,6 +153,22 @@ func sliceGradient(n *node) string {
 		before[i], after[i] = r.Start, s[i].Size-r.Start-r.Count*r.Step
 	}
 	return n.pad(n.spaced(g, strides), before, after)
+}
+
+// onlyCut is the axis of a shape along which alone ranges leave elements out, in front or
+// behind; -1 if there is none such.
+func onlyCut(ranges []onnx.Range, s onnx.Shape) int {
+	cut := -1
+	for i, r := range ranges {
+		switch {
+		case s[i].Batch || r == onnx.Range{Step: 1, Count: s[i].Size}:
+		case cut < 0 && r.Step == 1:
+			cut = i
+		default:
+			return -1
+		}
+	}
+	return cut
 }
 
 // mostRepeats is how often a Gather may take one element: its gradient has a part for
