@@ -91,6 +91,7 @@ var onlyIn = map[string]string{
 	"github.com/nlpodyssey/safetensors":   "checkpoint eval/features",
 	"github.com/tetratelabs/wazero":       "internal/libjpeg",
 	"github.com/spf13/pflag":              "cmd/… internal/cli…",
+	"gonum.org/v1/plot":                   "eval/report",
 	"google.golang.org/protobuf":          "onnx artifact eval internal/ort serve/inference",
 	"google.golang.org/grpc":              "serve…",
 	"go.opentelemetry.io/otel":            "serve…",

@@ -83,7 +83,7 @@ func newFlags(stdout io.Writer) *flags {
 	fs.BoolVar(&f.keep, "save-score", false, "keep each image's score in the output folder's scores/METHOD/SET.csv, and what methods\n"+
 		"learn from in features/; reuse what is there; give thresholds")
 	fs.StringVar(&f.report, "report", "", "web page `file` with tables, curves, thresholds and images, complete in itself")
-	fs.StringVar(&f.plots, "plots", "", "`folder` for SVG plots: ROC curves and histograms")
+	fs.StringVar(&f.plots, "plots", "", "`folder` for PNG plots: ROC curves and histograms")
 	fs.StringVar(&f.ship, "ship", "", "write an artifact `file` that decides by the method that is best on the validation images, calibrated on\n"+
 		"the in-distribution ones")
 	fs.StringVar(&f.recalibrate, "calibrate", "", "write a new calibration into this artifact `file`, from the --id images, and do nothing else")

@@ -17,14 +17,13 @@ const (
 
 // chart draws how one method tells one OOD set apart.
 type chart struct {
-	Method, Set        string
+	Set                string
 	AUROC, FPR95       float64
 	ROC                string    // points of the polyline: ID rejected to the right, OOD caught upwards
 	Operating          [2]string // the point of the threshold on it
 	ID, OOD            string    // outlines of the histograms
 	Threshold          string    // x of the threshold in the histograms
 	Lowest, Highest    string    // scores at the histograms' ends
-	Tallest            string    // share of the images in the tallest bar
 	CaughtAtThreshold  float64
 	RejectsAtThreshold float64
 }
@@ -42,7 +41,6 @@ func newChart(id, ood []float64, threshold float64) chart {
 	c.Lowest, c.Highest = fmt.Sprintf("%.4g", low), fmt.Sprintf("%.4g", high)
 	idBars, oodBars := histogram(id, low, high), histogram(ood, low, high)
 	tallest := max(slices.Max(idBars), slices.Max(oodBars))
-	c.Tallest = fmt.Sprintf("%.2g%%", 100*tallest)
 	c.ID, c.OOD = outline(idBars, tallest), outline(oodBars, tallest)
 	c.Threshold = coordinate(width * place(threshold, low, high))
 	return c
@@ -54,7 +52,7 @@ func roc(id, ood []float64) string {
 	for _, p := range metrics.Curve(id, ood) {
 		points = append(points, coordinate(width*p.Rejected)+","+coordinate(height*(1-p.Caught)))
 	}
-	return strings.Join(slices.Compact(points), " ")
+	return strings.Join(points, " ")
 }
 
 // limits of a histogram of sorted scores: without the lowest and highest half
@@ -101,15 +99,12 @@ func histogram(scores []float64, low, high float64) []float64 {
 	return shares
 }
 
-// room is the part of the height that the tallest bar takes.
-const room = 0.95
-
 // outline is the path around a histogram's bars.
 func outline(shares []float64, tallest float64) string {
 	var path strings.Builder
 	fmt.Fprintf(&path, "M0,%d", height)
 	for i, s := range shares {
-		fmt.Fprintf(&path, "V%sH%s", coordinate(height*(1-room*s/tallest)), coordinate(float64(width*(i+1))/bins))
+		fmt.Fprintf(&path, "V%sH%s", coordinate(height*(1-0.95*s/tallest)), coordinate(float64(width*(i+1))/bins))
 	}
 	fmt.Fprintf(&path, "V%dZ", height)
 	return path.String()

@@ -2,12 +2,18 @@ package report
 
 import (
 	"bytes"
-	_ "embed"
 	"fmt"
-	"html/template"
+	"image/color"
 	"os"
 	"path/filepath"
 	"slices"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/plotutil"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/eval"
@@ -15,95 +21,136 @@ import (
 	"github.com/ascood/ascood/metrics"
 )
 
-//go:embed plots.svg
-var plotsSource string
-
-var plots = template.Must(template.New("plots").Parse(plotsSource))
-
-// curves are what a plot of ROC curves shows.
-type curves struct {
-	Set    string
-	Ticks  []tick
-	Curves []curve
-}
-
-// tick is a line of the grid, at the same share on both axes.
-type tick struct {
-	X, Y  int
-	Label string
-}
-
-type curve struct {
-	Name, Points   string
-	Colour, Dashes string
-	At             string // y of its name
-}
-
-// Plot writes SVG files into a folder: roc-SET.svg with the curves of all methods, and
-// histogram-METHOD-SET.svg with the threshold that keeps 95% of the in-distribution
-// images.
+// Plot writes PNG files into a folder: roc-SET.png with the curves of all
+// methods, and histogram-METHOD-SET.png with the threshold that keeps 95% of the
+// in-distribution images.
 func Plot(dir string, e *eval.Evaluation, results []eval.Result) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return ascood.Errorf(ascood.Invalid, "plots: %w", err)
 	}
 	for k, s := range e.Sets()[1:] {
-		roc := curves{Set: s.Name, Ticks: ticks()}
-		for i, r := range results {
-			threshold, err := operating(r)
+		p, err := plotCurves(s.Name, k+1, results)
+		if err != nil {
+			return err
+		}
+		if err := savePlot(p, 12*vg.Centimeter, filepath.Join(dir, "roc-"+s.Name+".png")); err != nil {
+			return err
+		}
+		for _, r := range results {
+			p, err := plotHistogram(r, k+1, s.Name)
 			if err != nil {
 				return err
 			}
-			c := newChart(r.Scores[0].Values, r.Scores[k+1].Values, threshold)
-			c.Method, c.Set = r.Method, s.Name
-			roc.Curves = append(roc.Curves, newCurve(c, i, len(results)))
-			if err := savePlot("histogram", c, filepath.Join(dir, "histogram-"+r.Method+"-"+s.Name+".svg")); err != nil {
+			if err := savePlot(p, 9*vg.Centimeter, filepath.Join(dir, "histogram-"+r.Method+"-"+s.Name+".png")); err != nil {
 				return err
 			}
-		}
-		if err := savePlot("roc", roc, filepath.Join(dir, "roc-"+s.Name+".svg")); err != nil {
-			return err
 		}
 	}
 	return nil
 }
 
-// operating is the threshold of a method that the charts show.
-func operating(r eval.Result) (float64, error) {
-	all, err := metrics.Thresholds(slices.Sorted(slices.Values(r.Scores[0].Values)))
-	if err != nil {
-		return 0, err
+// plotCurves draws the ROC curve of each method on OOD set k.
+func plotCurves(set string, k int, results []eval.Result) (*plot.Plot, error) {
+	p := plot.New()
+	p.Title.Text = set
+	p.X.Label.Text, p.Y.Label.Text = "ID images rejected", "OOD images caught"
+	p.Add(plotter.NewGrid())
+	for i, r := range results {
+		var points plotter.XYs
+		id, ood := slices.Sorted(slices.Values(r.Scores[0].Values)), slices.Sorted(slices.Values(r.Scores[k].Values))
+		for _, o := range metrics.Curve(id, ood) {
+			points = append(points, plotter.XY{X: o.Rejected, Y: o.Caught})
+		}
+		line, err := plotter.NewLine(points)
+		if err != nil {
+			return nil, fmt.Errorf("plot %s: %w", r.Method, err)
+		}
+		line.Color, line.Width = plotutil.Color(i), vg.Points(1.5)
+		line.Dashes = plotutil.Dashes(i / 7) // there are seven colours
+		p.Add(line)
+		p.Legend.Add(r.Method, line)
 	}
-	at := slices.IndexFunc(all, func(t metrics.Threshold) bool { return t.TPR == operatingTPR })
-	return all[at].Score.Value, nil
+	placeLegend(p)
+	if len(results) > 10 {
+		p.Legend.TextStyle.Font.Size = vg.Points(8)
+	}
+	p.X.Min, p.X.Max, p.Y.Min, p.Y.Max = 0, 1, 0, 1
+	return p, nil
 }
 
-func ticks() []tick {
-	var all []tick
-	for percent := 0; percent <= 100; percent += 20 {
-		all = append(all, tick{width * percent / 100, height - height*percent/100, fmt.Sprintf("%d%%", percent)})
-	}
-	return all
-}
-
-// Colours that can be told apart in print, and dashes for when they are used up.
 var (
-	colours = []string{"#2166ac", "#d6604d", "#1b7837", "#762a83", "#b8860b", "#111111", "#888888"}
-	dashes  = []string{"", "6 3", "2 2", "8 2 2 2"}
+	idColour  = color.NRGBA{0x21, 0x66, 0xac, 0xff}
+	oodColour = color.NRGBA{0xd6, 0x60, 0x4d, 0xff}
 )
 
-// newCurve is number i of so many.
-func newCurve(c chart, i, methods int) curve {
-	step := min(12, height/float64(methods))
-	return curve{
-		Name: c.Method, Points: c.ROC, At: coordinate(step * (float64(i) + 0.5)),
-		Colour: colours[i%len(colours)], Dashes: dashes[i/len(colours)%len(dashes)],
+// plotHistogram draws a method's scores of the ID images and of OOD set k.
+func plotHistogram(r eval.Result, k int, set string) (*plot.Plot, error) {
+	id, ood := slices.Sorted(slices.Values(r.Scores[0].Values)), slices.Sorted(slices.Values(r.Scores[k].Values))
+	all, err := metrics.Thresholds(id)
+	if err != nil {
+		return nil, err
 	}
+	operating := slices.IndexFunc(all, func(t metrics.Threshold) bool { return t.TPR == operatingTPR })
+	threshold := all[operating].Score.Value
+	low, high := limits(id, ood, threshold)
+
+	p := plot.New()
+	p.Title.Text = r.Method
+	p.X.Label.Text, p.Y.Label.Text = "score", "share of the images"
+	tallest := 0.0
+	for _, part := range []struct {
+		name   string
+		scores []float64
+		colour color.NRGBA
+	}{{set, ood, oodColour}, {"in-distribution", id, idColour}} {
+		shares := histogram(part.scores, low, high)
+		tallest = max(tallest, slices.Max(shares))
+		steps, err := stairs(shares, low, high)
+		if err != nil {
+			return nil, fmt.Errorf("plot %s: %w", r.Method, err)
+		}
+		steps.LineStyle.Color, steps.LineStyle.Width = part.colour, vg.Points(1.2)
+		fill := part.colour
+		fill.A = 0x50
+		steps.FillColor = fill
+		p.Add(steps)
+		p.Legend.Add(part.name, steps)
+	}
+	at := low + place(threshold, low, high)*(high-low)
+	line, err := plotter.NewLine(plotter.XYs{{X: at, Y: 0}, {X: at, Y: tallest}})
+	if err != nil {
+		return nil, fmt.Errorf("plot %s: %w", r.Method, err)
+	}
+	line.Dashes = []vg.Length{vg.Points(4), vg.Points(3)}
+	p.Add(line)
+	p.Legend.Add("threshold", line)
+	p.Legend.Top = true
+	placeLegend(p)
+	p.Y.Max = 1.35 * tallest // room for the legend
+	return p, nil
 }
 
-// savePlot writes a plot by one of the templates.
-func savePlot(name string, shown any, path string) error {
+func placeLegend(p *plot.Plot) {
+	p.Legend.Padding = vg.Points(3)
+	p.Legend.XOffs = -vg.Points(6)
+}
+
+// stairs is the outline of a histogram's bars.
+func stairs(shares []float64, low, high float64) (*plotter.Line, error) {
+	step := (high - low) / bins
+	points := plotter.XYs{{X: low, Y: 0}}
+	for i, s := range shares {
+		points = append(points, plotter.XY{X: low + step*float64(i), Y: s}, plotter.XY{X: low + step*float64(i+1), Y: s})
+	}
+	return plotter.NewLine(append(points, plotter.XY{X: high, Y: 0}))
+}
+
+// savePlot writes a plot of 14 cm by height, sharp enough for print.
+func savePlot(p *plot.Plot, height vg.Length, path string) error {
+	canvas := vgimg.PngCanvas{Canvas: vgimg.NewWith(vgimg.UseWH(14*vg.Centimeter, height), vgimg.UseDPI(200))}
+	p.Draw(draw.New(canvas))
 	var content bytes.Buffer
-	if err := plots.ExecuteTemplate(&content, name, shown); err != nil {
+	if _, err := canvas.WriteTo(&content); err != nil {
 		return fmt.Errorf("plot: %w", err)
 	}
 	if err := atomicfile.WriteFile(path, content.Bytes()); err != nil {
