@@ -40,7 +40,7 @@ type batch struct {
 
 // batchSize is how many images to take at once unless told.
 func (n *Network) batchSize() int {
-	return ioodin.DefaultBatchSize(n.opt.Device, n.meta.Preprocess.ImageSize)
+	return ioodin.DefaultBatchSize(n.opt.Device, n.meta.Preprocess.ImageSize, n.opt.Threads)
 }
 
 // scan takes a dataset through the network, every run for each batch of images:

@@ -37,7 +37,7 @@ type Options struct {
 func (o Options) session(m *onnx.ModelProto, size int) (*ort.Session, error) {
 	return ort.Open(m, ort.Options{
 		Device: o.Device, Threads: o.Threads, Logger: o.Logger, TF32: o.TF32, GPUMemory: o.GPUMemory, NHWC: o.nhwc,
-		Sizes: o.batchSizes, Most: DefaultBatchSize(ascood.Device{}, size),
+		Sizes: o.batchSizes, Most: pieceSize(size),
 	})
 }
 
@@ -102,6 +102,7 @@ type Model struct {
 	info    artifact.Metadata
 	score   artifact.Score
 	session *ort.Session
+	threads int
 	outputs []Signature // of the artifact
 	details bool
 }
@@ -144,7 +145,7 @@ func New(m *onnx.ModelProto, d *artifact.Metadata, opt Options) (*Model, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &Model{info: *d, score: score, session: session, outputs: outputs, details: opt.Details}, nil
+	return &Model{info: *d, score: score, session: session, threads: opt.Threads, outputs: outputs, details: opt.Details}, nil
 }
 
 // scoring returns the part of an artifact that computes a score, and further values.
@@ -199,6 +200,11 @@ func (m *Model) Device() ascood.Device { return m.session.Device() }
 // BatchSizes returns the sizes that batches are padded to, ascending; none if they are
 // run as they are.
 func (m *Model) BatchSizes() []int { return m.session.Sizes() }
+
+// BatchSize is how many images to score at once, unless told.
+func (m *Model) BatchSize() int {
+	return DefaultBatchSize(m.Device(), m.info.Preprocess.ImageSize, m.threads)
+}
 
 // Close frees the model; it must not be used by then.
 func (m *Model) Close() error { return m.session.Close() }

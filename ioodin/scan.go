@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"runtime"
 
 	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
@@ -16,16 +17,27 @@ type ScanOptions struct {
 	KeepGoing bool // an image that cannot be read is reported and passed over
 }
 
-// DefaultBatchSize is how many images of size x size pixels to compute at once.
-// A GPU wants many. On a CPU what one layer leaves for the next must stay in the
-// caches: i-ODIN with ResNet-18 at 224x224 pixels scores 13.7 images/s one by one
-// and 4.6 in batches of 32 (two cores), while at 32x32 the batch hardly matters.
-func DefaultBatchSize(d ascood.Device, size int) int {
-	const most, cached = 32, 32 * 32 * 32
+// DefaultBatchSize is how many images of size x size pixels to compute at once. A GPU
+// wants many, a CPU a piece for each of its threads; 0 threads are one a core.
+func DefaultBatchSize(d ascood.Device, size, threads int) int {
 	if d.IsCUDA() {
-		return most
+		return mostBatch
 	}
-	return min(max(cached/(size*size), 1), most)
+	if threads == 0 {
+		threads = runtime.NumCPU()
+	}
+	return min(pieceSize(size)*threads, mostBatch)
+}
+
+const mostBatch = 32
+
+// pieceSize is how many images of size x size pixels a CPU computes at once. What one
+// layer leaves for the next must stay in the caches: i-ODIN with ResNet-18 at 224x224
+// pixels scores 13.7 images/s one by one and 4.6 in batches of 32 (two cores), while at
+// 32x32 the batch hardly matters.
+func pieceSize(size int) int {
+	const cached = 32 * 32 * 32
+	return min(max(cached/(size*size), 1), mostBatch)
 }
 
 // Scanned is an image of a dataset with its result, or with the reason why there
@@ -41,7 +53,7 @@ type Scanned struct {
 func (m *Model) Scan(ctx context.Context, d dataset.Dataset, opt ScanOptions) iter.Seq2[Scanned, error] {
 	load := dataset.LoadOptions{Config: m.info.Preprocess, BatchSize: opt.BatchSize, KeepGoing: opt.KeepGoing}
 	if load.BatchSize == 0 {
-		load.BatchSize = DefaultBatchSize(m.Device(), m.info.Preprocess.ImageSize)
+		load.BatchSize = m.BatchSize()
 	}
 	order := make([]int, d.Len())
 	for i := range order {

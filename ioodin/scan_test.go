@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ascood/ascood"
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/dataset"
 	"github.com/ascood/ascood/internal/testmodel"
@@ -94,4 +95,17 @@ func damage(t *testing.T, m *onnx.ModelProto) {
 		}
 	}
 	t.Fatal("no bias found")
+}
+
+// TestDefaultBatchSize: a CPU takes a piece for each thread, of as many images as stay in
+// its caches.
+func TestDefaultBatchSize(t *testing.T) {
+	for _, c := range []struct{ size, threads, want int }{{224, 1, 1}, {224, 2, 2}, {224, 64, 32}, {96, 2, 6}, {32, 1, 32}, {32, 2, 32}, {16, 1, 32}} {
+		if got := ioodin.DefaultBatchSize(ascood.Device{}, c.size, c.threads); got != c.want {
+			t.Errorf("%dx%d pixels on %d threads: %d images, want %d", c.size, c.size, c.threads, got, c.want)
+		}
+	}
+	if got := ioodin.DefaultBatchSize(ascood.CUDA(0), 224, 1); got != 32 {
+		t.Errorf("a GPU takes %d images, want 32", got)
+	}
 }

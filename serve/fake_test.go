@@ -61,6 +61,7 @@ func (m *fakeModel) Info() artifact.Metadata {
 
 func (m *fakeModel) Settings() artifact.Score { return fakeInfo.Score }
 func (m *fakeModel) Device() ascood.Device    { return m.device }
+func (m *fakeModel) BatchSize() int           { return 32 }
 func (m *fakeModel) BatchSizes() []int        { return nil }
 func (m *fakeModel) Close() error             { return nil }
 

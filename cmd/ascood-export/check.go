@@ -27,11 +27,12 @@ const mostRows = 10
 
 // checker classifies labelled images by a model in several ways.
 type checker struct {
-	graph  *ioodin.Graph
-	data   dataset.Dataset
-	given  way
-	orders []order
-	each   func(n int)
+	graph   *ioodin.Graph
+	threads int
+	data    dataset.Dataset
+	given   way
+	orders  []order
+	each    func(n int)
 }
 
 // order is an order of the classes, by the label of each image that it gives.
@@ -59,7 +60,7 @@ func (r *request) check(ctx context.Context, m *onnx.ModelProto, meta *artifact.
 		return err
 	}
 	defer graph.Close()
-	c := &checker{graph: graph, data: data, given: way{Config: meta.Preprocess}, orders: orders}
+	c := &checker{graph: graph, threads: r.threads, data: data, given: way{Config: meta.Preprocess}, orders: orders}
 	if r.foreign.file != "" {
 		c.given.channels = r.foreign.channels
 	}
@@ -184,7 +185,7 @@ func (c *checker) classify(ctx context.Context, ways []way) ([]row, error) {
 	for i := range all {
 		all[i] = i
 	}
-	load := dataset.LoadOptions{Config: ways[0].Config, BatchSize: ioodin.DefaultBatchSize(c.graph.Device(), ways[0].ImageSize)}
+	load := dataset.LoadOptions{Config: ways[0].Config, BatchSize: ioodin.DefaultBatchSize(c.graph.Device(), ways[0].ImageSize, c.threads)}
 	for batch, err := range dataset.Batches(ctx, c.data, all, load) {
 		if err != nil {
 			return nil, err

@@ -100,7 +100,7 @@ func bare(ctx context.Context, o options, files [][]byte) (decoded, decoding flo
 	if err != nil {
 		return 0, 0, err
 	}
-	size := min(ioodin.DefaultBatchSize(model.Device(), model.Info().Preprocess.ImageSize), len(files))
+	size := min(model.BatchSize(), len(files))
 	decoded, err = loop(o.duration, len(files), size, func(from, to int) error {
 		_, err := model.Score(ctx, crops[from:to])
 		return err

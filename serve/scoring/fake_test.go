@@ -51,6 +51,7 @@ func (m *fakeModel) Info() artifact.Metadata {
 
 func (m *fakeModel) Settings() artifact.Score { return score }
 func (m *fakeModel) Device() ascood.Device    { return ascood.Device{} }
+func (m *fakeModel) BatchSize() int           { return 32 }
 func (m *fakeModel) BatchSizes() []int        { return m.padded }
 
 func (m *fakeModel) Close() error {

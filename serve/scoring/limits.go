@@ -2,7 +2,6 @@ package scoring
 
 import (
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/ioodin"
 	"github.com/ascood/ascood/serve/drift"
 )
 
@@ -10,7 +9,7 @@ import (
 // of it.
 type Limits struct {
 	MaxPixels int // of one image, and of all images being decoded at once
-	MaxBatch  int // images that share one run of the network; 0 is what suits each model (ioodin.DefaultBatchSize)
+	MaxBatch  int // images that share one run of the network; 0 is what suits each model (ioodin.Model.BatchSize)
 	MaxQueue  int // images in work, those that wait included; further ones are refused as busy
 
 	Drift drift.Config
@@ -21,7 +20,7 @@ func (l Limits) batch(m Model) int {
 	if l.MaxBatch > 0 {
 		return l.MaxBatch
 	}
-	return ioodin.DefaultBatchSize(m.Device(), m.Info().Preprocess.ImageSize)
+	return m.BatchSize()
 }
 
 // workers is how many batches to run at once. On the CPU one batch uses every

@@ -19,6 +19,7 @@ type Model interface {
 	Info() artifact.Metadata
 	Settings() artifact.Score
 	Device() ascood.Device
+	BatchSize() int    // images to score at once, unless told
 	BatchSizes() []int // that batches are padded to; none if they run as they are
 	Outputs() []ioodin.Signature
 	Score(ctx context.Context, crops [][]uint8) ([]ioodin.Result, error)
