@@ -122,6 +122,21 @@ func TestMost(t *testing.T) {
 	}
 }
 
+// TestPanic: what goes wrong in a piece does not end the process.
+func TestPanic(t *testing.T) {
+	s, err := Open(rowSums(t), Options{Threads: 2, Most: 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	sound := s.programs[0]
+	s.programs[0] = nil
+	if _, err := s.Run(batchOf(10)); err == nil || !strings.Contains(err.Error(), "panic: ") {
+		t.Errorf("error %v", err)
+	}
+	s.programs[0] = sound
+}
+
 // TestPaddedTogether runs many sizes at once on a session that has loaded few.
 func TestPaddedTogether(t *testing.T) {
 	s, err := Open(rowSums(t), Options{Threads: 1, Sizes: []int{1, 4, 16}})

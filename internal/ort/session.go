@@ -3,9 +3,11 @@ package ort
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"runtime"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -221,6 +223,11 @@ func (s *Session) runPieces(inputs map[string]Value, cut []piece) ([]map[string]
 	group.SetLimit(s.atOnce())
 	for i, p := range cut {
 		group.Go(func() (err error) {
+			defer func() {
+				if p := recover(); p != nil { // which would end the process, past whoever recovers around Run
+					err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+				}
+			}()
 			part := maps.Clone(inputs)
 			for name := range s.inputs {
 				part[name] = p.part(inputs[name])
