@@ -74,7 +74,7 @@ func (g *graph) findImage(opt Options) (image, error) {
 		height, width = size(1), size(2)
 	}
 	if height > 0 && width > 0 && height != width {
-		return image{}, ascood.Errorf(ascood.Unsupported, "the network takes images of %dx%d pixels; supported are square ones", width, height)
+		return image{}, ascood.Errorf(ascood.Unsupported, "the network takes images of %dx%d pixels; supported are square ones: if it takes images of any size, export it for such", width, height)
 	}
 	for _, fixed := range []int{height, width} {
 		if fixed > 0 && fixed != opt.Size {
