@@ -35,8 +35,8 @@ func TestWrongFiles(t *testing.T) {
 		change func(m *onnx.ModelProto, opt *Options)
 		want   string
 	}{
-		"old opset": {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport[0].Version = 6 }, "of opset 6; supported are opset 7 to 25 of ai.onnx: export it again"},
-		"new opset": {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport[0].Version = 26 }, "of opset 26; supported are opset 7 to 25"},
+		"old opset": {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport[0].Version = 7 }, "of opset 7; supported are opset 8 to 24 of ai.onnx: export it again"},
+		"new opset": {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport[0].Version = 25 }, "of opset 25; supported are opset 8 to 24"},
 		"no opset":  {func(m *onnx.ModelProto, _ *Options) { m.OpsetImport = nil }, "does not say which opset"},
 		"format":    {func(m *onnx.ModelProto, _ *Options) { m.IrVersion = 99 }, "format version 99; supported are 3 to"},
 		"two inputs": {func(m *onnx.ModelProto, _ *Options) {

@@ -11,7 +11,7 @@ import (
 // Versions of the format and of its operators that are read.
 const (
 	minIR, maxIR       = 3, 13
-	minOpset, maxOpset = 7, 25
+	minOpset, maxOpset = 8, 24
 )
 
 // maxNodes is the most nodes that a network may have: ten times what the largest

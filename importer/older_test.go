@@ -8,7 +8,7 @@ import (
 	"github.com/ascood/ascood/onnx"
 )
 
-// older is a network of opsets 7 to 10, in the forms that operators had: bounds, pads,
+// older is a network of opsets 8 to 10, in the forms that operators had: bounds, pads,
 // bounds of slices and numbers as attributes, and operators that have other names since.
 func older(t *testing.T, opset int) *onnx.ModelProto {
 	f := newForeign()
@@ -45,7 +45,7 @@ func older(t *testing.T, opset int) *onnx.ModelProto {
 
 // TestOlder imports files of the opsets before 11.
 func TestOlder(t *testing.T) {
-	for opset := 7; opset <= 10; opset++ {
+	for opset := 8; opset <= 10; opset++ {
 		t.Run(fmt.Sprint(opset), func(t *testing.T) {
 			net, err := Import(older(t, opset), normal(8))
 			if err != nil {
@@ -56,7 +56,7 @@ func TestOlder(t *testing.T) {
 			}
 		})
 	}
-	m := older(t, 7)
+	m := older(t, 8)
 	n := find(m, "BatchNormalization")
 	n.Attribute = append(n.Attribute, onnx.Int("spatial", 0))
 	if _, err := Import(m, normal(8)); err == nil || !strings.Contains(err.Error(), "statistics for each pixel (spatial 0)") {
