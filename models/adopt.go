@@ -47,7 +47,7 @@ func Adopt(g *onnx.GraphProto, known Values, classes int, head Head) (*Adopted, 
 	case !head.Adopts():
 		return nil, ascood.Errorf(ascood.Unsupported, "the %s head is for networks of an architecture; one that came as a graph has the %s or the %s head", head, HeadLinear, HeadASCOOD)
 	case !known.Linear && head == HeadASCOOD:
-		return nil, ascood.Errorf(ascood.Unsupported, "the network has no last linear layer, before which the %s head is; train it by plain cross-entropy, %s ce", head, ascood.Field("method"))
+		return nil, ascood.Errorf(ascood.Unsupported, "the network has no last linear layer, before which the %s head is; train it by plain cross-entropy, the method ce", head)
 	case !known.Linear && classes != own:
 		return nil, ascood.Errorf(ascood.Unsupported, "the network has no last linear layer that could be replaced: it has %d classes, and the images %d", own, classes)
 	}

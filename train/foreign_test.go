@@ -320,7 +320,7 @@ func TestForeignWrong(t *testing.T) {
 		"layout without":      {func(c *Config) { c.ONNX, c.Arch, c.InputLayout = "", "lenet", "nchw" }, "input_layout nchw has no meaning without onnx"},
 		"neither":             {func(c *Config) { c.ONNX = "" }, "arch is missing"},
 		"size":                {func(c *Config) { c.Preprocess.PreSize, c.Preprocess.ImageSize = 64, 64 }, "onnx"},
-		"no last layer":       {func(c *Config) { c.ONNX, c.Method = noLinear(t), MethodASCOOD }, "no last linear layer, before which the ascood head is; train it by plain cross-entropy, method ce"},
+		"no last layer":       {func(c *Config) { c.ONNX, c.Method = noLinear(t), MethodASCOOD }, "no last linear layer, before which the ascood head is; train it by plain cross-entropy, the method ce"},
 		"classes, no layer":   {func(c *Config) { c.ONNX, c.Method = noLinear(t), MethodCE }, "no last linear layer that could be replaced: it has 5 classes, and the images 4"},
 		"head":                {func(c *Config) { c.Method = "godin" }, "method godin has the godin head, which networks of onnx cannot have; these can be trained by ascood, ce,"},
 		"no batch norm":       {func(c *Config) { c.FreezeBatchNorm = true }, "freeze_batch_norm has no meaning here: the network has no batch normalisation"},
