@@ -197,10 +197,10 @@ func (w *walk) taken(x string, factor float32, rows, columns places) string {
 	return w.filter(x, kernel, numbers, onnx.Ints("strides", strides[:]...), onnx.Ints("pads", before[0], before[1], after[0], after[1]))
 }
 
-// crop cuts maps to the size of others.
-func (w *walk) crop(x string, s onnx.Shape) string {
+// crop cuts maps to the size of others, which begin at a row of them.
+func (w *walk) crop(x string, row int, s onnx.Shape) string {
 	if has := w.shape(x); w.err != nil || has[2:].Equal(s[2:]) {
 		return x
 	}
-	return w.op("Slice", x, w.Int64s(0, 0), w.Int64s(s[2].Size, s[3].Size), w.Int64s(2, 3))
+	return w.op("Slice", x, w.Int64s(row, 0), w.Int64s(row+s[2].Size, s[3].Size), w.Int64s(2, 3))
 }

@@ -57,7 +57,7 @@ func (w *walk) whole(gradient string) string {
 				maps[i] = w.Op("HardSigmoid", []string{some}, onnx.Float("alpha", 0), onnx.Float("beta", 0))
 			}
 		}
-		p.whole = w.crop(w.depthToSpace(w.Op("Concat", maps, onnx.Int("axis", 1)), p.stride), p.of)
+		p.whole = w.crop(w.depthToSpace(w.Op("Concat", maps, onnx.Int("axis", 1)), p.stride), 0, p.of)
 	}
 	return p.whole
 }
@@ -197,16 +197,45 @@ func (w *walk) skipping(p *phased, c convolution) (dx string, ok bool) {
 	if whole := c.small[2].Size%p.stride == 0 && c.small[3].Size%p.stride == 0; !whole && !p.ends || c.wide[1].Size >= blockedChannels || c.group > 1 {
 		return "", false
 	}
+	sums := make([]string, s) // by how far before the maps the blocks of s rows begin
 	for at, dy := range p.maps {
 		of := c
 		of.Window.Strides = []int{s, s}
 		of.Window.Before = []int{c.Before[0] - c.Strides[0]*(at/p.stride), c.Before[1] - c.Strides[1]*(at%p.stride)}
 		of.small = w.shape(dy)
+		of, lead := of.led()
 		taps, before, after, fits := of.phases()
 		if !fits || dy == "" {
 			return "", false
 		}
-		dx = w.total(dx, w.together(dy, of, taps, before, after))
+		sums[lead] = w.total(sums[lead], w.together(dy, of, taps, before, after))
 	}
-	return w.crop(w.depthToSpace(dx, s), c.wide), true
+	for lead, sum := range sums {
+		if sum != "" {
+			dx = w.total(dx, w.crop(w.depthToSpace(sum, s), lead, c.wide))
+		}
+	}
+	return dx, true
+}
+
+// led is the convolution of maps with so many more rows before them that the phases of its
+// gradient meet as few rows as possible: which s rows are taken together decides about how
+// far apart the elements are that any of them meets. That of columns does, too, but to put
+// these into place apart takes nearly what it saves.
+func (c convolution) led() (led convolution, lead int) {
+	s := c.Strides[0]
+	window := func(lead int) int {
+		taps, _ := phaseTaps(c.Kernel[0], s, c.Before[0]-lead)
+		return len(taps[0])
+	}
+	for more := range s {
+		if window(more) < window(lead) {
+			lead = more
+		}
+	}
+	led = c
+	led.Window.Before, led.wide = slices.Clone(c.Before), slices.Clone(c.wide)
+	led.Window.Before[0] -= lead
+	led.wide[2].Size += lead
+	return led, lead
 }
