@@ -12,7 +12,7 @@ import (
 //
 // Operators are chosen for ONNX Runtime's CPU kernels, which are fast only in their
 // blocked layout: Conv, Add, Mul and HardSigmoid stay in it, ConvTranspose, Where and
-// comparisons leave it.
+// comparisons leave it. Sums of maps in it and others are brought there (meet).
 var rules = func() map[string]rule {
 	all := map[string]rule{}
 	for _, family := range []map[string]rule{elementwise, activations, products, convolutions, pools, normalisations, reductions, movements} {
