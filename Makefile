@@ -3,8 +3,8 @@
 # Tests and benchmarks run outside bin/, beside which programs look for lib/.
 ONNXRUNTIME_LIB ?= $(CURDIR)/lib/libonnxruntime.so.1
 override ONNXRUNTIME_LIB := $(abspath $(ONNXRUNTIME_LIB))
-# OpenMP's waiting threads are to sleep, so that others get the cores.
-with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000
+# Waiting threads of OpenMP and OpenBLAS are to sleep, so that others get the cores.
+with-runtime := ONNXRUNTIME_LIB=$(ONNXRUNTIME_LIB) GOMP_SPINCOUNT=1000 OPENBLAS_THREAD_TIMEOUT=4
 
 .PHONY: help setup setup-cuda build test test-kernels test-zoo test-page mutate lint bench bench-zoo bench-serve reference demo study serve generate libjpeg notices clean
 

@@ -56,7 +56,7 @@ func TestMain(m *testing.M) {
 		fmt.Println(err)
 		os.Exit(1)
 	}
-	fmt.Print(os.Args[1:], os.Getenv("GOMP_SPINCOUNT"))
+	fmt.Print(os.Args[1:], os.Getenv("GOMP_SPINCOUNT"), "/", os.Getenv("OPENBLAS_THREAD_TIMEOUT"))
 }
 
 func TestShareCores(t *testing.T) {
@@ -65,9 +65,10 @@ func TestShareCores(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, c := range []struct{ set, want string }{
-		{"UNRELATED=1", "[a b]1000"},
-		{"GOMP_SPINCOUNT=5", "[a b]5"},
-		{"OMP_WAIT_POLICY=active", "[a b]"},
+		{"UNRELATED=1", "[a b]1000/4"},
+		{"OPENBLAS_THREAD_TIMEOUT=9", "[a b]1000/9"},
+		{"GOMP_SPINCOUNT=5", "[a b]5/"},
+		{"OMP_WAIT_POLICY=active", "[a b]/"},
 	} {
 		cmd := exec.CommandContext(t.Context(), program, "a", "b")
 		cmd.Env = []string{sharing + "=1", c.set}
