@@ -54,7 +54,7 @@ struct Kernels {
   void (*write)(const Tiles &, const float *m, const float *bias, int64_t channels, int64_t from, int64_t to, float *y);
   void (*forward)(const float *a, const float *b, float *c, int64_t in, int64_t out, int64_t rows);
   void (*outer)(const float *a, const float *b, float *c, int64_t in, int64_t out, int64_t rows, bool fresh);
-  void (*expand)(const float *g, int64_t gi, int64_t go, bool turned, int64_t in, int64_t out, int64_t from, int64_t to, float *u);
+  void (*expand)(const float *g, bool back, int64_t in, int64_t out, int64_t from, int64_t to, float *u);
   void (*contract)(const float *u, int64_t in, int64_t out, int64_t from, int64_t to, float *g);
 };
 
@@ -103,13 +103,11 @@ at::Tensor convolve(const at::Tensor &x, const at::Tensor &weight, const float *
   const int64_t in = x.size(1), out = weight.size(back ? 1 : 0);
   const Tiles tiles = tiles_of(x);
   const Kernels &kernels = *kernels_for(in, out);
-  // In memory weights are [out,3,3,in]: taps side by side are what expand wants.
-  const at::Tensor taps = weight.contiguous(at::MemoryFormat::Contiguous);
-  const int64_t per_out = weight.size(1) * 9;
+  const at::Tensor taps = weight.contiguous(at::MemoryFormat::ChannelsLast);
   const at::Tensor u = room(x, kPoints * in * out);
   float *expanded = u.data_ptr<float>();
-  at::parallel_for(0, in, 8, [&](int64_t from, int64_t to) {
-    kernels.expand(taps.data_ptr<float>(), back ? per_out : 9, back ? 9 : per_out, back, in, out, from, to, expanded);
+  at::parallel_for(0, in / kernels.lanes, 1, [&](int64_t from, int64_t to) {
+    kernels.expand(taps.data_ptr<float>(), back, in, out, from, to, expanded);
   });
   const at::Tensor y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
   const float *data = x.data_ptr<float>();
@@ -192,7 +190,7 @@ at::Tensor weight_gradient(const at::Tensor &x, const at::Tensor &dy) {
   }
   const at::Tensor g = at::empty({out, in, 3, 3}, x.options(), at::MemoryFormat::ChannelsLast);
   const Kernels &kernels = *kernels_for(in, out);
-  at::parallel_for(0, in, 8, [&](int64_t from, int64_t to) { kernels.contract(sums.data_ptr<float>(), in, out, from, to, g.data_ptr<float>()); });
+  at::parallel_for(0, in / kernels.lanes, 1, [&](int64_t from, int64_t to) { kernels.contract(sums.data_ptr<float>(), in, out, from, to, g.data_ptr<float>()); });
   return g;
 }
 

@@ -223,19 +223,44 @@ void outer(const float *a, const float *b, float *c, int64_t in, int64_t out, in
   }
 }
 
-// expand writes G g Gᵀ to u [out/L,in,L] of weights g, whose element for channels (i,o) and tap t
-// is at g[i·gi + o·go + t], or with turned that of tap 8-t. It does the input channels [from,to).
-void expand(const float *g, int64_t gi, int64_t go, bool turned, int64_t in, int64_t out, int64_t from, int64_t to, float *u) {
-  for (int64_t i = from; i < to; i++) {
+// transpose makes rows of lanes.
+GT_INLINE void transpose(vec *m) {
+  typedef int index __attribute__((vector_size(4 * kLanes)));
+#pragma GCC unroll 4
+  for (int step = 1; step < kLanes; step *= 2) {
+    index upper, lower;
+#pragma GCC unroll 16
+    for (int l = 0; l < kLanes; l++) {
+      upper[l] = l & step ? kLanes + l - step : l;
+      lower[l] = l & step ? kLanes + l : l + step;
+    }
+#pragma GCC unroll 16
+    for (int r = 0; r < kLanes; r++) {
+      if (r & step) continue;
+      const vec a = m[r], b = m[r + step];
+      m[r] = __builtin_shuffle(a, b, upper);
+      m[r + step] = __builtin_shuffle(a, b, lower);
+    }
+  }
+}
+
+// expand writes G g Gᵀ to u [out/L,in,L] of weights g [out,9,in], or with back of g [in,9,out],
+// turned. It does the blocks of input channels [from,to).
+void expand(const float *g, bool back, int64_t in, int64_t out, int64_t from, int64_t to, float *u) {
+  const int64_t plane = out * in / kLanes;
+  for (int64_t i = from * kLanes; i < to * kLanes; i += kLanes) {
     for (int64_t o = 0; o < out; o += kLanes) {
-      vec taps[9], half[18];
+      vec taps[9][kLanes];  // of each input channel
       for (int64_t t = 0; t < 9; t++) {
-        for (int64_t l = 0; l < kLanes; l++) taps[t][l] = g[i * gi + (o + l) * go + (turned ? 8 - t : t)];
+        for (int64_t r = 0; r < kLanes; r++) taps[t][r] = load(back ? g + ((i + r) * 9 + 8 - t) * out + o : g + ((o + r) * 9 + t) * in + i);
+        if (!back) transpose(taps[t]);
       }
-      for (int64_t j = 0; j < 3; j++) by_g(taps + j, 3, half + j, 3);
-      vec *to = (vec *)(u + o * in + i * kLanes);
-      const int64_t plane = out * in / kLanes;
-      for (int64_t k = 0; k < 6; k++) by_g(half + k * 3, 1, to + k * 6 * plane, plane);
+      vec *into = (vec *)(u + o * in + i * kLanes);
+      for (int64_t r = 0; r < kLanes; r++) {
+        vec half[18];
+        for (int64_t j = 0; j < 3; j++) by_g(&taps[j][r], 3 * kLanes, half + j, 3);
+        for (int64_t k = 0; k < 6; k++) by_g(half + k * 3, 1, into + r + k * 6 * plane, plane);
+      }
     }
   }
 }
@@ -243,14 +268,18 @@ void expand(const float *g, int64_t gi, int64_t go, bool turned, int64_t in, int
 // contract writes Gᵀ u G of u [out/L,in,L] to the gradient g [out,9,in] of the weights.
 void contract(const float *u, int64_t in, int64_t out, int64_t from, int64_t to, float *g) {
   const int64_t plane = out * in / kLanes;
-  for (int64_t i = from; i < to; i++) {
+  for (int64_t i = from * kLanes; i < to * kLanes; i += kLanes) {
     for (int64_t o = 0; o < out; o += kLanes) {
       const vec *all = (const vec *)(u + o * in + i * kLanes);
-      vec half[18], taps[9];
-      for (int64_t j = 0; j < 6; j++) by_g_transposed(all + j * plane, 6 * plane, half + j, 6);
-      for (int64_t k = 0; k < 3; k++) by_g_transposed(half + k * 6, 1, taps + k * 3, 1);
+      vec taps[9][kLanes];  // of each input channel, and then of each output channel
+      for (int64_t r = 0; r < kLanes; r++) {
+        vec half[18];
+        for (int64_t j = 0; j < 6; j++) by_g_transposed(all + r + j * plane, 6 * plane, half + j, 6);
+        for (int64_t k = 0; k < 3; k++) by_g_transposed(half + k * 6, 1, &taps[k * 3][r], kLanes);
+      }
       for (int64_t t = 0; t < 9; t++) {
-        for (int64_t l = 0; l < kLanes; l++) g[((o + l) * 9 + t) * in + i] = taps[t][l];
+        transpose(taps[t]);
+        for (int64_t r = 0; r < kLanes; r++) store(g + ((o + r) * 9 + t) * in + i, taps[t][r]);
       }
     }
   }
