@@ -1,8 +1,6 @@
 package export
 
-import (
-	"github.com/ascood/ascood/onnx"
-)
+import "github.com/ascood/ascood/onnx"
 
 // passes emits a network once for each image that it is to see.
 type passes struct {

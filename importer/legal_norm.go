@@ -23,13 +23,19 @@ func legalBatchNorm(s *step) ([]string, error) {
 	return s.again(s.in, onnx.Float("epsilon", s.FloatAttr("epsilon", 1e-5)), onnx.Float("momentum", s.FloatAttr("momentum", 0.9)))
 }
 
+// normalised returns the shape of what a node normalises, and the first of the axes over
+// which it does.
+func (s *step) normalised() (shape []int, at int, err error) {
+	if shape, err = s.shape(0); err != nil {
+		return nil, 0, err
+	}
+	at, err = axis(s.IntAttr("axis", -1), len(shape))
+	return shape, at, err
+}
+
 // legalLayerNorm writes one over several axes as one over a single axis.
 func legalLayerNorm(s *step) ([]string, error) {
-	shape, err := s.shape(0)
-	if err != nil {
-		return nil, err
-	}
-	at, err := axis(s.IntAttr("axis", -1), len(shape))
+	shape, at, err := s.normalised()
 	if err != nil {
 		return nil, err
 	}
@@ -51,11 +57,7 @@ func legalLayerNorm(s *step) ([]string, error) {
 // legalRMSNorm writes x/√(mean(x²)+ε)·scale, of opset 23, over the axes from the given
 // one on.
 func legalRMSNorm(s *step) ([]string, error) {
-	shape, err := s.shape(0)
-	if err != nil {
-		return nil, err
-	}
-	at, err := axis(s.IntAttr("axis", -1), len(shape))
+	shape, at, err := s.normalised()
 	if err != nil {
 		return nil, err
 	}
