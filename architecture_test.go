@@ -40,7 +40,8 @@ var mayImport = map[string]string{
 	"importer":                "onnx",
 	"internal/settings":       "",
 	"posthoc":                 "artifact gradient internal/ort internal/settings onnx",
-	"internal/ort":            "internal/gpu internal/malloc internal/sigstack onnx",
+	"internal/kernels":        "onnx",
+	"internal/ort":            "internal/gpu internal/kernels internal/malloc internal/sigstack onnx",
 	"interpreter":             "gotorch gotorch/nn/functional onnx",
 	"train":                   "artifact checkpoint dataset gotorch gotorch/nn/functional gotorch/optim internal/atomicfile internal/check internal/settings importer interpreter models onnx preprocess runs weights",
 	"gradient":                "onnx",
@@ -95,7 +96,7 @@ var onlyIn = map[string]string{
 	"google.golang.org/protobuf":          "onnx artifact eval internal/ort serve/inference",
 	"google.golang.org/grpc":              "serve…",
 	"go.opentelemetry.io/otel":            "serve…",
-	"C":                                   "gotorch internal/gpu internal/malloc internal/sigstack",
+	"C":                                   "gotorch internal/gpu internal/kernels internal/malloc internal/sigstack",
 }
 
 func TestImports(t *testing.T) {

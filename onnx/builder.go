@@ -268,6 +268,9 @@ func (b *Builder) Graph() (*GraphProto, error) {
 	return b.graph, b.err
 }
 
+// Know tells the builder a value's shape, where no operator of ai.onnx makes it.
+func (b *Builder) Know(value string, s Shape) { b.shapes[value] = shapeOf{shape: s} }
+
 // Say has the file tell a value's shape, which is for runtimes that do not find it out:
 // ONNX Runtime loses the batch where an operator that takes sizes is given a symbol.
 func (b *Builder) Say(value string) string {

@@ -21,6 +21,8 @@ type Options struct {
 	TF32      bool  // round to 11 bits in convolutions and matrix products, which is faster
 	GPUMemory int64 // most that a padded batch size takes, bytes; 0 is no limit
 
+	Own bool // on the CPU, take operators of ours where they are faster (package kernels); loading takes longer
+
 	NHWC bool // convolve with the channels innermost, as tensor cores do
 
 	Sizes []int // of the batches that others are padded to, ascending; nil is what suits the device

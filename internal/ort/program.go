@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"slices"
@@ -37,6 +38,16 @@ func load(m *onnx.ModelProto, device ascood.Device, opt Options) (*program, erro
 	data, err := proto.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("encode model: %w", err)
+	}
+	if opt.Own && !device.IsCUDA() {
+		if own, err := withKernels(data, p, opt); err != nil {
+			return nil, ascood.Errorf(ascood.Unavailable, "optimize model: %w", err)
+		} else if own != nil {
+			if err := errors.Join(options.SetGraphOptimizationLevel(runtime.GraphOptimizationLevelDisableAll), register(options)); err != nil {
+				return nil, fmt.Errorf("session options: %w", err)
+			}
+			data = own
+		}
 	}
 	large := len(data) > 32<<20
 	if large {

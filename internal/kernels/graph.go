@@ -1,0 +1,129 @@
+package kernels
+
+import (
+	"slices"
+
+	"github.com/ascood/ascood/onnx"
+)
+
+// blocked is the domain of ONNX Runtime's operators on maps in the blocked layout.
+const blocked = "com.microsoft.nchwc"
+
+// graph is one that is being rewritten.
+type graph struct {
+	*onnx.GraphProto
+	lanes     int
+	constants map[string]*onnx.TensorProto
+	makers    map[string]*onnx.NodeProto
+	users     map[string]int // how many operands, and outputs of the graph, a value is
+	gone      map[*onnx.NodeProto]bool
+	shapes    *onnx.Builder // knows those of values
+	changed   bool
+}
+
+// Rewrite puts the operators into a graph that ONNX Runtime has optimized, whose blocks are of so many channels. It
+// reports whether there was a place for any.
+func Rewrite(m *onnx.ModelProto, lanes int) bool {
+	g := &graph{GraphProto: m.Graph, lanes: lanes, constants: onnx.Constants(m.Graph), makers: onnx.Makers(m.Graph), gone: map[*onnx.NodeProto]bool{}}
+	g.measure()
+	g.count()
+	for _, n := range g.Node {
+		g.winograd(n)
+	}
+	for _, n := range g.Node {
+		if !g.gone[n] {
+			g.gate(n)
+		}
+	}
+	if !g.changed {
+		return false
+	}
+	g.sweep()
+	m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: Domain, Version: 1})
+	return true
+}
+
+func (g *graph) count() {
+	g.users = map[string]int{}
+	for _, n := range g.Node {
+		for _, in := range n.Input {
+			g.users[in]++
+		}
+	}
+	for _, out := range g.Output {
+		g.users[out.Name]++
+	}
+}
+
+// become makes a node one of ours.
+func (g *graph) become(n *onnx.NodeProto, op string, inputs []string, attrs ...onnx.Attr) {
+	n.Domain, n.OpType, n.Input, n.Attribute = Domain, op, inputs, nil
+	for _, a := range attrs {
+		n.Attribute = append(n.Attribute, a)
+	}
+	g.changed = true
+}
+
+// sweep takes out the nodes that are gone, and the constants that nobody takes any more.
+func (g *graph) sweep() {
+	g.Node = slices.DeleteFunc(g.Node, func(n *onnx.NodeProto) bool { return g.gone[n] })
+	g.count()
+	g.Initializer = slices.DeleteFunc(g.Initializer, func(t *onnx.TensorProto) bool { return g.users[t.Name] == 0 })
+}
+
+// measure finds out the shapes of values in the blocked layout, as far as they follow from the file.
+func (g *graph) measure() {
+	g.shapes = onnx.Extend(g.GraphProto)
+	for _, n := range g.Node {
+		if n.Domain != blocked {
+			continue
+		}
+		if in, err := g.shapes.Shape(n.Operand(0)); err == nil && len(in) == 4 {
+			g.shapes.Know(n.Output[0], g.shapeOf(n, in))
+		}
+	}
+}
+
+// shapeOf returns the shape of what an operator on blocked maps makes of one.
+func (g *graph) shapeOf(n *onnx.NodeProto, in onnx.Shape) onnx.Shape {
+	channels, height, width := in[1].At(1), in[2].At(1), in[3].At(1)
+	switch n.OpType {
+	case "Conv":
+		if w := g.constants[n.Operand(1)]; w != nil {
+			channels = int(w.Dims[0])
+		}
+		height, width = windows(n, height, width)
+	case "MaxPool", "AveragePool":
+		height, width = windows(n, height, width)
+	case "GlobalAveragePool", "GlobalMaxPool":
+		height, width = 1, 1
+	case "Upsample":
+		scales := n.IntsAttr("scales", 1, 1, 1, 1)
+		height, width = height*scales[2], width*scales[3]
+	case "ReorderInput":
+		if n.IntAttr("channels_last", 0) != 0 {
+			channels, height, width = width, channels, height
+		}
+		channels = (channels + g.lanes - 1) / g.lanes * g.lanes
+	case "ReorderOutput":
+		channels = n.IntAttr("channels", channels)
+		if n.IntAttr("channels_last", 0) != 0 {
+			channels, height, width = height, width, channels
+		}
+	}
+	return append(onnx.Shape{in[0]}, onnx.Static(channels, height, width)...)
+}
+
+// windows is how large the map is that windows over one make.
+func windows(n *onnx.NodeProto, height, width int) (int, int) {
+	kernel, stride := n.IntsAttr("kernel_shape", 1, 1), n.IntsAttr("strides", 1, 1)
+	pads, dilation := n.IntsAttr("pads", 0, 0, 0, 0), n.IntsAttr("dilations", 1, 1)
+	along := func(axis, length int) int {
+		room := length + pads[axis] + pads[axis+2] - dilation[axis]*(kernel[axis]-1) - 1
+		if n.IntAttr("ceil_mode", 0) != 0 {
+			room += stride[axis] - 1
+		}
+		return room/stride[axis] + 1
+	}
+	return along(0, height), along(1, width)
+}

@@ -1,0 +1,57 @@
+// Package kernels has operators of ours that ONNX Runtime runs on CPUs, and puts them into graphs that it has
+// optimized, where they are faster than its own: in its blocked layout, in which maps of C channels are [N,C/L,H,W,L],
+// L of them side by side. A file of the package is an operator: what it computes is in the file of the same name in C++.
+package kernels
+
+/*
+#cgo CXXFLAGS: -O3 -std=c++20 -Wall -fno-exceptions -fno-rtti
+#cgo LDFLAGS: -ldl
+#include <dlfcn.h>
+#include <stdlib.h>
+#include "register.h"
+
+// base is OrtGetApiBase of a library that is loaded.
+static void *base(const char *path) {
+	void *library = dlopen(path, RTLD_NOW | RTLD_NOLOAD);
+	if (library == NULL) return NULL;
+	void *(*get)(void) = (void *(*)(void))dlsym(library, "OrtGetApiBase");
+	dlclose(library);
+	return get == NULL ? NULL : get();
+}
+*/
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+
+	"golang.org/x/sys/cpu"
+)
+
+// Domain is that of the operators.
+const Domain = "ascood"
+
+// Register has sessions with some options, an *OrtSessionOptions of the library at a path, know the operators.
+func Register(library string, options unsafe.Pointer) error {
+	path := C.CString(library)
+	defer C.free(unsafe.Pointer(path))
+	base := C.base(path)
+	if base == nil {
+		return fmt.Errorf("%s is not loaded", library)
+	}
+	if C.kernels_register(base, options) == 0 {
+		return fmt.Errorf("%s is of a version that is too old", library)
+	}
+	return nil
+}
+
+// Supports reports whether there are kernels for this processor, and for maps in blocks of so many channels.
+func Supports(lanes int) bool {
+	switch lanes {
+	case 16:
+		return cpu.X86.HasAVX512F && cpu.X86.HasFMA
+	case 8:
+		return cpu.X86.HasAVX2 && cpu.X86.HasFMA
+	}
+	return false
+}

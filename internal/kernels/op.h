@@ -1,0 +1,132 @@
+// What all operators have in common.
+#pragma once
+
+#include <cstdlib>
+#include <new>
+
+#include "ort.h"
+
+namespace kernels {
+
+struct Tensor {
+  float *data = nullptr;  // null for an operand that was left out
+  int64_t dims[8] = {};
+  size_t rank = 0;
+
+  int64_t count() const {
+    int64_t n = 1;
+    for (size_t i = 0; i < rank; i++) n *= dims[i];
+    return n;
+  }
+};
+
+inline Tensor input(const ort::Context *context, size_t i) {
+  Tensor t;
+  const ort::Value *v = nullptr;
+  if (ort::call<ort::kKernelContextGetInput>(context, i, &v) != nullptr || v == nullptr) return t;
+  ort::Shape *shape = nullptr;
+  ort::call<ort::kGetTensorMutableData>(v, &t.data);
+  ort::call<ort::kGetTensorTypeAndShape>(v, &shape);
+  ort::call<ort::kGetDimensionsCount>(shape, &t.rank);
+  ort::call<ort::kGetDimensions>(shape, &t.dims[0], t.rank);
+  ort::call<ort::kReleaseTensorTypeAndShapeInfo, void>(shape);
+  return t;
+}
+
+inline float *output(ort::Context *context, size_t i, const int64_t *dims, size_t rank) {
+  ort::Value *v = nullptr;
+  float *data = nullptr;
+  ort::call<ort::kKernelContextGetOutput>(context, i, dims, rank, &v);
+  ort::call<ort::kGetTensorMutableData>(v, &data);
+  return data;
+}
+
+// parallel calls f(0) to f(n-1) on the session's threads.
+template <typename F>
+ort::Status *parallel(const ort::Context *context, size_t n, const F &f) {
+  const auto call = [](void *data, size_t i) { (*static_cast<const F *>(data))(i); };
+  return ort::call<ort::kKernelContextParallelFor>(context, static_cast<void (*)(void *, size_t)>(call), n, size_t{0},
+                                                   const_cast<void *>(static_cast<const void *>(&f)));
+}
+
+// room returns memory for n numbers, which is the thread's until it asks again.
+inline float *room(size_t n) {
+  static thread_local struct Room {
+    float *data = nullptr;
+    size_t size = 0;
+    ~Room() { std::free(data); }
+  } mine;
+  if (mine.size < n) {
+    std::free(mine.data);
+    mine.data = static_cast<float *>(std::aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64));
+    mine.size = mine.data != nullptr ? n : 0;
+  }
+  return mine.data;
+}
+
+inline int64_t attribute(const ort::Info *info, const char *name) {
+  int64_t v = 0;
+  ort::call<ort::kKernelInfoGetAttributeInt64>(info, name, &v);
+  return v;
+}
+
+inline float number(const ort::Info *info, const char *name) {
+  float v = 0;
+  ort::call<ort::kKernelInfoGetAttributeFloat>(info, name, &v);
+  return v;
+}
+
+// op is the operator that a kernel K is for. K says name, inputs, of which so many are required, and inplace:
+// the input that the output may be written over, or -1. It has a constructor of the node's ort::Info,
+// and compute.
+template <typename K>
+const ort::CustomOp op = {
+    ort::kVersion,
+    nullptr,
+    [](const ort::CustomOp *) { return K::name; },
+    [](const ort::CustomOp *) -> const char * { return nullptr; },  // the CPU's
+    [](const ort::CustomOp *, size_t) { return ort::kFloat; },
+    [](const ort::CustomOp *) { return size_t{K::inputs}; },
+    [](const ort::CustomOp *, size_t) { return ort::kFloat; },
+    [](const ort::CustomOp *) { return size_t{1}; },
+    nullptr,
+    [](void *kernel) { delete static_cast<K *>(kernel); },
+    [](const ort::CustomOp *, size_t i) { return int{i >= K::required}; },
+    [](const ort::CustomOp *, size_t) { return 0; },
+    [](const ort::CustomOp *, size_t) { return 0; },
+    {},
+    [](const ort::CustomOp *, const void *const *, const ort::Info *info, void **kernel) -> ort::Status * {
+      *kernel = new K(info);
+      return nullptr;
+    },
+    [](void *kernel, ort::Context *context) { return static_cast<const K *>(kernel)->compute(context); },
+    nullptr,
+    [](const ort::CustomOp *) { return 1; },
+    [](const ort::CustomOp *) { return 1; },
+    [](int **inputs, int **outputs) -> size_t {
+      if (K::inplace < 0) return 0;
+      *inputs = new int[1]{K::inplace};
+      *outputs = new int[1]{0};
+      return 1;
+    },
+    [](int *inputs, int *outputs) {
+      delete[] inputs;
+      delete[] outputs;
+    },
+    [](int **, int **) { return size_t{0}; },
+    [](int *, int *) {},
+};
+
+// Instruction sets. KERNELS_SIMD compiles a function once for each, of which the loader takes the best that
+// the processor has.
+#if defined(__x86_64__)
+#define KERNELS_SIMD __attribute__((target_clones("avx512f", "avx2", "default")))
+#else
+#define KERNELS_SIMD
+#endif
+
+// The operators, each in a file of its own.
+extern const ort::CustomOp *const winograd_op;
+extern const ort::CustomOp *const gate_op;
+
+}  // namespace kernels

@@ -1,0 +1,9 @@
+#pragma once
+#ifdef __cplusplus
+extern "C" {
+#endif
+int kernels_register(void *base, void *options);
+void kernels_expand(int lanes, const float *weights, int out, int in, float *u);
+#ifdef __cplusplus
+}
+#endif
