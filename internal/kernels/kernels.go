@@ -24,8 +24,6 @@ import "C"
 import (
 	"fmt"
 	"unsafe"
-
-	"golang.org/x/sys/cpu"
 )
 
 // Domain is that of the operators.
@@ -46,12 +44,4 @@ func Register(library string, options unsafe.Pointer) error {
 }
 
 // Supports reports whether there are kernels for this processor, and for maps in blocks of so many channels.
-func Supports(lanes int) bool {
-	switch lanes {
-	case 16:
-		return cpu.X86.HasAVX512F && cpu.X86.HasFMA
-	case 8:
-		return cpu.X86.HasAVX2 && cpu.X86.HasFMA
-	}
-	return false
-}
+func Supports(lanes int) bool { return C.kernels_supports(C.int(lanes)) != 0 }

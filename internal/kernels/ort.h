@@ -18,8 +18,10 @@ struct Options;
 constexpr uint32_t kVersion = 24;
 constexpr int kFloat = 1;  // the type of elements
 
+using Function = void (*)();  // of whichever signature
+
 struct Base {
-  const void *const *(*api)(uint32_t version);
+  const Function *(*api)(uint32_t version);
   const char *(*version)();
 };
 
@@ -67,7 +69,7 @@ enum Place {
   kKernelContextParallelFor = 274,
 };
 
-extern const void *const *api;  // the table
+extern const Function *api;  // the table
 
 template <Place place, typename Result = Status *, typename... Args>
 Result call(Args... args) {

@@ -5,7 +5,7 @@
 #include "op.h"
 
 namespace ort {
-const void *const *api;
+const Function *api;
 }
 
 // kernels_register has sessions with the given options know the operators. It fails, with 0, if the library has no API of

@@ -1,5 +1,6 @@
 // Winograd is a convolution of 3x3 with stride 1 by Winograd's algorithm (gotorch/shim/winograd.cc says how), of maps in
-// ONNX Runtime's blocked layout [N,C/L,H,W,L], with what ends it done on the way out.
+// ONNX Runtime's blocked layout [N,C/L,H,W,L], with what ends it done on the way out. Its kernels are for GCC on x86;
+// elsewhere there are none.
 
 #include <algorithm>
 
@@ -30,10 +31,12 @@ struct Kernels {
   void (*expand)(const float *g, int64_t in, int64_t out, float *u);
 };
 
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+
 #define GT_INLINE __attribute__((always_inline)) static inline
 
 #pragma GCC push_options
-#pragma GCC target("avx512f,fma,prfchw")
+#pragma GCC target("avx512f,fma")
 namespace avx512 {
 constexpr int kLanes = 16, kRows = 24;
 #include "winograd_kernels.h"
@@ -41,14 +44,27 @@ constexpr int kLanes = 16, kRows = 24;
 #pragma GCC pop_options
 
 #pragma GCC push_options
-#pragma GCC target("avx2,fma,prfchw")
+#pragma GCC target("avx2,fma")
 namespace avx2 {
 constexpr int kLanes = 8, kRows = 12;
 #include "winograd_kernels.h"
 }  // namespace avx2
 #pragma GCC pop_options
 
-const Kernels &kernels_of(int64_t lanes) { return lanes == 16 ? avx512::kernels : avx2::kernels; }
+// kernels_of are those for blocks of so many channels, null where this processor has none.
+const Kernels *kernels_of(int64_t lanes) {
+  static const bool fused = __builtin_cpu_supports("fma");
+  static const bool has512 = fused && __builtin_cpu_supports("avx512f"), has2 = fused && __builtin_cpu_supports("avx2");
+  if (lanes == 16 && has512) return &avx512::kernels;
+  if (lanes == 8 && has2) return &avx2::kernels;
+  return nullptr;
+}
+
+#else
+
+const Kernels *kernels_of(int64_t) { return nullptr; }
+
+#endif
 
 }  // namespace
 
@@ -64,7 +80,7 @@ struct Winograd {
 
   ort::Status *compute(ort::Context *context) const {
     const Tensor x = input(context, 0), u = input(context, 1);
-    const Kernels &k = kernels_of(u.dims[3]);
+    const Kernels &k = *kernels_of(u.dims[3]);
     const int64_t in = x.dims[1], height = x.dims[2], width = x.dims[3], out = u.dims[1] * k.lanes;
     const int64_t down = (height + 3) / 4, across = (width + 3) / 4;
     const Tiles tiles{height, width, down, across, x.dims[0] * down * across, k.lanes, height * width * k.lanes};
@@ -122,4 +138,7 @@ const ort::CustomOp *const winograd_op = &op<Winograd>;
 }  // namespace kernels
 
 // kernels_expand makes the operator's weights u [36,out/L,in,L] of those of a convolution in ONNX Runtime's layout [out/L,in/L,9,L,L].
-void kernels_expand(int lanes, const float *weights, int out, int in, float *u) { kernels_of(lanes).expand(weights, in, out, u); }
+void kernels_expand(int lanes, const float *weights, int out, int in, float *u) { kernels_of(lanes)->expand(weights, in, out, u); }
+
+// kernels_supports says whether there are kernels for this processor, and for blocks of so many channels.
+int kernels_supports(int lanes) { return kernels_of(lanes) != nullptr; }
