@@ -131,7 +131,7 @@ func (c *deviceCheck) placed() error {
 }
 
 func (c *deviceCheck) sessionOptions() ort.Options {
-	return ort.Options{Device: c.device, Threads: c.options.Threads, GPUMemory: c.options.GPUMemory}
+	return ort.Options{Device: c.device, Threads: c.options.Threads, GPUMemory: c.options.GPUMemory, Own: true}
 }
 
 // memory returns how much of the GPU is free; known is false on a CPU.

@@ -38,7 +38,11 @@ func OpenGraph(m *onnx.ModelProto, d *artifact.Metadata, from string, values []s
 	}
 	cut := settings(m)
 	if from != "" {
-		cut = append(cut, onnx.Value(from, onnx.TensorProto_FLOAT, "N", "C", "H", "W"))
+		shape, err := onnx.Extend(m.Graph).Shape(from)
+		if err != nil {
+			return nil, ascood.Errorf(ascood.Unsupported, "model %s (%s): %w", d.Name, d.Arch, err)
+		}
+		cut = append(cut, onnx.Described(from, onnx.TensorProto_FLOAT, shape))
 	}
 	part, err := onnx.Extract(expose(m, values), values, cut...)
 	if err != nil {

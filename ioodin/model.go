@@ -37,7 +37,7 @@ type Options struct {
 func (o Options) session(m *onnx.ModelProto, size int) (*ort.Session, error) {
 	return ort.Open(m, ort.Options{
 		Device: o.Device, Threads: o.Threads, Logger: o.Logger, TF32: o.TF32, GPUMemory: o.GPUMemory, NHWC: o.nhwc,
-		Sizes: o.batchSizes, Most: pieceSize(size),
+		Own: true, Sizes: o.batchSizes, Most: pieceSize(size),
 	})
 }
 

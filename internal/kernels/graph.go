@@ -13,6 +13,7 @@ const blocked = "com.microsoft.nchwc"
 type graph struct {
 	*onnx.GraphProto
 	lanes     int
+	room      func(n int) ([]byte, error)
 	constants map[string]*onnx.TensorProto
 	makers    map[string]*onnx.NodeProto
 	users     map[string]int // how many operands, and outputs of the graph, a value is
@@ -22,9 +23,9 @@ type graph struct {
 }
 
 // Rewrite puts the operators into a graph that ONNX Runtime has optimized, whose blocks are of so many channels. It
-// reports whether there was a place for any.
-func Rewrite(m *onnx.ModelProto, lanes int) bool {
-	g := &graph{GraphProto: m.Graph, lanes: lanes, constants: onnx.Constants(m.Graph), makers: onnx.Makers(m.Graph), gone: map[*onnx.NodeProto]bool{}}
+// reports whether there was a place for any. Weights that it makes are where room gives it place for so many bytes.
+func Rewrite(m *onnx.ModelProto, lanes int, room func(n int) ([]byte, error)) bool {
+	g := &graph{room: room, GraphProto: m.Graph, lanes: lanes, constants: onnx.Constants(m.Graph), makers: onnx.Makers(m.Graph), gone: map[*onnx.NodeProto]bool{}}
 	g.measure()
 	g.count()
 	for _, n := range g.Node {

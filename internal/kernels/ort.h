@@ -14,6 +14,7 @@ struct Info;
 struct Shape;
 struct Domain;
 struct Options;
+struct Memory;
 
 constexpr uint32_t kVersion = 24;
 constexpr int kFloat = 1;  // the type of elements
@@ -57,15 +58,20 @@ enum Place {
   kCreateCustomOpDomain = 26,
   kCustomOpDomainAdd = 27,
   kAddCustomOpDomain = 28,
+  kCreateTensorWithData = 49,
   kGetTensorMutableData = 51,
   kGetDimensionsCount = 61,
   kGetDimensions = 62,
   kGetTensorTypeAndShape = 65,
+  kCreateCpuMemoryInfo = 69,
   kKernelInfoGetAttributeFloat = 85,
   kKernelInfoGetAttributeInt64 = 86,
   kKernelContextGetInput = 90,
   kKernelContextGetOutput = 91,
+  kReleaseMemoryInfo = 94,
+  kReleaseValue = 96,
   kReleaseTensorTypeAndShapeInfo = 99,
+  kAddInitializer = 150,
   kKernelContextParallelFor = 274,
 };
 

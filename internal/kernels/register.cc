@@ -25,3 +25,17 @@ int kernels_register(void *base, void *options) {
   ort::call<ort::kAddCustomOpDomain>(static_cast<ort::Options *>(options), domain);
   return 1;
 }
+
+// kernels_share has sessions with the given options take an initializer's data from where it is, and returns the value that
+// must be there as long as such a session; or null.
+void *kernels_share(void *options, const char *name, void *data, size_t bytes, const int64_t *dims, size_t rank, int type) {
+  ort::Memory *memory = nullptr;
+  ort::Value *value = nullptr;
+  if (ort::call<ort::kCreateCpuMemoryInfo>(0, 0, &memory) != nullptr) return nullptr;
+  ort::Status *s = ort::call<ort::kCreateTensorWithData>(memory, data, bytes, dims, rank, type, &value);
+  ort::call<ort::kReleaseMemoryInfo, void>(memory);
+  if (s == nullptr) s = ort::call<ort::kAddInitializer>(static_cast<ort::Options *>(options), name, value);
+  return s == nullptr ? value : nullptr;
+}
+
+void kernels_release(void *value) { ort::call<ort::kReleaseValue, void>(static_cast<ort::Value *>(value)); }

@@ -5,6 +5,7 @@ import "C"
 
 import (
 	"slices"
+	"unsafe"
 
 	"github.com/ascood/ascood/onnx"
 )
@@ -17,7 +18,7 @@ func (g *graph) winograd(n *onnx.NodeProto) {
 	}
 	ones, w := []int{1, 1}, g.constants[n.Operand(1)]
 	activation := n.StringAttr("activation", "")
-	if w == nil || n.IntAttr("group", 1) != 1 || activation != "" && activation != "Relu" ||
+	if w == nil || len(w.RawData) != 4*9*int(w.Dims[0]*w.Dims[1]) || n.IntAttr("group", 1) != 1 || activation != "" && activation != "Relu" ||
 		!slices.Equal(n.IntsAttr("strides", 1, 1), ones) || !slices.Equal(n.IntsAttr("dilations", 1, 1), ones) || !slices.Equal(n.IntsAttr("pads"), []int{1, 1, 1, 1}) {
 		return
 	}
@@ -26,15 +27,14 @@ func (g *graph) winograd(n *onnx.NodeProto) {
 	if err != nil || out%g.lanes != 0 || in%g.lanes != 0 || !pays(s, in, out) {
 		return
 	}
-	weights, err := w.Float32s()
-	if err != nil {
-		return
-	}
 	expanded := w.Name + "/winograd"
 	if g.constants[expanded] == nil {
-		u := make([]float32, 36*out*in)
-		C.kernels_expand(C.int(g.lanes), (*C.float)(&weights[0]), C.int(out), C.int(in), (*C.float)(&u[0]))
-		g.constants[expanded] = onnx.NewFloats(expanded, u, 36, int64(out/g.lanes), int64(in), int64(g.lanes))
+		u, err := g.room(4 * 36 * out * in)
+		if err != nil {
+			return
+		}
+		C.kernels_expand(C.int(g.lanes), (*C.float)(unsafe.Pointer(&w.RawData[0])), C.int(out), C.int(in), (*C.float)(unsafe.Pointer(&u[0])))
+		g.constants[expanded] = onnx.NewTensor(expanded, onnx.TensorProto_FLOAT, u, 36, int64(out/g.lanes), int64(in), int64(g.lanes))
 		g.Initializer = append(g.Initializer, g.constants[expanded])
 	}
 	relu := 0

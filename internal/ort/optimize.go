@@ -6,7 +6,10 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"slices"
+	"strconv"
 	"sync"
+	"unsafe"
 
 	runtime "github.com/yalue/onnxruntime_go"
 	"golang.org/x/sys/unix"
@@ -16,34 +19,54 @@ import (
 	"github.com/ascood/ascood/onnx"
 )
 
-// withKernels returns a graph as ONNX Runtime optimizes it for this processor, with our own operators in it, and
-// nil where there is no place for any.
-func withKernels(data []byte, p *program, opt Options) ([]byte, error) {
+// withKernels returns a graph as ONNX Runtime optimizes it for this processor, with our own operators in it, and has
+// options for a session of it; both are nil where there is no place for an operator. The weights are for as long as the
+// session.
+func withKernels(data []byte, p *program, options *runtime.SessionOptions) ([]byte, *weights, error) {
 	lanes := blockSize()
-	if !kernels.Supports(lanes) || len(data) > maxOptimized {
-		return nil, nil
+	if !kernels.Supports(lanes) {
+		return nil, nil, nil
 	}
-	m, err := optimized(data, p.inputs, p.outputs)
+	w := &weights{}
+	data, err := w.rewrite(data, p, options, lanes)
+	if err != nil || data == nil {
+		return nil, nil, errors.Join(err, w.close())
+	}
+	return data, w, nil
+}
+
+func (w *weights) rewrite(data []byte, p *program, options *runtime.SessionOptions, lanes int) ([]byte, error) {
+	m, err := optimized(data, p.inputs, p.outputs, w)
 	if err != nil {
 		return nil, err
 	}
-	if !kernels.Rewrite(m, lanes) {
+	before := slices.Clone(m.Graph.Initializer)
+	if !kernels.Rewrite(m, lanes, w.room) {
 		return nil, nil
+	}
+	w.forget(before, m.Graph)
+	native, err := register(options)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.share(m.Graph, native); err != nil {
+		return nil, err
 	}
 	return proto.Marshal(m)
 }
 
-// maxOptimized bounds the files that are optimized: what ONNX Runtime writes may be several times as large, and
-// less than 2 GiB.
-const maxOptimized = 400 << 20
-
-// optimized is a graph as ONNX Runtime optimizes it for this processor.
-func optimized(data []byte, inputs, outputs []string) (*onnx.ModelProto, error) {
-	file, err := memoryFile()
+// optimized is a graph as ONNX Runtime optimizes it for this processor. Its large initializers are in w.
+func optimized(data []byte, inputs, outputs []string, w *weights) (*onnx.ModelProto, error) {
+	graph, err := memoryFile()
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
+	defer graph.Close()
+	tensors, err := memoryFile()
+	if err != nil {
+		return nil, err
+	}
+	defer tensors.Close()
 	options, err := runtime.NewSessionOptions()
 	if err != nil {
 		return nil, fmt.Errorf("session options: %w", err)
@@ -52,7 +75,9 @@ func optimized(data []byte, inputs, outputs []string) (*onnx.ModelProto, error) 
 	err = errors.Join(options.SetIntraOpNumThreads(1), // none runs
 		options.SetLogSeverityLevel(runtime.LoggingLevelError), // it warns that the file is for one processor
 		options.AddSessionConfigEntry("session.disable_prepacking", "1"),
-		options.SetOptimizedModelFilePath(fmt.Sprintf("/proc/self/fd/%d", file.Fd())))
+		options.SetOptimizedModelFilePath(fmt.Sprintf("/proc/self/fd/%d", graph.Fd())),
+		options.AddSessionConfigEntry("session.optimized_model_external_initializers_file_name", strconv.Itoa(int(tensors.Fd()))),
+		options.AddSessionConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", strconv.Itoa(shareable)))
 	if err != nil {
 		return nil, fmt.Errorf("session options: %w", err)
 	}
@@ -63,7 +88,7 @@ func optimized(data []byte, inputs, outputs []string) (*onnx.ModelProto, error) 
 	if err := session.Destroy(); err != nil {
 		return nil, err
 	}
-	written, err := io.ReadAll(file)
+	written, err := io.ReadAll(graph)
 	if err != nil {
 		return nil, fmt.Errorf("read the optimized model: %w", err)
 	}
@@ -71,7 +96,7 @@ func optimized(data []byte, inputs, outputs []string) (*onnx.ModelProto, error) 
 	if err := proto.Unmarshal(written, m); err != nil {
 		return nil, fmt.Errorf("read the optimized model: %w", err)
 	}
-	return m, nil
+	return m, w.read(m, tensors)
 }
 
 // memoryFile is a file in memory alone.
@@ -84,12 +109,13 @@ func memoryFile() (*os.File, error) {
 }
 
 // register has a session with these options know our operators.
-func register(options *runtime.SessionOptions) error {
+func register(options *runtime.SessionOptions) (native unsafe.Pointer, err error) {
 	pointer := reflect.ValueOf(options).Elem().FieldByName("o") // of the C library's options
 	if pointer.Kind() != reflect.Pointer {
-		return errors.New("onnxruntime_go has its session's options elsewhere")
+		return nil, errors.New("onnxruntime_go has its session's options elsewhere")
 	}
-	return kernels.Register(environment.library, pointer.UnsafePointer())
+	native = pointer.UnsafePointer()
+	return native, errors.Join(options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", dataFolder), options.SetGraphOptimizationLevel(runtime.GraphOptimizationLevelDisableAll), kernels.Register(environment.library, native))
 }
 
 // blockSize is how many channels ONNX Runtime keeps side by side on this processor, 0 if its blocks are not as package
@@ -98,11 +124,11 @@ var blockSize = sync.OnceValue(func() int {
 	const channels = 32
 	b := onnx.NewBuilder("blocks")
 	b.Input("x", "", onnx.TensorProto_FLOAT, 1, channels, 4, 4)
-	weights := make([]float32, channels*channels)
-	for i := range weights {
-		weights[i] = float32(i)
+	values := make([]float32, channels*channels)
+	for i := range values {
+		values[i] = float32(i)
 	}
-	y := b.Op("Conv", []string{"x", b.Weights("w", weights, channels, channels, 1, 1)}, onnx.Ints("kernel_shape", 1, 1))
+	y := b.Op("Conv", []string{"x", b.Weights("w", values, channels, channels, 1, 1)}, onnx.Ints("kernel_shape", 1, 1))
 	b.Output(b.Rename(y, "y"), "", onnx.TensorProto_FLOAT, 1, channels, 4, 4)
 	m, err := b.Model("", "")
 	if err != nil {
@@ -112,7 +138,9 @@ var blockSize = sync.OnceValue(func() int {
 	if err != nil {
 		return 0
 	}
-	made, err := optimized(data, []string{"x"}, []string{"y"})
+	memory := &weights{}
+	defer memory.close()
+	made, err := optimized(data, []string{"x"}, []string{"y"}, memory)
 	if err != nil {
 		return 0
 	}

@@ -19,6 +19,7 @@ type program struct {
 	device          ascood.Device
 	session         *runtime.DynamicAdvancedSession
 	inputs, outputs []string
+	weights         *weights // that the session takes from where they lie; nil for none
 }
 
 // load takes a graph to a device.
@@ -39,17 +40,16 @@ func load(m *onnx.ModelProto, device ascood.Device, opt Options) (*program, erro
 	if err != nil {
 		return nil, fmt.Errorf("encode model: %w", err)
 	}
+	large := len(data) > 32<<20
 	if opt.Own && !device.IsCUDA() {
-		if own, err := withKernels(data, p, opt); err != nil {
+		rewritten, weights, err := withKernels(data, p, options)
+		if err != nil {
 			return nil, ascood.Errorf(ascood.Unavailable, "optimize model: %w", err)
-		} else if own != nil {
-			if err := errors.Join(options.SetGraphOptimizationLevel(runtime.GraphOptimizationLevelDisableAll), register(options)); err != nil {
-				return nil, fmt.Errorf("session options: %w", err)
-			}
-			data = own
+		}
+		if rewritten != nil {
+			data, p.weights = rewritten, weights
 		}
 	}
-	large := len(data) > 32<<20
 	if large {
 		debug.FreeOSMemory() // what the file was read by, of which the collector would wait for more
 	}
@@ -60,6 +60,7 @@ func load(m *onnx.ModelProto, device ascood.Device, opt Options) (*program, erro
 		malloc.Trim()
 	}
 	if err != nil {
+		p.weights.close()
 		return nil, ascood.Errorf(ascood.Unavailable, "load model on %s: %w", device, err)
 	}
 	return p, nil
@@ -69,7 +70,7 @@ func (p *program) close() error {
 	if deviceLost.Load() {
 		return nil
 	}
-	return p.session.Destroy()
+	return errors.Join(p.session.Destroy(), p.weights.close())
 }
 
 // run evaluates the graph. Each of its inputs must be there by name; others are
