@@ -86,7 +86,7 @@ func TestTarget(t *testing.T) {
 		if transposed != (target == artifact.CUDA) {
 			t.Errorf("for %s ConvTranspose is there: %v", target, transposed)
 		}
-		out, err := openPart(t, m, []string{artifact.Gradient}).Run(map[string]ort.Value{
+		out, err := openPart(t, m, false, artifact.Gradient).Run(map[string]ort.Value{
 			artifact.Pixels: {Shape: []int{1, size, size, 3}, Data: crop},
 		})
 		if err != nil {
