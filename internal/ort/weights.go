@@ -3,6 +3,7 @@ package ort
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"unsafe"
@@ -47,7 +48,7 @@ func (w *weights) read(m *onnx.ModelProto, file *os.File) error {
 		from, errFrom := strconv.Atoi(external(t, "offset"))
 		length, errLength := strconv.Atoi(external(t, "length"))
 		if err := errors.Join(errFrom, errLength); err != nil || from < 0 || length < 0 || from+length > len(data) {
-			return fmt.Errorf("initializer %s: bytes %d of %d: %w", t.Name, from, length, err)
+			return fmt.Errorf("initializer %s: bytes %d to %d of %d: %w", t.Name, from, from+length, len(data), errors.Join(err, io.ErrUnexpectedEOF))
 		}
 		t.RawData = data[from : from+length : from+length]
 		t.DataLocation, t.ExternalData = onnx.TensorProto_DEFAULT, nil
