@@ -13,7 +13,6 @@ const blocked = "com.microsoft.nchwc"
 type graph struct {
 	*onnx.GraphProto
 	lanes     int
-	room      func(n int) ([]byte, error)
 	constants map[string]*onnx.TensorProto
 	makers    map[string]*onnx.NodeProto
 	users     map[string]int // how many operands, and outputs of the graph, a value is
@@ -23,9 +22,9 @@ type graph struct {
 }
 
 // Rewrite puts the operators into a graph that ONNX Runtime has optimized, whose blocks are of so many channels. It
-// reports whether there was a place for any. Weights that it makes are where room gives it place for so many bytes.
-func Rewrite(m *onnx.ModelProto, lanes int, room func(n int) ([]byte, error)) bool {
-	g := &graph{room: room, GraphProto: m.Graph, lanes: lanes, constants: onnx.Constants(m.Graph), makers: onnx.Makers(m.Graph), gone: map[*onnx.NodeProto]bool{}}
+// reports whether the graph has any now.
+func Rewrite(m *onnx.ModelProto, lanes int) bool {
+	g := &graph{GraphProto: m.Graph, lanes: lanes, constants: onnx.Constants(m.Graph), makers: onnx.Makers(m.Graph), gone: map[*onnx.NodeProto]bool{}}
 	g.measure()
 	g.count()
 	for _, n := range g.Node {
@@ -36,11 +35,14 @@ func Rewrite(m *onnx.ModelProto, lanes int, room func(n int) ([]byte, error)) bo
 			g.gate(n)
 		}
 	}
+	imported := slices.ContainsFunc(m.OpsetImport, func(o *onnx.OperatorSetIdProto) bool { return o.Domain == Domain })
 	if !g.changed {
-		return false
+		return imported
 	}
 	g.sweep()
-	m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: Domain, Version: 1})
+	if !imported {
+		m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: Domain, Version: 1})
+	}
 	return true
 }
 

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdlib>
-#include <new>
 
 #include "ort.h"
 
@@ -49,20 +48,30 @@ ort::Status *parallel(const ort::Context *context, size_t n, const F &f) {
                                                    const_cast<void *>(static_cast<const void *>(&f)));
 }
 
-// room returns memory for n numbers, which is the thread's until it asks again.
-inline float *room(size_t n) {
-  static thread_local struct Room {
-    float *data = nullptr;
-    size_t size = 0;
-    ~Room() { std::free(data); }
-  } mine;
-  if (mine.size < n) {
-    std::free(mine.data);
-    mine.data = static_cast<float *>(std::aligned_alloc(64, (n * sizeof(float) + 63) / 64 * 64));
-    mine.size = mine.data != nullptr ? n : 0;
+// Allocator is a session's.
+class Allocator {
+ public:
+  explicit Allocator(const ort::Info *info) { ort::call<ort::kKernelInfoGetAllocator>(info, 0, &allocator); }
+  ~Allocator() { ort::call<ort::kReleaseAllocator, void>(allocator); }
+  Allocator(const Allocator &) = delete;
+
+  ort::Allocator *get() const { return allocator; }
+
+ private:
+  ort::Allocator *allocator = nullptr;
+};
+
+// Room is memory for n numbers, as long as the object.
+struct Room {
+  Room(ort::Allocator *allocator, int64_t n) : allocator(allocator) {
+    if (ort::call<ort::kAllocatorAlloc>(allocator, n * sizeof(float), &data) != nullptr) std::abort();  // as new would
   }
-  return mine.data;
-}
+  ~Room() { ort::call<ort::kAllocatorFree>(allocator, data); }
+  Room(const Room &) = delete;
+
+  float *data = nullptr;
+  ort::Allocator *allocator;
+};
 
 inline int64_t attribute(const ort::Info *info, const char *name) {
   int64_t v = 0;

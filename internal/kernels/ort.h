@@ -15,6 +15,7 @@ struct Shape;
 struct Domain;
 struct Options;
 struct Memory;
+struct Allocator;
 
 constexpr uint32_t kVersion = 24;
 constexpr int kFloat = 1;  // the type of elements
@@ -64,6 +65,8 @@ enum Place {
   kGetDimensions = 62,
   kGetTensorTypeAndShape = 65,
   kCreateCpuMemoryInfo = 69,
+  kAllocatorAlloc = 75,
+  kAllocatorFree = 76,
   kKernelInfoGetAttributeFloat = 85,
   kKernelInfoGetAttributeInt64 = 86,
   kKernelContextGetInput = 90,
@@ -71,8 +74,10 @@ enum Place {
   kReleaseMemoryInfo = 94,
   kReleaseValue = 96,
   kReleaseTensorTypeAndShapeInfo = 99,
+  kReleaseAllocator = 132,
   kAddInitializer = 150,
   kKernelContextParallelFor = 274,
+  kKernelInfoGetAllocator = 278,
 };
 
 extern const Function *api;  // the table

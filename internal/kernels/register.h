@@ -8,7 +8,6 @@ int kernels_register(void *base, void *options);
 int kernels_supports(int lanes);
 void *kernels_share(void *options, const char *name, void *data, size_t bytes, const int64_t *dims, size_t rank, int type);
 void kernels_release(void *value);
-void kernels_expand(int lanes, const float *weights, int out, int in, float *u);
 #ifdef __cplusplus
 }
 #endif

@@ -1,44 +1,35 @@
 // Winograd is a convolution of 3x3 with stride 1 by Winograd's algorithm (gotorch/shim/winograd.cc says how), of maps in
-// ONNX Runtime's blocked layout [N,C/L,H,W,L], with what ends it done on the way out. Its kernels are for GCC on x86;
-// elsewhere there are none.
+// ONNX Runtime's blocked layout [N,C/L,H,W,L], with what ends it done on the way out.
+
+#include "winograd.h"
 
 #include <algorithm>
+#include <array>
+#include <utility>
 
 #include "op.h"
 #include "register.h"
 
 namespace {
 
-constexpr int64_t kPoints = 36;  // of a tile of 6x6
-constexpr int64_t kChunk = 24;   // tiles at a time: what is made of them stays in the second cache
+using namespace winograd;
 
-struct Tiles {
-  int64_t height, width, down, across, count;
-  int64_t pixel, block;  // how far apart pixels are, and blocks of channels
-};
-
-// What follows the sum: + bias + sum, then the larger of that and 0, then 0 where gate is not positive.
-struct Ends {
-  const float *bias, *sum, *gate;
-  bool relu;
-};
-
+// Kernels are what winograd_kernels.h has, which says what each does.
 struct Kernels {
-  int64_t lanes;
-  void (*read)(const Tiles &, const float *x, int64_t channels, int64_t low, int64_t high, int64_t from, int64_t to, float *v, int64_t rows);
-  void (*write)(const Tiles &, const float *m, const Ends &, int64_t channels, int64_t low, int64_t high, int64_t from, int64_t to, float *y, int64_t rows);
-  void (*forward)(const float *a, const float *b, float *c, int64_t in, int64_t vectors, int64_t rows);
-  void (*expand)(const float *g, int64_t in, int64_t out, float *u);
+  int64_t lanes, group;
+  void (*read)(const Map &, const Tiles &, int64_t block, int64_t from, int64_t n, const float *x, float *v);
+  void (*write)(const Map &, const Tiles &, int64_t block, int64_t from, int64_t n, const float *m, const Ends &, float *y);
+  void (*expand)(const float *g, int64_t in, float *u);
+  void (*const *multiply[2])(const float *v, const float *u, int64_t in, float *m, bool fresh);  // for 1 and 2 blocks, and for 1 and more tiles
 };
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-
-#define GT_INLINE __attribute__((always_inline)) static inline
+#ifdef WINOGRAD
 
 #pragma GCC push_options
 #pragma GCC target("avx512f,fma")
 namespace avx512 {
-constexpr int kLanes = 16, kRows = 24;
+constexpr int kLanes = 16, kRegisters = 32;
+#include "winograd_tiles.h"
 #include "winograd_kernels.h"
 }  // namespace avx512
 #pragma GCC pop_options
@@ -46,7 +37,8 @@ constexpr int kLanes = 16, kRows = 24;
 #pragma GCC push_options
 #pragma GCC target("avx2,fma")
 namespace avx2 {
-constexpr int kLanes = 8, kRows = 12;
+constexpr int kLanes = 8, kRegisters = 16;
+#include "winograd_tiles.h"
 #include "winograd_kernels.h"
 }  // namespace avx2
 #pragma GCC pop_options
@@ -71,64 +63,132 @@ const Kernels *kernels_of(int64_t) { return nullptr; }
 namespace kernels {
 namespace {
 
-struct Winograd {
-  static constexpr const char *name = "Winograd";
-  static constexpr size_t inputs = 5, required = 2;  // x, weights, bias, sum, gate
-  static constexpr int inplace = 3;
+// Groups are tiles [from,to) in lots of nearly the same size, as many as a kernel takes.
+struct Groups {
+  Groups(int64_t from, int64_t to, int64_t most) : from(from), tiles(to - from), count((tiles + most - 1) / most) {}
 
-  explicit Winograd(const ort::Info *info) : relu(attribute(info, "relu") != 0) {}
+  int64_t begin(int64_t i) const { return from + tiles * i / count; }
+  int64_t size(int64_t i) const { return begin(i + 1) - begin(i); }
 
-  ort::Status *compute(ort::Context *context) const {
-    const Tensor x = input(context, 0), u = input(context, 1);
-    const Kernels &k = *kernels_of(u.dims[3]);
-    const int64_t in = x.dims[1], height = x.dims[2], width = x.dims[3], out = u.dims[1] * k.lanes;
-    const int64_t down = (height + 3) / 4, across = (width + 3) / 4;
-    const Tiles tiles{height, width, down, across, x.dims[0] * down * across, k.lanes, height * width * k.lanes};
-    const Ends ends{input(context, 2).data, input(context, 3).data, input(context, 4).data, relu};
-    const int64_t dims[4] = {x.dims[0], out, height, width};
-    const Job job{k, tiles, ends, x.data, u.data, output(context, 0, dims, 4), in, out};
-    const int64_t chunks = (tiles.count + kChunk - 1) / kChunk;
-    if (chunks < 4) return job.staged(context);
-    return parallel(context, chunks, [&](int64_t i) { job.chunk(tiles.count * i / chunks, tiles.count * (i + 1) / chunks); });
+  int64_t from, tiles, count;
+};
+
+struct Job {
+  ort::Status *compute(const ort::Context *context) const {
+    // What is made first, all threads take, so that it is what is smaller.
+    if (tiles.count > out && in * out <= kWeights) return weights_first(context);
+    const int64_t parts = (tiles.count + kTiles - 1) / kTiles;
+    ort::Status *status = nullptr;
+    for (int64_t i = 0; i < parts && status == nullptr; i++) {
+      status = tiles_first(context, Groups(tiles.count * i / parts, tiles.count * (i + 1) / parts, k.group));
+    }
+    return status;
   }
 
-  struct Job {
-    const Kernels &k;
-    const Tiles &tiles;
-    const Ends &ends;
-    const float *x, *u;
-    float *y;
-    int64_t in, out;
-
-    // chunk computes tiles [from,to) on one thread.
-    void chunk(int64_t from, int64_t to) const {
-      const int64_t rows = to - from;
-      float *v = room(kPoints * rows * (in + out)), *m = v + kPoints * rows * in;
-      k.read(tiles, x, in, 0, in / k.lanes, from, to, v, rows);
-      for (int64_t p = 0; p < kPoints; p++) product(p, v, m, rows);
-      k.write(tiles, m, ends, out, 0, out / k.lanes, from, to, y, rows);
-    }
-
-    // staged computes all tiles, the threads sharing each stage.
-    ort::Status *staged(const ort::Context *context) const {
-      const int64_t rows = tiles.count;
-      float *v = room(kPoints * rows * (in + out)), *m = v + kPoints * rows * in;
-      ort::Status *s = parallel(context, in / k.lanes, [&](int64_t c) { k.read(tiles, x, in, c, c + 1, 0, rows, v, rows); });
-      if (s == nullptr) s = parallel(context, kPoints, [&](int64_t p) { product(p, v, m, rows); });
-      if (s == nullptr) s = parallel(context, out / k.lanes, [&](int64_t c) { k.write(tiles, m, ends, out, c, c + 1, 0, rows, y, rows); });
-      return s;
-    }
-
-    void product(int64_t p, const float *v, float *m, int64_t rows) const {
-      for (int64_t o = 0; o < out;) {
-        const int64_t vectors = out - o >= 2 * k.lanes ? 2 : 1;
-        k.forward(v + p * rows * in, u + p * out * in + o * in, m + p * rows * out + o * rows, in, vectors, rows);
-        o += vectors * k.lanes;
+  // weights_first has each thread take groups of tiles through to the end.
+  ort::Status *weights_first(const ort::Context *context) const {
+    const Groups groups(0, tiles.count, k.group);
+    const Room u(allocator, kPoints * in * out);
+    ort::Status *status = parallel(context, out / k.lanes, [&](int64_t o) { k.expand(weights(o, 0), in, u.data + kPoints * k.lanes * in * o); });
+    if (status != nullptr) return status;
+    return parallel(context, groups.count, [&](int64_t i) {
+      const int64_t n = groups.size(i);
+      const Room v(allocator, kPoints * in * n), m(allocator, kPoints * 2 * k.lanes * n);
+      for (int64_t c = 0; c < in / k.lanes; c++) read(groups, i, c, v.data);
+      for (int64_t o = 0; o < out / k.lanes; o += 2) {
+        multiply(o, n, v.data, u.data + kPoints * k.lanes * in * o, in, m.data, true);
+        write(groups, i, o, m.data);
       }
-    }
-  };
+    });
+  }
 
+  // tiles_first has each thread take pairs of blocks of output channels through to the end.
+  ort::Status *tiles_first(const ort::Context *context, const Groups &groups) const {
+    const Room v(allocator, kPoints * in * groups.tiles);
+    const auto transformed = [&](int64_t i) { return v.data + kPoints * in * (groups.begin(i) - groups.from); };
+    ort::Status *status = parallel(context, groups.count * in / k.lanes, [&](int64_t i) { read(groups, i % groups.count, i / groups.count, transformed(i % groups.count)); });
+    if (status != nullptr) return status;
+    const int64_t depth = std::min(in, kDepth * k.lanes);
+    return parallel(context, (out / k.lanes + 1) / 2, [&](int64_t pair) {
+      const int64_t o = 2 * pair;
+      const Room u(allocator, kPoints * 2 * k.lanes * depth), m(allocator, kPoints * 2 * k.lanes * groups.tiles);
+      const auto products = [&](int64_t i) { return m.data + kPoints * 2 * k.lanes * (groups.begin(i) - groups.from); };
+      for (int64_t c = 0; c < in; c += depth) {
+        const int64_t n = std::min(depth, in - c);
+        for (int64_t b = 0; b < blocks(o); b++) k.expand(weights(o + b, c), n, u.data + kPoints * k.lanes * n * b);
+        for (int64_t i = 0; i < groups.count; i++) multiply(o, groups.size(i), transformed(i) + kPoints * groups.size(i) * c, u.data, n, products(i), c == 0);
+      }
+      for (int64_t i = 0; i < groups.count; i++) write(groups, i, o, products(i));
+    });
+  }
+
+  const float *weights(int64_t block, int64_t channel) const { return w + kTaps * k.lanes * (in * block + channel); }
+
+  int64_t blocks(int64_t o) const { return std::min<int64_t>(2, out / k.lanes - o); }
+
+  void read(const Groups &groups, int64_t i, int64_t block, float *v) const {
+    k.read(from, tiles, block, groups.begin(i), groups.size(i), x, v + kPoints * k.lanes * groups.size(i) * block);
+  }
+
+  void multiply(int64_t o, int64_t n, const float *v, const float *u, int64_t depth, float *m, bool fresh) const {
+    k.multiply[blocks(o) - 1][n - 1](v, u, depth, m, fresh);
+  }
+
+  void write(const Groups &groups, int64_t i, int64_t o, const float *m) const {
+    const int64_t n = groups.size(i);
+    for (int64_t b = 0; b < blocks(o); b++) k.write(to, tiles, o + b, groups.begin(i), n, m + kPoints * k.lanes * n * b, ends, y);
+  }
+
+  // What the second cache holds beside the rest: weights of in·out, tiles, and blocks of input channels.
+  static constexpr int64_t kWeights = 1 << 14, kTiles = 128, kDepth = 8;
+
+  const Kernels &k;
+  ort::Allocator *allocator;
+  Map from, to;
+  Tiles tiles;
+  Ends ends;
+  int64_t in, out;
+  const float *x, *w;
+  float *y;
+};
+
+struct Winograd {
+  static constexpr const char *name = "Winograd";
+  static constexpr size_t inputs = 5, required = 2;  // x, weights [out/L,in/L,3,3,L,L], bias, sum, gate
+  static constexpr int inplace = 3;
+
+  explicit Winograd(const ort::Info *info)
+      : k(*kernels_of(attribute(info, "lanes"))), allocator(info), relu(attribute(info, "relu") != 0), top(attribute(info, "top")), left(attribute(info, "left")),
+        bottom(attribute(info, "bottom")), right(attribute(info, "right")) {}
+
+  ort::Status *compute(ort::Context *context) const {
+    const Tensor x = input(context, 0), w = input(context, 1);
+    const int64_t images = x.dims[0], in = x.dims[1], out = w.dims[0];
+    const Map from = map(in, x.dims[2], x.dims[3]), to = map(out, from.height + top + bottom - 2, from.width + left + right - 2);
+    const int64_t down = (to.height + 3) / 4, across = (to.width + 3) / 4;
+    const int64_t dims[] = {images, out, to.height, to.width};
+    return Job{k,
+               allocator.get(),
+               from,
+               to,
+               {down, across, images * down * across, top, left},
+               {input(context, 2).data, input(context, 3).data, input(context, 4).data, relu},
+               in,
+               out,
+               x.data,
+               w.data,
+               output(context, 0, dims, 4)}
+        .compute(context);
+  }
+
+  Map map(int64_t channels, int64_t height, int64_t width) const {
+    return {height, width, channels * height * width, height * width * k.lanes, width * k.lanes, k.lanes};
+  }
+
+  const Kernels &k;
+  Allocator allocator;
   bool relu;
+  int64_t top, left, bottom, right;
 };
 
 }  // namespace
@@ -136,9 +196,6 @@ struct Winograd {
 const ort::CustomOp *const winograd_op = &op<Winograd>;
 
 }  // namespace kernels
-
-// kernels_expand makes the operator's weights u [36,out/L,in,L] of those of a convolution in ONNX Runtime's layout [out/L,in/L,9,L,L].
-void kernels_expand(int lanes, const float *weights, int out, int in, float *u) { kernels_of(lanes)->expand(weights, in, out, u); }
 
 // kernels_supports says whether there are kernels for this processor, and for blocks of so many channels.
 int kernels_supports(int lanes) { return kernels_of(lanes) != nullptr; }

@@ -41,13 +41,18 @@ func (w *weights) rewrite(data []byte, p *program, options *runtime.SessionOptio
 		return nil, err
 	}
 	before := slices.Clone(m.Graph.Initializer)
-	if !kernels.Rewrite(m, lanes, w.room) {
+	if !kernels.Rewrite(m, lanes) {
 		return nil, nil
 	}
 	w.forget(before, m.Graph)
 	native, err := register(options)
 	if err != nil {
 		return nil, err
+	}
+	err = errors.Join(options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", dataFolder),
+		options.SetGraphOptimizationLevel(runtime.GraphOptimizationLevelDisableAll))
+	if err != nil {
+		return nil, fmt.Errorf("session options: %w", err)
 	}
 	if err := w.share(m.Graph, native); err != nil {
 		return nil, err
@@ -80,6 +85,9 @@ func optimized(data []byte, inputs, outputs []string, w *weights) (*onnx.ModelPr
 		options.AddSessionConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", strconv.Itoa(shareable)))
 	if err != nil {
 		return nil, fmt.Errorf("session options: %w", err)
+	}
+	if _, err := register(options); err != nil {
+		return nil, err
 	}
 	session, err := runtime.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
 	if err != nil {
@@ -115,7 +123,7 @@ func register(options *runtime.SessionOptions) (native unsafe.Pointer, err error
 		return nil, errors.New("onnxruntime_go has its session's options elsewhere")
 	}
 	native = pointer.UnsafePointer()
-	return native, errors.Join(options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", dataFolder), options.SetGraphOptimizationLevel(runtime.GraphOptimizationLevelDisableAll), kernels.Register(environment.library, native))
+	return native, kernels.Register(environment.library, native)
 }
 
 // blockSize is how many channels ONNX Runtime keeps side by side on this processor, 0 if its blocks are not as package
