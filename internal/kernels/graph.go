@@ -15,7 +15,8 @@ type graph struct {
 	lanes     int
 	constants map[string]*onnx.TensorProto
 	makers    map[string]*onnx.NodeProto
-	users     map[string]int // how many operands, and outputs of the graph, a value is
+	users     map[string]int          // how many operands, and outputs of the graph, a value is
+	places    map[*onnx.NodeProto]int // in the file
 	gone      map[*onnx.NodeProto]bool
 	shapes    *onnx.Builder // knows those of values
 	changed   bool
@@ -31,8 +32,11 @@ func Rewrite(m *onnx.ModelProto, lanes int) bool {
 		g.winograd(n)
 	}
 	for _, n := range g.Node {
+		g.gate(n)
+	}
+	for _, n := range slices.Backward(g.Node) {
 		if !g.gone[n] {
-			g.gate(n)
+			g.elementwise(n)
 		}
 	}
 	imported := slices.ContainsFunc(m.OpsetImport, func(o *onnx.OperatorSetIdProto) bool { return o.Domain == Domain })
@@ -47,8 +51,9 @@ func Rewrite(m *onnx.ModelProto, lanes int) bool {
 }
 
 func (g *graph) count() {
-	g.users = map[string]int{}
-	for _, n := range g.Node {
+	g.users, g.places = map[string]int{}, map[*onnx.NodeProto]int{}
+	for i, n := range g.Node {
+		g.places[n] = i
 		for _, in := range n.Input {
 			g.users[in]++
 		}
@@ -67,22 +72,41 @@ func (g *graph) become(n *onnx.NodeProto, op string, inputs []string, attrs ...o
 	g.changed = true
 }
 
-// sweep takes out the nodes that are gone, and the constants that nobody takes any more.
+// release says that a value has lost a user. What makes it is gone with the last.
+func (g *graph) release(v string) {
+	g.users[v]--
+	if n := g.makers[v]; g.users[v] == 0 && n != nil {
+		g.gone[n] = true
+		for _, in := range n.Input {
+			g.release(in)
+		}
+	}
+}
+
+// sweep takes out the nodes that are gone, and the constants that nobody takes any more. It says the shapes of what the
+// operators make, without which nothing would be written over what it is computed from.
 func (g *graph) sweep() {
 	g.Node = slices.DeleteFunc(g.Node, func(n *onnx.NodeProto) bool { return g.gone[n] })
 	g.count()
 	g.Initializer = slices.DeleteFunc(g.Initializer, func(t *onnx.TensorProto) bool { return g.users[t.Name] == 0 })
+	for _, n := range g.Node {
+		if s, err := g.shapes.Shape(n.Output[0]); n.Domain == Domain && err == nil {
+			g.ValueInfo = append(g.ValueInfo, onnx.Described(n.Output[0], onnx.TensorProto_FLOAT, s))
+		}
+	}
 }
 
 // measure finds out the shapes of values in the blocked layout, as far as they follow from the file.
 func (g *graph) measure() {
 	g.shapes = onnx.Extend(g.GraphProto)
 	for _, n := range g.Node {
-		if n.Domain != blocked {
-			continue
-		}
-		if in, err := g.shapes.Shape(n.Operand(0)); err == nil && len(in) == 4 {
+		in, err := g.shapes.Shape(n.Operand(0))
+		switch {
+		case err != nil:
+		case n.Domain == blocked && len(in) == 4:
 			g.shapes.Know(n.Output[0], g.shapeOf(n, in))
+		case n.OpType == "QuickGelu":
+			g.shapes.Know(n.Output[0], in)
 		}
 	}
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdlib>
+#include <vector>
 
 #include "ort.h"
 
@@ -79,9 +80,19 @@ inline int64_t attribute(const ort::Info *info, const char *name) {
   return v;
 }
 
-inline float number(const ort::Info *info, const char *name) {
-  float v = 0;
-  ort::call<ort::kKernelInfoGetAttributeFloat>(info, name, &v);
+inline std::vector<int64_t> integers(const ort::Info *info, const char *name) {
+  size_t n = 0;
+  ort::call<ort::kKernelInfoGetAttributeArrayInt64>(info, name, static_cast<int64_t *>(nullptr), &n);
+  std::vector<int64_t> v(n);
+  ort::call<ort::kKernelInfoGetAttributeArrayInt64>(info, name, v.data(), &n);
+  return v;
+}
+
+inline std::vector<float> numbers(const ort::Info *info, const char *name) {
+  size_t n = 0;
+  ort::call<ort::kKernelInfoGetAttributeArrayFloat>(info, name, static_cast<float *>(nullptr), &n);
+  std::vector<float> v(n);
+  ort::call<ort::kKernelInfoGetAttributeArrayFloat>(info, name, v.data(), &n);
   return v;
 }
 
@@ -127,15 +138,21 @@ const ort::CustomOp op = {
 };
 
 // Instruction sets. KERNELS_SIMD compiles a function once for each, of which the loader takes the best that
-// the processor has.
+// the processor has. KERNELS_EACH stands before a loop whose iterations do not depend on each other, though what they
+// write may lie where they read.
 #if defined(__x86_64__)
 #define KERNELS_SIMD __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define KERNELS_SIMD
 #endif
+#if defined(__clang__)
+#define KERNELS_EACH _Pragma("clang loop vectorize(assume_safety)")
+#else
+#define KERNELS_EACH _Pragma("GCC ivdep")
+#endif
 
 // The operators, each in a file of its own.
 extern const ort::CustomOp *const winograd_op;
-extern const ort::CustomOp *const gate_op;
+extern const ort::CustomOp *const elementwise_op;
 
 }  // namespace kernels

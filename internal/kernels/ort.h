@@ -67,7 +67,6 @@ enum Place {
   kCreateCpuMemoryInfo = 69,
   kAllocatorAlloc = 75,
   kAllocatorFree = 76,
-  kKernelInfoGetAttributeFloat = 85,
   kKernelInfoGetAttributeInt64 = 86,
   kKernelContextGetInput = 90,
   kKernelContextGetOutput = 91,
@@ -76,6 +75,8 @@ enum Place {
   kReleaseTensorTypeAndShapeInfo = 99,
   kReleaseAllocator = 132,
   kAddInitializer = 150,
+  kKernelInfoGetAttributeArrayFloat = 162,
+  kKernelInfoGetAttributeArrayInt64 = 163,
   kKernelContextParallelFor = 274,
   kKernelInfoGetAllocator = 278,
 };

@@ -1,6 +1,13 @@
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
+
+// What a step of an Elementwise computes.
+enum { kAdd, kMul, kHardSigmoid, kSigmoid };
+
+// How many operands an Elementwise may have, and steps.
+enum { kOperands = 8, kSteps = 24 };
+
 #ifdef __cplusplus
 extern "C" {
 #endif

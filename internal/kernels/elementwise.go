@@ -1,0 +1,248 @@
+package kernels
+
+// #include "register.h"
+import "C"
+
+import (
+	"slices"
+
+	"github.com/ascood/ascood/onnx"
+)
+
+// step is one of an Elementwise: what its code says of two operands of the node that it is of.
+type step struct {
+	code        int
+	left, right int // the number of an operand, or before
+	alpha, beta float32
+}
+
+// before is what the step before makes.
+const before = -1
+
+// steps are those of a node that computes each element alone, none of another.
+func (g *graph) steps(n *onnx.NodeProto) []step {
+	switch n.Domain + "." + n.OpType {
+	case ".Add":
+		return []step{{code: C.kAdd, right: 1}}
+	case ".Mul":
+		return []step{{code: C.kMul, right: 1}}
+	case ".HardSigmoid":
+		return []step{{code: C.kHardSigmoid, alpha: n.FloatAttr("alpha", .2), beta: n.FloatAttr("beta", .5)}}
+	case ".Sigmoid":
+		return []step{{code: C.kSigmoid}}
+	case "com.microsoft.QuickGelu":
+		if n.FloatAttr("alpha", 1.702) == 1 {
+			return []step{{code: C.kSigmoid}, {code: C.kMul, right: before}}
+		}
+	case blocked + ".Conv":
+		return g.scaling(n)
+	}
+	return nil
+}
+
+// scaling are the steps of a convolution that multiplies each channel by a number, none of another.
+func (g *graph) scaling(n *onnx.NodeProto) []step {
+	w := g.constants[n.Operand(1)]
+	if w == nil || n.StringAttr("activation", "") != "" || slices.Max(n.IntsAttr("pads", 0)) > 0 || slices.Max(w.Shape().At(1)[1:]) > 1 {
+		return nil
+	}
+	steps := []step{{code: C.kMul, right: 1}}
+	for i := 2; i < len(n.Input); i++ { // bias and sum
+		if n.Input[i] != "" {
+			steps = append(steps, step{code: C.kAdd, left: before, right: i})
+		}
+	}
+	return steps
+}
+
+// program is an Elementwise in the making: nodes that compute each element of values of a shape alone, in the file's
+// order.
+type program struct {
+	*graph
+	shape onnx.Shape
+	nodes []*onnx.NodeProto
+}
+
+// elementwise puts an Elementwise in the place of a node that computes each element alone, and of those before it whose
+// results nobody else takes.
+func (g *graph) elementwise(n *onnx.NodeProto) {
+	if len(g.steps(n)) == 0 || !g.isFloat(n.Output[0]) {
+		return
+	}
+	s, err := g.shapes.Shape(n.Output[0])
+	if err != nil {
+		return
+	}
+	p := &program{g, s, []*onnx.NodeProto{n}}
+	if !p.takes(n) {
+		return
+	}
+	for p.grow() {
+	}
+	p.write(n)
+}
+
+// isFloat reports whether a value is known to be of float32.
+func (g *graph) isFloat(v string) bool {
+	n := g.makers[v]
+	switch {
+	case n == nil:
+		t := g.constants[v]
+		return t != nil && t.Type() == onnx.TensorProto_FLOAT || slices.ContainsFunc(g.Input, func(in *onnx.ValueInfoProto) bool {
+			return in.Name == v && in.GetType().GetTensorType().GetElemType() == int32(onnx.TensorProto_FLOAT)
+		})
+	case n.Domain == blocked:
+		return true
+	}
+	return len(g.steps(n)) > 0 && g.isFloat(n.Input[0])
+}
+
+// takes reports whether a node may be one of the program's: its operands are of the program's shape, numbers, or have a
+// number for each channel.
+func (p *program) takes(n *onnx.NodeProto) bool {
+	if n == nil || p.gone[n] || len(p.steps(n)) == 0 || !p.isWhole(n.Output[0]) {
+		return false
+	}
+	return !slices.ContainsFunc(n.Input, func(v string) bool {
+		t := p.constants[v]
+		return v != "" && !p.isWhole(v) && (t == nil || n.Domain != blocked && t.Shape().Elements().Size != 1)
+	})
+}
+
+func (p *program) isWhole(v string) bool {
+	s, err := p.shapes.Shape(v)
+	return err == nil && s.Equal(p.shape)
+}
+
+// grow takes one more node in, if there is one.
+func (p *program) grow() bool {
+	nodes := p.nodes
+	for _, v := range p.operands() {
+		m := p.makers[v]
+		if !p.takes(m) || !p.alone(v) && !p.again(m) {
+			continue
+		}
+		p.nodes = append(slices.Clone(nodes), m)
+		slices.SortFunc(p.nodes, func(a, b *onnx.NodeProto) int { return p.places[a] - p.places[b] })
+		if len(p.operands()) <= C.kOperands && p.length() <= C.kSteps {
+			return true
+		}
+		p.nodes = nodes
+	}
+	return false
+}
+
+// alone reports whether a value is taken by the program's nodes alone.
+func (p *program) alone(v string) bool {
+	count := 0
+	for _, n := range p.nodes {
+		for _, in := range n.Input {
+			if in == v {
+				count++
+			}
+		}
+	}
+	return count == p.users[v]
+}
+
+// again reports whether what a node makes is computed here, though others take it as well: if it follows from what is
+// at hand; and if it is of one value, in the place of which it would be read, and all who take it compute it themselves.
+func (p *program) again(m *onnx.NodeProto) bool {
+	hand := p.operands()
+	for _, n := range p.nodes {
+		hand = append(hand, n.Output[0])
+	}
+	missing := slices.DeleteFunc(slices.Clone(m.Input), func(v string) bool {
+		return v == "" || slices.Contains(hand, v) || p.constants[v] != nil
+	})
+	return len(missing) == 0 || len(m.Input) == 1 && p.computeThemselves(m.Output[0])
+}
+
+func (p *program) computeThemselves(v string) bool {
+	count := 0
+	for _, n := range p.Node {
+		for _, in := range n.Input {
+			if in == v && p.takes(n) {
+				count++
+			}
+		}
+	}
+	return count == p.users[v]
+}
+
+// operands are what the program's nodes take of others, first those of its shape.
+func (p *program) operands() []string {
+	var whole, others []string
+	for _, n := range p.nodes {
+		for _, v := range n.Input {
+			switch {
+			case v == "" || slices.Contains(p.nodes, p.makers[v]) || slices.Contains(whole, v) || slices.Contains(others, v):
+			case p.constants[v] == nil:
+				whole = append(whole, v)
+			default:
+				others = append(others, v)
+			}
+		}
+	}
+	return append(whole, others...)
+}
+
+// length is how many steps the program has.
+func (p *program) length() int {
+	length := 0
+	for _, n := range p.nodes {
+		length += len(p.steps(n))
+	}
+	return length
+}
+
+// write makes the last node an Elementwise, unless it would be what it is.
+func (p *program) write(last *onnx.NodeProto) {
+	operands := p.operands()
+	registers, spread := map[string]int{}, false
+	for i, v := range operands {
+		registers[v] = i
+		operands[i] = p.narrow(v)
+		spread = spread || operands[i] != v
+	}
+	if p.length() < 2 && !spread {
+		return
+	}
+	var code []int
+	var parameters []float32
+	to := C.kOperands - 1
+	for _, n := range p.nodes {
+		for _, s := range p.steps(n) {
+			operand := func(i int) int {
+				if i == before {
+					return to
+				}
+				return registers[n.Input[i]]
+			}
+			code = append(code, s.code, operand(s.left), operand(s.right))
+			parameters = append(parameters, s.alpha, s.beta)
+			to++
+		}
+		registers[n.Output[0]] = to
+	}
+	for _, v := range operands {
+		p.users[v]++
+	}
+	taken := last.Input
+	p.become(last, "Elementwise", operands, onnx.Int("lanes", p.lanes), onnx.Ints("code", code...), onnx.Floats("parameters", parameters...))
+	for _, v := range taken {
+		p.release(v)
+	}
+}
+
+// narrow is what a value has for each channel of each image, if that is spread over maps, and otherwise the value.
+func (p *program) narrow(v string) string {
+	n := p.makers[v]
+	if n == nil || n.Domain != blocked || n.OpType != "Upsample" {
+		return v
+	}
+	if s, err := p.shapes.Shape(n.Input[0]); err != nil || s[2].Size != 1 || s[3].Size != 1 {
+		return v
+	}
+	return n.Input[0]
+}

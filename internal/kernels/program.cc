@@ -1,0 +1,112 @@
+#include "program.h"
+
+#include <algorithm>
+
+#if !defined(__clang__)
+#pragma GCC optimize("finite-math-only,no-signed-zeros,no-trapping-math")  // cut is two instructions, in place of branches
+#endif
+
+namespace kernels {
+namespace {
+
+#define KERNELS_INLINE __attribute__((always_inline)) inline
+
+KERNELS_INLINE float cut(float x, float low, float high) {
+  x = x < low ? low : x;
+  return x > high ? high : x;
+}
+
+// exponential is eˣ: 2ⁿ·eᶠ of a whole n and |f| ≤ ln(2)/2, eᶠ by a polynomial.
+KERNELS_INLINE float exponential(float x) {
+  constexpr float kRound = 0x1.8p23f;  // in numbers so large there is no fraction
+  x = cut(x, -87, 87);
+  const float rounded = x * 0x1.715476p0f + kRound, n = rounded - kRound;
+  const float f = x - n * 0x1.62e4p-1f - n * 0x1.7f7d1cp-20f;  // ln(2) in two parts, the first so short that n times it is exact
+  float p = 0x1.6a2434p-10f;
+  p = p * f + 0x1.1239e2p-7f;
+  p = p * f + 0x1.5558f2p-5f;
+  p = p * f + 0x1.555492p-3f;
+  p = p * f + 0x1.fffffcp-2f;
+  p = p * f + 1;
+  p = p * f + 1;
+  return __builtin_bit_cast(float, __builtin_bit_cast(int32_t, p) + (__builtin_bit_cast(int32_t, rounded) << 23));
+}
+
+KERNELS_SIMD void take(const Step &s, const float *a, const float *b, float *y, int64_t n) {
+  const float alpha = s.alpha, beta = s.beta;
+  switch (s.code) {
+    case kAdd:
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i];
+      break;
+    case kMul:
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = a[i] * b[i];
+      break;
+    case kHardSigmoid:
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = cut(alpha * a[i] + beta, 0, 1);
+      break;
+    case kSigmoid:
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = 1 / (1 + exponential(-a[i]));
+      break;
+  }
+}
+
+}  // namespace
+
+Program::Program(const ort::Info *info) : lanes(attribute(info, "lanes")) {
+  const std::vector<int64_t> code = integers(info, "code");
+  const std::vector<float> parameters = numbers(info, "parameters");
+  for (size_t i = 0; i < code.size() / 3; i++) {
+    steps.push_back({code[3 * i], code[3 * i + 1], code[3 * i + 2], parameters[2 * i], parameters[2 * i + 1]});
+  }
+}
+
+size_t Program::operands(const ort::Context *context, size_t first, Tensor *x) {
+  size_t n = 0;
+  while (n < kOperands && (x[n] = input(context, first + n)).data != nullptr) n++;
+  return n;
+}
+
+Run::Run(const Program &program, const Tensor *x, size_t operands, const Tensor &result)
+    : program(program), x(x), operands(operands), y(result.data), count(result.count()), size(count) {
+  for (size_t i = 0; i < operands; i++) {
+    const int64_t n = x[i].count();
+    if (n != count && n != 1) size = result.dims[2] * result.dims[3] * program.lanes;
+  }
+}
+
+void Run::compute(int64_t from, int64_t n) {
+  while (n > 0) {
+    const int64_t length = std::min({n, kLot, size - from % size});
+    lot(from, length);
+    from += length;
+    n -= length;
+  }
+}
+
+void Run::lot(int64_t from, int64_t n) {
+  if (from / size != block) spread(block = from / size);
+  for (size_t i = 0; i < operands; i++) {
+    if (x[i].count() != count) continue;
+    registers[i] = x[i].data + from;
+    for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(registers[i] + n + j);  // of the next lot
+  }
+  for (size_t i = 0; i < program.steps.size(); i++) {
+    const Step &s = program.steps[i];
+    float *const to = i + 1 < program.steps.size() ? made[i] : y + from;
+    take(s, registers[s.left], registers[s.right], to, n);
+    registers[kOperands + i] = to;
+  }
+}
+
+// spread repeats what operands have for the channels of a block.
+void Run::spread(int64_t block) {
+  for (size_t i = 0; i < operands; i++) {
+    const int64_t n = x[i].count(), lanes = std::min(n, program.lanes);
+    if (n == count) continue;
+    const float *const from = x[i].data + block * lanes % n;
+    for (int64_t j = 0; j < kLot; j += lanes) std::copy_n(from, lanes, spreads[i] + j);
+    registers[i] = spreads[i];
+  }
+}
+
+}  // namespace kernels
