@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"reflect"
-	"slices"
 	"strconv"
 	"sync"
 	"unsafe"
@@ -27,54 +26,48 @@ func withKernels(data []byte, p *program, options *runtime.SessionOptions) ([]by
 	if !kernels.Supports(lanes) {
 		return nil, nil, nil
 	}
-	w := &weights{}
-	data, err := w.rewrite(data, p, options, lanes)
-	if err != nil || data == nil {
+	m, detach, err := optimized(data, p.inputs, p.outputs)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer detach()
+	if !kernels.Rewrite(m, lanes) {
+		return nil, nil, nil
+	}
+	native, err := register(options)
+	if err != nil {
+		return nil, nil, err
+	}
+	err = errors.Join(options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", dataFolder),
+		options.SetGraphOptimizationLevel(runtime.GraphOptimizationLevelDisableAll))
+	if err != nil {
+		return nil, nil, fmt.Errorf("session options: %w", err)
+	}
+	w, err := share(m.Graph, native)
+	if err != nil {
+		return nil, nil, err
+	}
+	if data, err = proto.Marshal(m); err != nil {
 		return nil, nil, errors.Join(err, w.close())
 	}
 	return data, w, nil
 }
 
-func (w *weights) rewrite(data []byte, p *program, options *runtime.SessionOptions, lanes int) ([]byte, error) {
-	m, err := optimized(data, p.inputs, p.outputs, w)
-	if err != nil {
-		return nil, err
-	}
-	before := slices.Clone(m.Graph.Initializer)
-	if !kernels.Rewrite(m, lanes) {
-		return nil, nil
-	}
-	w.forget(before, m.Graph)
-	native, err := register(options)
-	if err != nil {
-		return nil, err
-	}
-	err = errors.Join(options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", dataFolder),
-		options.SetGraphOptimizationLevel(runtime.GraphOptimizationLevelDisableAll))
-	if err != nil {
-		return nil, fmt.Errorf("session options: %w", err)
-	}
-	if err := w.share(m.Graph, native); err != nil {
-		return nil, err
-	}
-	return proto.Marshal(m)
-}
-
-// optimized is a graph as ONNX Runtime optimizes it for this processor. Its large initializers are in w.
-func optimized(data []byte, inputs, outputs []string, w *weights) (*onnx.ModelProto, error) {
+// optimized is a graph as ONNX Runtime optimizes it for this processor. Its weights are there until they are detached.
+func optimized(data []byte, inputs, outputs []string) (m *onnx.ModelProto, detach func() error, err error) {
 	graph, err := memoryFile()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer graph.Close()
 	tensors, err := memoryFile()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer tensors.Close()
 	options, err := runtime.NewSessionOptions()
 	if err != nil {
-		return nil, fmt.Errorf("session options: %w", err)
+		return nil, nil, fmt.Errorf("session options: %w", err)
 	}
 	defer options.Destroy()
 	err = errors.Join(options.SetIntraOpNumThreads(1), // none runs
@@ -84,27 +77,28 @@ func optimized(data []byte, inputs, outputs []string, w *weights) (*onnx.ModelPr
 		options.AddSessionConfigEntry("session.optimized_model_external_initializers_file_name", strconv.Itoa(int(tensors.Fd()))),
 		options.AddSessionConfigEntry("session.optimized_model_external_initializers_min_size_in_bytes", strconv.Itoa(shareable)))
 	if err != nil {
-		return nil, fmt.Errorf("session options: %w", err)
+		return nil, nil, fmt.Errorf("session options: %w", err)
 	}
 	if _, err := register(options); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	session, err := runtime.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := session.Destroy(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	written, err := io.ReadAll(graph)
 	if err != nil {
-		return nil, fmt.Errorf("read the optimized model: %w", err)
+		return nil, nil, fmt.Errorf("read the optimized model: %w", err)
 	}
-	m := &onnx.ModelProto{}
+	m = &onnx.ModelProto{}
 	if err := proto.Unmarshal(written, m); err != nil {
-		return nil, fmt.Errorf("read the optimized model: %w", err)
+		return nil, nil, fmt.Errorf("read the optimized model: %w", err)
 	}
-	return m, w.read(m, tensors)
+	detach, err = attach(m, tensors)
+	return m, detach, err
 }
 
 // memoryFile is a file in memory alone.
@@ -146,12 +140,11 @@ var blockSize = sync.OnceValue(func() int {
 	if err != nil {
 		return 0
 	}
-	memory := &weights{}
-	defer memory.close()
-	made, err := optimized(data, []string{"x"}, []string{"y"}, memory)
+	made, detach, err := optimized(data, []string{"x"}, []string{"y"})
 	if err != nil {
 		return 0
 	}
+	defer detach()
 	for _, n := range made.Graph.Node {
 		if n.OpType == "Conv" {
 			return orderOf(onnx.Constants(made.Graph)[n.Operand(1)], channels)
