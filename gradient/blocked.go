@@ -44,17 +44,9 @@ func (w *walk) block(maps string) string {
 		w.blocks = map[string]string{}
 	}
 	if w.blocks[maps] == "" {
-		w.blocks[maps] = w.filter(maps, [2]int{1, 1}, []float32{1})
+		w.blocks[maps] = w.filter(maps, [2]int{1, 1}, 1)
 	}
 	return w.blocks[maps]
-}
-
-// filter is a convolution of each channel by the same kernel. It is in the blocked layout,
-// whatever maps it is given.
-func (w *walk) filter(maps string, kernel [2]int, numbers []float32, more ...onnx.Attr) string {
-	channels := w.shape(maps)[1].Size
-	weight := w.op("Expand", w.Const([]int{1, 1, kernel[0], kernel[1]}, numbers...), w.Int64s(channels, 1, 1, 1))
-	return w.Op("Conv", []string{maps, weight}, append(more, onnx.Int("group", channels), onnx.Ints("kernel_shape", kernel[:]...))...)
 }
 
 // isBlocked reports whether ONNX Runtime has maps in its blocked layout: those that its

@@ -32,7 +32,7 @@ func convGradient(n *node) string {
 			return dx
 		}
 	}
-	if channels := n.channelsOf(n.Operand(0)); channels != nil && n.rows.count == 0 {
+	if channels := n.channelsOf(n.Operand(0)); channels != nil && n.rows.Count == 0 {
 		return n.byPart(n.whole(n.dy), c, channels)
 	}
 	return n.unconvolve(n.whole(n.dy), c)
@@ -131,7 +131,7 @@ func (w *walk) phases(dy string, c convolution) (dx string, ok bool) {
 	if !even && c.wide[1].Size >= blockedChannels {
 		return w.putOff(phased{stride: s, maps: w.apart(dy, c, taps, before, after), of: c.wide}), true
 	}
-	return w.crop(w.depthToSpace(w.together(dy, c, taps, before, after), s), 0, c.wide), true
+	return w.interleave(w.together(dy, c, taps, before, after), s, 0, c.wide), true
 }
 
 // phases tells of both axes which taps the phases of the gradient have, and how it is

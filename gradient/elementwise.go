@@ -57,7 +57,7 @@ func mulGradient(n *node, i int) string {
 	other := n.Operand(1 - i)
 	if n.isSigmoid(other, n.Operand(i)) {
 		sigmoid := other
-		if n.rows.count > 0 { // the whole one is the forward pass's alone: ONNX Runtime makes one node of SiLU
+		if n.rows.Count > 0 { // the whole one is the forward pass's alone: ONNX Runtime makes one node of SiLU
 			sigmoid = n.op("Sigmoid", n.here(n.Operand(i)))
 		}
 		slope := n.add(sigmoid, n.mul(n.y(), n.oneMinus(sigmoid)))

@@ -181,22 +181,6 @@ func (w *walk) spaced(x string, stride []int) string {
 	return w.reshape(x, spaced)
 }
 
-// depthToSpace is the operator of that name, mode DCR, which is slow in ONNX Runtime:
-// it moves two axes at once, for which there is no fast kernel. One by one there is.
-func (w *walk) depthToSpace(x string, block int) string {
-	s := w.shape(x)
-	if w.err != nil {
-		return ""
-	}
-	b, c := onnx.Dim{Size: block}, onnx.Dim{Size: s[1].Size / block / block}
-	x = w.reshape(x, onnx.Shape{s[0], b, b, c, s[2], s[3]})
-	wide := onnx.Dim{Size: s[3].Size * block}
-	x = w.transpose(x, 0, 1, 3, 4, 5, 2) // the columns of blocks inside those of the map
-	x = w.reshape(x, onnx.Shape{s[0], b, c, s[2], wide})
-	x = w.transpose(x, 0, 2, 3, 1, 4) // the rows
-	return w.reshape(x, onnx.Shape{s[0], c, {Size: s[2].Size * block}, wide})
-}
-
 // hardSigmoid is that of HardSwish: x/6 + 1/2, cut to between 0 and 1.
 func (w *walk) hardSigmoid(x string) string {
 	return w.Op("HardSigmoid", []string{x}, onnx.Float("alpha", 1.0/6), onnx.Float("beta", 0.5))

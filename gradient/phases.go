@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/ascood/ascood/internal/windows"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -57,9 +58,17 @@ func (w *walk) whole(gradient string) string {
 				maps[i] = w.Op("HardSigmoid", []string{some}, onnx.Float("alpha", 0), onnx.Float("beta", 0))
 			}
 		}
-		p.whole = w.crop(w.depthToSpace(w.Op("Concat", maps, onnx.Int("axis", 1)), p.stride), 0, p.of)
+		p.whole = w.interleave(w.Op("Concat", maps, onnx.Int("axis", 1)), p.stride, 0, p.of)
 	}
 	return p.whole
+}
+
+// interleave puts phases, as channels, into place, and cuts off what is not of the maps, which begin at a row of that.
+func (w *walk) interleave(phases string, stride, row int, of onnx.Shape) string {
+	if w.shape(phases); w.err != nil {
+		return phases
+	}
+	return windows.Crop(w.Builder, windows.Interleave(w.Builder, phases, stride), row, of)
 }
 
 // shapeOf is the shape of a gradient, in place.
@@ -129,8 +138,8 @@ func (w *walk) byPhase(n *node, i int, emit vjp) string {
 		if dy != "" {
 			part := *n
 			part.dy = dy
-			part.rows = places{p.stride, at / p.stride, w.shape(dy)[2].Size}
-			part.columns = places{p.stride, at % p.stride, w.shape(dy)[3].Size}
+			part.rows = windows.Places{Stride: p.stride, First: at / p.stride, Count: w.shape(dy)[2].Size}
+			part.columns = windows.Places{Stride: p.stride, First: at % p.stride, Count: w.shape(dy)[3].Size}
 			maps[at] = emit(&part)
 		}
 	}
@@ -148,10 +157,10 @@ func nonZero(gradient string) bool { return gradient != "" }
 
 // here is a value at the places that the gradient is of. One number is at all of them.
 func (n *node) here(value string) string {
-	if n.rows.count == 0 || isNumber(n.shape(value)) {
+	if n.rows.Count == 0 || isNumber(n.shape(value)) {
 		return value
 	}
-	return n.taken(value, 1, n.rows, n.columns)
+	return n.taken(value, n.rows, n.columns)
 }
 
 // elementwise reports whether an element of the output is computed from those at the same
@@ -212,7 +221,7 @@ func (w *walk) skipping(p *phased, c convolution) (dx string, ok bool) {
 	}
 	for lead, sum := range sums {
 		if sum != "" {
-			dx = w.total(dx, w.crop(w.depthToSpace(sum, s), lead, c.wide))
+			dx = w.total(dx, w.interleave(sum, s, lead, c.wide))
 		}
 	}
 	return dx, true

@@ -11,7 +11,7 @@ var pools = map[string]rule{
 		s := n.shape(n.x())
 		share := 1 / float64(s[2:].Elements().Size)
 		if n.onePerMap(n.shape(n.dy), s) { // which are enlarged where they are blocked
-			return n.expand(n.filter(n.dy, [2]int{1, 1}, []float32{float32(share)}), s)
+			return n.expand(n.filter(n.dy, [2]int{1, 1}, float32(share)), s)
 		}
 		return n.expand(n.scale(n.dy, share), s)
 	}),

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/ascood/ascood"
+	"github.com/ascood/ascood/internal/windows"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -116,7 +117,7 @@ type node struct {
 	dy    string   // gradient with respect to output 0
 	grads []string // with respect to each output, "" for zero
 
-	rows, columns places // of the maps, that dy is at; none if it is whole
+	rows, columns windows.Places // of the maps, that dy is at; none if it is whole
 }
 
 func (n *node) x() string { return n.here(n.Operand(0)) }

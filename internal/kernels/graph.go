@@ -25,7 +25,8 @@ type graph struct {
 // Rewrite puts the operators into a graph that ONNX Runtime has optimized, whose blocks are of so many channels. It
 // reports whether the graph has any now.
 func Rewrite(m *onnx.ModelProto, lanes int) bool {
-	g := &graph{GraphProto: m.Graph, lanes: lanes, constants: onnx.Constants(m.Graph), makers: onnx.Makers(m.Graph), gone: map[*onnx.NodeProto]bool{}}
+	g := &graph{GraphProto: m.Graph, lanes: lanes, constants: onnx.Constants(m.Graph), gone: map[*onnx.NodeProto]bool{}}
+	g.settle()
 	g.measure()
 	g.count()
 	for _, n := range g.Node {
@@ -39,14 +40,11 @@ func Rewrite(m *onnx.ModelProto, lanes int) bool {
 			g.elementwise(n)
 		}
 	}
-	imported := slices.ContainsFunc(m.OpsetImport, func(o *onnx.OperatorSetIdProto) bool { return o.Domain == Domain })
 	if !g.changed {
-		return imported
+		return false
 	}
 	g.sweep()
-	if !imported {
-		m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: Domain, Version: 1})
-	}
+	m.OpsetImport = withDomain(m.OpsetImport)
 	return true
 }
 
@@ -119,9 +117,9 @@ func (g *graph) shapeOf(n *onnx.NodeProto, in onnx.Shape) onnx.Shape {
 		if w := g.constants[n.Operand(1)]; w != nil {
 			channels = int(w.Dims[0])
 		}
-		height, width = windows(n, height, width)
+		height, width = slide(n, height, width)
 	case "MaxPool", "AveragePool":
-		height, width = windows(n, height, width)
+		height, width = slide(n, height, width)
 	case "GlobalAveragePool", "GlobalMaxPool":
 		height, width = 1, 1
 	case "Upsample":
@@ -141,8 +139,8 @@ func (g *graph) shapeOf(n *onnx.NodeProto, in onnx.Shape) onnx.Shape {
 	return append(onnx.Shape{in[0]}, onnx.Static(channels, height, width)...)
 }
 
-// windows is how large the map is that windows over one make.
-func windows(n *onnx.NodeProto, height, width int) (int, int) {
+// slide is how large the map is that windows over one make.
+func slide(n *onnx.NodeProto, height, width int) (int, int) {
 	kernel, stride := n.IntsAttr("kernel_shape", 1, 1), n.IntsAttr("strides", 1, 1)
 	pads, dilation := n.IntsAttr("pads", 0, 0, 0, 0), n.IntsAttr("dilations", 1, 1)
 	along := func(axis, length int) int {

@@ -96,9 +96,19 @@ inline std::vector<float> numbers(const ort::Info *info, const char *name) {
   return v;
 }
 
-// op is the operator that a kernel K is for. K says name, inputs, of which so many are required, and inplace:
-// the input that the output may be written over, or -1. It has a constructor of the node's ort::Info,
-// and compute.
+// outputs_of is how many outputs there may be: what K says, or one.
+template <typename K>
+constexpr size_t outputs_of() {
+  if constexpr (requires { K::outputs; }) {
+    return K::outputs;
+  } else {
+    return 1;
+  }
+}
+
+// op is the operator that a kernel K is for. K says name, inputs, of which so many are required, inplace:
+// the input that the output may be written over, or -1, and outputs, of which one is required. It has a constructor of
+// the node's ort::Info, and compute.
 template <typename K>
 const ort::CustomOp op = {
     ort::kVersion,
@@ -108,11 +118,11 @@ const ort::CustomOp op = {
     [](const ort::CustomOp *, size_t) { return ort::kFloat; },
     [](const ort::CustomOp *) { return size_t{K::inputs}; },
     [](const ort::CustomOp *, size_t) { return ort::kFloat; },
-    [](const ort::CustomOp *) { return size_t{1}; },
+    [](const ort::CustomOp *) { return outputs_of<K>(); },
     nullptr,
     [](void *kernel) { delete static_cast<K *>(kernel); },
     [](const ort::CustomOp *, size_t i) { return int{i >= K::required}; },
-    [](const ort::CustomOp *, size_t) { return 0; },
+    [](const ort::CustomOp *, size_t i) { return int{i > 0}; },
     [](const ort::CustomOp *, size_t) { return 0; },
     {},
     [](const ort::CustomOp *, const void *const *, const ort::Info *info, void **kernel) -> ort::Status * {
@@ -145,6 +155,7 @@ const ort::CustomOp op = {
 #else
 #define KERNELS_SIMD
 #endif
+#define KERNELS_INLINE __attribute__((always_inline)) inline
 #if defined(__clang__)
 #define KERNELS_EACH _Pragma("clang loop vectorize(assume_safety)")
 #else
@@ -154,5 +165,6 @@ const ort::CustomOp op = {
 // The operators, each in a file of its own.
 extern const ort::CustomOp *const winograd_op;
 extern const ort::CustomOp *const elementwise_op;
+extern const ort::CustomOp *const max_pool_gradient_op;
 
 }  // namespace kernels

@@ -9,8 +9,6 @@
 namespace kernels {
 namespace {
 
-#define KERNELS_INLINE __attribute__((always_inline)) inline
-
 KERNELS_INLINE float cut(float x, float low, float high) {
   x = x < low ? low : x;
   return x > high ? high : x;

@@ -21,10 +21,17 @@ import (
 // withKernels returns a graph as ONNX Runtime optimizes it for this processor, with our own operators in it, and has
 // options for a session of it; both are nil where there is no place for an operator. The weights are for as long as the
 // session.
-func withKernels(data []byte, p *program, options *runtime.SessionOptions) ([]byte, *weights, error) {
+func withKernels(m *onnx.ModelProto, p *program, options *runtime.SessionOptions) ([]byte, *weights, error) {
 	lanes := blockSize()
 	if !kernels.Supports(lanes) {
 		return nil, nil, nil
+	}
+	if prepared := kernels.Prepare(m, lanes); prepared != nil {
+		m = prepared
+	}
+	data, err := proto.Marshal(m)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode model: %w", err)
 	}
 	m, detach, err := optimized(data, p.inputs, p.outputs)
 	if err != nil {

@@ -36,18 +36,16 @@ func load(m *onnx.ModelProto, device ascood.Device, opt Options) (*program, erro
 		return nil, err
 	}
 	defer options.Destroy()
-	data, err := proto.Marshal(m)
-	if err != nil {
-		return nil, fmt.Errorf("encode model: %w", err)
-	}
-	large := len(data) > 32<<20
+	large := proto.Size(m) > 32<<20
+	var data []byte
 	if opt.Own && !device.IsCUDA() {
-		rewritten, weights, err := withKernels(data, p, options)
-		if err != nil {
+		if data, p.weights, err = withKernels(m, p, options); err != nil {
 			return nil, ascood.Errorf(ascood.Unavailable, "optimize model: %w", err)
 		}
-		if rewritten != nil {
-			data, p.weights = rewritten, weights
+	}
+	if data == nil {
+		if data, err = proto.Marshal(m); err != nil {
+			return nil, fmt.Errorf("encode model: %w", err)
 		}
 	}
 	if large {
