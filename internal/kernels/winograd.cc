@@ -16,11 +16,12 @@ using namespace winograd;
 
 // Kernels are what winograd_kernels.h has, which says what each does.
 struct Kernels {
-  int64_t lanes, group;
+  int64_t lanes, group, few;
   void (*read)(const Map &, const Tiles &, int64_t block, int64_t from, int64_t n, const float *x, float *v);
   void (*write)(const Map &, const Tiles &, int64_t block, int64_t from, int64_t n, const float *m, const Ends &, float *y);
   void (*expand)(const float *g, int64_t in, float *u);
   void (*const *multiply[2])(const float *v, const float *u, int64_t in, float *m, bool fresh);  // for 1 and 2 blocks, and for 1 and more tiles
+  void (*const *expand_and_multiply)(const float *v, const float *g, int64_t in, float *m);               // for 1 and more tiles
 };
 
 #ifdef WINOGRAD
@@ -75,6 +76,7 @@ struct Groups {
 
 struct Job {
   ort::Status *compute(const ort::Context *context) const {
+    if (tiles.count <= 2 * k.few) return few_tiles(context);
     // What is made first, all threads take, so that it is what is smaller.
     if (tiles.count > out && in * out <= kWeights) return weights_first(context);
     const int64_t parts = (tiles.count + kTiles - 1) / kTiles;
@@ -119,6 +121,23 @@ struct Job {
         for (int64_t i = 0; i < groups.count; i++) multiply(o, groups.size(i), transformed(i) + kPoints * groups.size(i) * c, u.data, n, products(i), c == 0);
       }
       for (int64_t i = 0; i < groups.count; i++) write(groups, i, o, products(i));
+    });
+  }
+
+  // few_tiles takes weights as they are: to expand them apart would take longer than all else.
+  ort::Status *few_tiles(const ort::Context *context) const {
+    const Groups groups(0, tiles.count, k.few);
+    const Room v(allocator, kPoints * in * tiles.count);
+    const auto transformed = [&](int64_t i) { return v.data + kPoints * in * groups.begin(i); };
+    for (int64_t i = 0; i < groups.count; i++) {
+      for (int64_t c = 0; c < in / k.lanes; c++) read(groups, i, c, transformed(i));
+    }
+    return parallel(context, out / k.lanes, [&](int64_t o) {
+      const Room m(allocator, kPoints * k.lanes * k.few);
+      for (int64_t i = 0; i < groups.count; i++) {
+        k.expand_and_multiply[groups.size(i) - 1](transformed(i), weights(o, 0), in, m.data);
+        k.write(to, tiles, o, groups.begin(i), groups.size(i), m.data, ends, y);
+      }
     });
   }
 

@@ -25,6 +25,7 @@ void expand(const float *g, int64_t in, float *u) {
   }
 }
 
+// multiply makes m of v and u, or without fresh adds it.
 template <int n, int blocks>
 void multiply(const float *v, const float *u, int64_t in, float *m, bool fresh) {
   constexpr int64_t row = n * kLanes, square = kLanes * kLanes;
@@ -34,13 +35,58 @@ void multiply(const float *v, const float *u, int64_t in, float *m, bool fresh) 
   }
 }
 
-using Multiply = void(const float *v, const float *u, int64_t in, float *m, bool fresh);
-
 template <int blocks, int... n>
-constexpr std::array<Multiply *, sizeof...(n)> multiplies(std::integer_sequence<int, n...>) {
-  return {multiply<n + 1, blocks>...};
+constexpr auto multiplies(std::integer_sequence<int, n...>) {
+  return std::array{multiply<n + 1, blocks>...};
 }
 
-constexpr auto one_block = multiplies<1>(std::make_integer_sequence<int, kGroup>()), two_blocks = multiplies<2>(std::make_integer_sequence<int, kGroup>());
+// expand_and_multiply makes m of one block of v of few tiles and weights g, so that the expanded weights are in registers
+// alone.
+constexpr int kFew = (kRegisters - 8) / 6;
 
-constexpr Kernels kernels = {kLanes, kGroup, read, write, expand, {one_block.data(), two_blocks.data()}};
+// of_row does so for a row of the points and a block of input channels. In the first three rows it asks for the weights of the
+// next: the processor does not foresee them beyond a page.
+template <int n, int row>
+WINOGRAD_INLINE void of_row(const float *v, const float *g, float *m, bool fresh) {
+  vec sum[6][n];
+#pragma GCC unroll 24
+  for (int i = 0; i < 6 * n; i++) sum[i / n][i % n] = fresh ? vec{} : load(m + i * kLanes);
+  for (int64_t c = 0; c < kLanes; c++, v++, g += kLanes) {
+    vec half[3], u[6];
+#pragma GCC unroll 3
+    for (int j = 0; j < 3; j++) {
+      if (row < 3) __builtin_prefetch(g + (kTaps + 3 * row + j) * kLanes * kLanes, 0, 2);
+      vec column[6];
+      by_g((const vec *)g + j * kLanes, 3 * kLanes, column, 1);
+      half[j] = column[row];
+    }
+    by_g(half, 1, u, 1);
+#pragma GCC unroll 24
+    for (int i = 0; i < 6 * n; i++) sum[i / n][i % n] += v[i * kLanes] * u[i / n];
+  }
+#pragma GCC unroll 24
+  for (int i = 0; i < 6 * n; i++) store(m + i * kLanes, sum[i / n][i % n]);
+}
+
+template <int n>
+void expand_and_multiply(const float *v, const float *g, int64_t in, float *m) {
+  constexpr int64_t row = 6 * n * kLanes;
+  for (int64_t c = 0; c < in; c += kLanes, v += 6 * row, g += kTaps * kLanes * kLanes) {
+    of_row<n, 0>(v, g, m, c == 0);
+    of_row<n, 1>(v + row, g, m + row, c == 0);
+    of_row<n, 2>(v + 2 * row, g, m + 2 * row, c == 0);
+    of_row<n, 3>(v + 3 * row, g, m + 3 * row, c == 0);
+    of_row<n, 4>(v + 4 * row, g, m + 4 * row, c == 0);
+    of_row<n, 5>(v + 5 * row, g, m + 5 * row, c == 0);
+  }
+}
+
+template <int... n>
+constexpr auto expand_and_multiplies(std::integer_sequence<int, n...>) {
+  return std::array{expand_and_multiply<n + 1>...};
+}
+
+constexpr auto one = multiplies<1>(std::make_integer_sequence<int, kGroup>()), two = multiplies<2>(std::make_integer_sequence<int, kGroup>());
+constexpr auto few = expand_and_multiplies(std::make_integer_sequence<int, kFew>());
+
+constexpr Kernels kernels = {kLanes, kGroup, kFew, read, write, expand, {one.data(), two.data()}, few.data()};

@@ -139,10 +139,10 @@ func TestWinograd(t *testing.T) {
 	cases := []convolution{
 		{images: 1, in: 16, out: 16, height: 8, width: 8, pads: ones},
 		{images: 3, in: 16, out: 48, height: 1, width: 1, pads: ones},
-		{images: 2, in: 48, out: 16, height: 2, width: 9, pads: ones, sum: true, gate: true},
-		{images: 5, in: 32, out: 80, height: 7, width: 3, pads: ones, bias: true, relu: true},
-		{images: 1, in: 160, out: 32, height: 7, width: 7, pads: ones, sum: true},                                        // more channels than are multiplied at once
-		{images: 1, in: 272, out: 48, height: 5, width: 6, pads: ones, gate: true},                                       // also in blocks of 8
+		{images: 1, in: 48, out: 16, height: 2, width: 9, pads: ones, sum: true, gate: true},
+		{images: 7, in: 32, out: 80, height: 3, width: 4, pads: ones, bias: true, relu: true},
+		{images: 1, in: 160, out: 32, height: 14, width: 10, pads: ones, sum: true},                                      // more channels than are multiplied at once
+		{images: 4, in: 80, out: 48, height: 5, width: 6, pads: ones, gate: true},                                        // also in blocks of 8
 		{images: 1, in: 32, out: 16, height: 41, width: 27, pads: ones, bias: true, sum: true},                           // weights first
 		{images: 4, in: 16, out: 32, height: 19, width: 22, pads: ones, relu: true, gate: true},                          // tiles of several images together
 		{images: 3, in: 144, out: 128, height: 33, width: 29, pads: ones, bias: true, sum: true, relu: true},             // tiles in parts
@@ -151,6 +151,9 @@ func TestWinograd(t *testing.T) {
 		{images: 2, in: 32, out: 16, height: 9, width: 11, pads: [4]int{2, 0, 1, 2}, sum: true},                          // uneven
 		{images: 1, in: 16, out: 16, height: 3, width: 4, pads: [4]int{7, 9, 8, 11}, bias: true, relu: true},             // whole tiles of zeros
 		{images: 2, in: 16, out: 16, height: 20, width: 17, pads: [4]int{0, 1, 2, 0}, bias: true, sum: true, gate: true}, // weights first
+	}
+	for tiles := range 15 {
+		cases = append(cases, convolution{images: 1, in: 32, out: 48, height: 3, width: 4*tiles + 1, pads: ones})
 	}
 	for ends := range 16 {
 		cases = append(cases, convolution{images: 2, in: 16, out: 32, height: 6, width: 7, pads: ones, bias: ends&1 != 0, sum: ends&2 != 0, relu: ends&4 != 0, gate: ends&8 != 0})
