@@ -170,14 +170,14 @@ func (p *program) computeThemselves(v string) bool {
 	return count == p.users[v]
 }
 
-// operands are what the program's nodes take of others, first those of its shape.
+// operands are what the program's nodes take of others, first what is not spread over maps, then what is, and constants.
 func (p *program) operands() []string {
 	var whole, others []string
 	for _, n := range p.nodes {
 		for _, v := range n.Input {
 			switch {
 			case v == "" || slices.Contains(p.nodes, p.makers[v]) || slices.Contains(whole, v) || slices.Contains(others, v):
-			case p.constants[v] == nil:
+			case p.constants[v] == nil && p.narrow(v) == v:
 				whole = append(whole, v)
 			default:
 				others = append(others, v)
@@ -202,8 +202,10 @@ func (p *program) write(last *onnx.NodeProto) {
 	registers, spread := map[string]int{}, false
 	for i, v := range operands {
 		registers[v] = i
-		operands[i] = p.narrow(v)
-		spread = spread || operands[i] != v
+		if i > 0 { // the first has the shape of the result
+			operands[i] = p.narrow(v)
+			spread = spread || operands[i] != v
+		}
 	}
 	if p.length() < 2 && !spread {
 		return

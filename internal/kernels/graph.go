@@ -29,6 +29,7 @@ func Rewrite(m *onnx.ModelProto, lanes int) bool {
 	g.settle()
 	g.measure()
 	g.count()
+	g.stay()
 	for _, n := range g.Node {
 		g.winograd(n)
 	}
