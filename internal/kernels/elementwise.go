@@ -91,7 +91,7 @@ func (g *graph) isFloat(v string) bool {
 		return t != nil && t.Type() == onnx.TensorProto_FLOAT || slices.ContainsFunc(g.Input, func(in *onnx.ValueInfoProto) bool {
 			return in.Name == v && in.GetType().GetTensorType().GetElemType() == int32(onnx.TensorProto_FLOAT)
 		})
-	case n.Domain == blocked:
+	case n.Domain == blocked, n.Domain == Domain:
 		return true
 	}
 	return len(g.steps(n)) > 0 && g.isFloat(n.Input[0])

@@ -6,13 +6,15 @@ import (
 	"github.com/ascood/ascood/onnx"
 )
 
-// outside is an attribute of the operators that are yet to be taken into the blocked layout.
+// outside is an attribute of the operators that are yet to be taken into the blocked layout, with so many of their outputs.
 const outside = "outside"
 
 // settle takes the operators that Prepare has put into the graph into the blocked layout: what ONNX Runtime and Prepare
 // have put around them goes.
 func (g *graph) settle() {
 	shapes := onnx.Shapes(g.GraphProto)
+	g.makers = onnx.Makers(g.GraphProto)
+	g.count()
 	g.changed = slices.ContainsFunc(g.Node, func(n *onnx.NodeProto) bool { return n.Domain == Domain })
 	for _, n := range slices.Clone(g.Node) {
 		switch {
@@ -54,14 +56,19 @@ func (g *graph) isOne(n *onnx.NodeProto) bool {
 	return filled < 0 || len(values)-filled < g.lanes && !slices.ContainsFunc(values[filled:], func(v float32) bool { return v != 0 })
 }
 
-// unite takes out a convolution by 1. Of one that takes a sum along only that stays.
+// unite takes out a convolution by 1. Of one that takes a sum along only that stays, if no other convolution can take it.
 func (g *graph) unite(n *onnx.NodeProto) {
 	g.changed = true
-	if sum := n.Operand(3); sum != "" {
-		n.Domain, n.OpType, n.Input, n.Attribute = "", "Add", []string{n.Input[0], sum}, nil
-		return
+	x, sum := n.Input[0], n.Operand(3)
+	switch other := g.makers[sum]; {
+	case sum == "":
+		g.replace(n.Output[0], x)
+	case g.users[sum] == 1 && other != nil && other.Domain == blocked && other.OpType == "Conv" && other.Operand(3) == "" && other.StringAttr("activation", "") == "":
+		other.Input = []string{other.Input[0], other.Input[1], other.Operand(2), x}
+		g.replace(n.Output[0], sum)
+	default:
+		n.Domain, n.OpType, n.Input, n.Attribute = "", "Add", []string{x, sum}, nil
 	}
-	g.replace(n.Output[0], n.Input[0])
 }
 
 // replace has all take one value in the place of another.
@@ -77,6 +84,7 @@ func (g *graph) replace(value, by string) {
 
 // move has an operator take blocked maps and make such.
 func (g *graph) move(n *onnx.NodeProto, shapes map[string]onnx.Shape) {
+	blocks := n.IntAttr(outside, 0)
 	n.Attribute = slices.DeleteFunc(n.Attribute, func(a onnx.Attr) bool { return a.Name == outside })
 	for i, in := range n.Input {
 		if in != "" {
@@ -84,7 +92,7 @@ func (g *graph) move(n *onnx.NodeProto, shapes map[string]onnx.Shape) {
 			g.reorder("ReorderInput", in, n.Input[i])
 		}
 	}
-	for i, out := range n.Output {
+	for i, out := range n.Output[:blocks] {
 		s := shapes[out]
 		if len(s) != 4 {
 			continue

@@ -166,5 +166,7 @@ const ort::CustomOp op = {
 extern const ort::CustomOp *const winograd_op;
 extern const ort::CustomOp *const elementwise_op;
 extern const ort::CustomOp *const max_pool_gradient_op;
+extern const ort::CustomOp *const interleave_op;
+extern const ort::CustomOp *const interleave_plain_op;
 
 }  // namespace kernels

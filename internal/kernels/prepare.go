@@ -34,6 +34,9 @@ func Prepare(m *onnx.ModelProto, lanes int) *onnx.ModelProto {
 	for _, n := range nodes {
 		d.maxPool(n)
 	}
+	for _, n := range nodes {
+		d.interleave(n)
+	}
 	if len(d.replaced) == 0 {
 		return nil
 	}
@@ -49,10 +52,31 @@ func Prepare(m *onnx.ModelProto, lanes int) *onnx.ModelProto {
 			}
 		}
 	}
+	for _, out := range g.Output {
+		d.rename(out.Name)
+	}
 	g.Node = inOrder(g)
 	with := onnx.WithGraph(m, g)
 	with.OpsetImport = withDomain(m.OpsetImport)
 	return with
+}
+
+// rename gives what is to be taken in the place of an output its name.
+func (d *draft) rename(out string) {
+	by := d.replaced[out]
+	if by == "" {
+		return
+	}
+	replace := func(names []string, old, name string) {
+		if i := slices.Index(names, old); i >= 0 {
+			names[i] = name
+		}
+	}
+	replace(d.Maker(out).Output, out, out+"/before")
+	for _, n := range d.Nodes() {
+		replace(n.Input, by, out)
+		replace(n.Output, by, out)
+	}
 }
 
 // withDomain adds the operators' to the domains that a file is of.
@@ -146,6 +170,19 @@ func (d *draft) blocks(maps string) string {
 
 // put puts an operator in the place of what makes some values of the same shapes, in the blocked layout.
 func (d *draft) put(op string, inputs, outputs []string, attrs ...onnx.Attr) {
+	made := d.add(op, inputs, outputs, append(attrs, onnx.Int(outside, len(outputs))))
+	for i, out := range outputs {
+		d.replaced[out] = d.blocks(made[i])
+	}
+}
+
+// putPlain is put of an operator that takes blocked maps and makes plain ones.
+func (d *draft) putPlain(op string, inputs []string, output string, attrs ...onnx.Attr) {
+	d.replaced[output] = d.add(op, inputs, []string{output}, append(attrs, onnx.Int(outside, 0)))[0]
+}
+
+// add adds an operator that makes values of the shapes of others.
+func (d *draft) add(op string, inputs, like []string, attrs []onnx.Attr) []string {
 	var taken []string
 	for _, in := range inputs {
 		if in != "" {
@@ -153,15 +190,16 @@ func (d *draft) put(op string, inputs, outputs []string, attrs ...onnx.Attr) {
 		}
 		taken = append(taken, in)
 	}
-	made := d.Ops(op, len(outputs), taken, append(attrs, onnx.Int("lanes", d.lanes), onnx.Int(outside, 1))...)
+	made := d.Ops(op, len(like), taken, append(attrs, onnx.Int("lanes", d.lanes))...)
 	d.Maker(made[0]).Domain = Domain
-	for i, out := range outputs {
-		s, err := d.Shape(out)
+	for i, value := range like {
+		s, err := d.Shape(value)
 		if err != nil {
 			d.Fail(err)
-			return
+			return made
 		}
 		d.Know(made[i], s)
-		d.replaced[out] = d.blocks(d.Say(made[i]))
+		d.Say(made[i])
 	}
+	return made
 }

@@ -16,7 +16,8 @@ int kernels_register(void *base, void *options) {
     if (ort::api == nullptr) return nullptr;
     ort::Domain *d = nullptr;
     ort::call<ort::kCreateCustomOpDomain>("ascood", &d);
-    for (const ort::CustomOp *op : {kernels::winograd_op, kernels::elementwise_op, kernels::max_pool_gradient_op}) {
+    for (const ort::CustomOp *op : {kernels::winograd_op, kernels::elementwise_op, kernels::max_pool_gradient_op, kernels::interleave_op,
+                                     kernels::interleave_plain_op}) {
       ort::call<ort::kCustomOpDomainAdd>(d, op);
     }
     return d;

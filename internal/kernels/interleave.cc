@@ -1,0 +1,112 @@
+// Interleave puts maps into place of which every stride-th row and column are by themselves: phases, each a value or, one
+// after the other, as channels of one. InterleavePlain is the same of phases of any number of channels in one value, and
+// makes plain maps.
+
+#include "op.h"
+
+namespace kernels {
+namespace {
+
+// Whole is what phases are put into: channels of a size, which begins at a row of what the phases make.
+struct Whole {
+  explicit Whole(const ort::Info *info)
+      : lanes(attribute(info, "lanes")),
+        stride(attribute(info, "stride")),
+        channels(attribute(info, "channels")),
+        row(attribute(info, "row")),
+        height(attribute(info, "height")),
+        width(attribute(info, "width")) {}
+
+  int64_t lanes, stride, channels, row, height, width;
+};
+
+typedef float vec16 __attribute__((vector_size(64), aligned(4)));
+typedef float vec8 __attribute__((vector_size(32), aligned(4)));
+
+// spread writes each stride-th element of a row, from one of elements that are step apart, or zeros.
+template <typename T>
+KERNELS_INLINE void spread(const T *from, int64_t step, T *to, int64_t first, int64_t stride, int64_t width) {
+  if (from == nullptr) {
+    for (int64_t w = first; w < width; w += stride) to[w] = T{};
+  } else {
+    for (int64_t w = first; w < width; w += stride, from += step) to[w] = *from;
+  }
+}
+
+KERNELS_SIMD void spread16(const float *from, float *to, int64_t first, int64_t stride, int64_t width) {
+  spread((const vec16 *)from, 1, (vec16 *)to, first, stride, width);
+}
+KERNELS_SIMD void spread8(const float *from, float *to, int64_t first, int64_t stride, int64_t width) {
+  spread((const vec8 *)from, 1, (vec8 *)to, first, stride, width);
+}
+
+struct Interleave {
+  static constexpr const char *name = "Interleave";
+  static constexpr size_t inputs = 16, required = 0;
+  static constexpr int inplace = -1;
+
+  explicit Interleave(const ort::Info *info) : to(info), phases(attribute(info, "phases")) {}
+
+  ort::Status *compute(ort::Context *context) const {
+    const int64_t blocks = (to.channels + to.lanes - 1) / to.lanes;
+    Tensor from[inputs], any;
+    for (int64_t p = 0; p < phases; p++) {
+      from[p] = input(context, p);
+      if (from[p].data != nullptr) any = from[p];
+    }
+    const int64_t dims[4] = {any.dims[0], blocks * to.lanes, to.height, to.width};
+    const int64_t wide = any.dims[3] * to.lanes, map = any.dims[2] * wide, image = any.dims[1] / to.lanes * map;
+    float *y = output(context, 0, dims, 4);
+    return parallel(context, dims[0] * blocks, [&](int64_t i) {
+      const int64_t n = i / blocks, block = i % blocks;
+      for (int64_t h = 0; h < to.height; h++) {
+        const int64_t row = h + to.row;
+        float *const at = y + (i * to.height + h) * to.width * to.lanes;
+        for (int64_t q = 0; q < to.stride; q++) {
+          const int64_t p = row % to.stride * to.stride + q;
+          const float *x = phases == 1 ? from[0].data + p * blocks * map : from[p].data;
+          if (x != nullptr) x += n * image + block * map + row / to.stride * wide;
+          (to.lanes == 16 ? spread16 : spread8)(x, at, q, to.stride, to.width);
+        }
+      }
+    });
+  }
+
+  Whole to;
+  int64_t phases;
+};
+
+struct InterleavePlain {
+  static constexpr const char *name = "InterleavePlain";
+  static constexpr size_t inputs = 1, required = 1;
+  static constexpr int inplace = -1;
+
+  explicit InterleavePlain(const ort::Info *info) : to(info) {}
+
+  ort::Status *compute(ort::Context *context) const {
+    const Tensor x = input(context, 0);
+    const int64_t dims[4] = {x.dims[0], to.channels, to.height, to.width};
+    const int64_t wide = x.dims[3] * to.lanes, map = x.dims[2] * wide, image = x.dims[1] / to.lanes * map;
+    float *y = output(context, 0, dims, 4);
+    return parallel(context, dims[0] * to.channels, [&](int64_t i) {
+      const int64_t n = i / to.channels, channel = i % to.channels;
+      for (int64_t h = 0; h < to.height; h++) {
+        const int64_t row = h + to.row;
+        for (int64_t q = 0; q < to.stride; q++) {
+          const int64_t of = (row % to.stride * to.stride + q) * to.channels + channel;
+          const float *from = x.data + n * image + of / to.lanes * map + row / to.stride * wide + of % to.lanes;
+          spread(from, to.lanes, y + (i * to.height + h) * to.width, q, to.stride, to.width);
+        }
+      }
+    });
+  }
+
+  Whole to;
+};
+
+}  // namespace
+
+const ort::CustomOp *const interleave_op = &op<Interleave>;
+const ort::CustomOp *const interleave_plain_op = &op<InterleavePlain>;
+
+}  // namespace kernels

@@ -1,0 +1,78 @@
+package kernels
+
+import (
+	"slices"
+
+	"github.com/ascood/ascood/internal/windows"
+	"github.com/ascood/ascood/onnx"
+)
+
+// interleave puts an Interleave in the place of what puts every stride-th row and column of maps into place, and cuts
+// off what is beyond them. Phases are taken from before they are put together.
+func (d *draft) interleave(n *onnx.NodeProto) {
+	if n.OpType != "Reshape" || n.Domain != "" {
+		return
+	}
+	apart, err := d.Ints(n.Input[1])
+	x, unknown := d.Shape(n.Input[0])
+	if err != nil || unknown != nil || len(apart) != 6 || len(x) != 4 || apart[1] < 2 {
+		return
+	}
+	stride, channels := apart[1], apart[3]
+	pattern := onnx.NewBuilder("")
+	pattern.Know("x", x)
+	whole := windows.Interleave(pattern, "x", stride)
+	for _, at := range d.find(pattern, map[string]string{"x": d.number(n.Input[0])}) {
+		out, row := d.cropped(at[whole])
+		s, err := d.Shape(out)
+		if d.replaced[out] != "" || err != nil {
+			continue
+		}
+		phases := d.phases(n.Input[0], stride*stride)
+		attrs := []onnx.Attr{onnx.Int("stride", stride), onnx.Int("phases", len(phases)), onnx.Int("channels", channels),
+			onnx.Int("row", row), onnx.Int("height", s[2].Size), onnx.Int("width", s[3].Size)}
+		switch {
+		case len(phases) <= maxPhases && channels%4 == 0 && (len(phases) > 1 || channels%d.lanes == 0):
+			d.put("Interleave", phases, []string{out}, attrs...)
+		case len(phases) == 1 && x[1].Size%4 == 0:
+			d.putPlain("InterleavePlain", phases, out, attrs...)
+		}
+	}
+}
+
+// maxPhases is how many values an Interleave takes.
+const maxPhases = 16
+
+// cropped is what a value is cut to, if it is taken for that alone, and the row that this begins at.
+func (d *draft) cropped(whole string) (value string, row int) {
+	users := d.users[whole]
+	if len(users) != 1 || users[0].OpType != "Slice" || len(users[0].Input) != 4 {
+		return whole, 0
+	}
+	from, _ := d.Ints(users[0].Input[1])
+	axes, _ := d.Ints(users[0].Input[3])
+	if len(from) != 2 || from[0] < 0 || from[1] != 0 || !slices.Equal(axes, []int{2, 3}) {
+		return whole, 0
+	}
+	return users[0].Output[0], from[0]
+}
+
+// phases are the values that so many were put together from, "" for one that is zero; the value itself if none were.
+func (d *draft) phases(x string, count int) []string {
+	maker := d.Maker(x)
+	if maker == nil || maker.OpType != "Concat" || maker.IntAttr("axis", 0) != 1 || len(maker.Input) != count {
+		return []string{x}
+	}
+	var phases []string
+	first, _ := d.Shape(maker.Input[0])
+	for _, in := range maker.Input {
+		if s, err := d.Shape(in); err != nil || !s.Equal(first) {
+			return []string{x}
+		}
+		if of := d.Maker(in); of != nil && of.OpType == "HardSigmoid" && of.FloatAttr("alpha", 1) == 0 && of.FloatAttr("beta", 1) == 0 {
+			in = ""
+		}
+		phases = append(phases, in)
+	}
+	return phases
+}
