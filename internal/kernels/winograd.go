@@ -19,7 +19,7 @@ func (g *graph) winograd(n *onnx.NodeProto) {
 	}
 	out, in := int(w.Dims[0]), int(w.Dims[1])
 	y, err := g.shapes.Shape(n.Output[0])
-	if err != nil || out%g.lanes != 0 || in%g.lanes != 0 || !pays(y[2].At(1), y[3].At(1), in, out) {
+	if err != nil || out%g.lanes != 0 || in%g.lanes != 0 || !pays(y[2].At(1), y[3].At(1), g.lanes) {
 		return
 	}
 	relu := 0
@@ -30,8 +30,12 @@ func (g *graph) winograd(n *onnx.NodeProto) {
 		onnx.Int("top", pads[0]), onnx.Int("left", pads[1]), onnx.Int("bottom", pads[2]), onnx.Int("right", pads[3]))
 }
 
-// pays reports whether the algorithm is faster for an image's maps.
-func pays(height, width, in, out int) bool {
-	tiles := ((height + 3) / 4) * ((width + 3) / 4)
-	return tiles >= 4
+// pays reports whether the algorithm is faster for one image's maps. A tile takes as long as ONNX Runtime's convolution
+// takes for six places of a map, and the weights as for 40, or 10 where they are expanded in registers.
+func pays(height, width, lanes int) bool {
+	tiles, weights := ((height+3)/4)*((width+3)/4), 40
+	if lanes == 16 && tiles <= 8 {
+		weights = 10
+	}
+	return height*width > 6*tiles+weights
 }

@@ -232,10 +232,13 @@ func TestWinogradPlaces(t *testing.T) {
 		"with uneven padding": {func(b *onnx.Builder) string { return conv(b, "x", in, out, kernel, onnx.Ints("pads", 0, 2, 1, 0)) }, 1},
 		"with other channels": {func(b *onnx.Builder) string { return conv(b, conv(b, "x", in, 20, kernel, pads), 20, 28, kernel, pads) }, 2},
 		"with a Sigmoid":      {func(b *onnx.Builder) string { return b.Op("Sigmoid", []string{conv(b, "x", in, out, kernel, pads)}) }, 0},
-		"with a stride":       {func(b *onnx.Builder) string { return conv(b, "x", in, out, kernel, pads, onnx.Ints("strides", 2, 2)) }, 0},
-		"dilated":             {func(b *onnx.Builder) string { return conv(b, "x", in, out, kernel, pads, onnx.Ints("dilations", 1, 2)) }, 0},
-		"in groups":           {func(b *onnx.Builder) string { return conv(b, "x", in/2, out, kernel, pads, onnx.Int("group", 2)) }, 0},
-		"of each channel":     {func(b *onnx.Builder) string { return conv(b, "x", 1, in, kernel, pads, onnx.Int("group", in)) }, 0},
+		"of small maps": {func(b *onnx.Builder) string {
+			return conv(b, b.Op("Slice", []string{"x", b.Int64s(0, 0), b.Int64s(5, 5), b.Int64s(2, 3)}), in, out, kernel, pads)
+		}, 0},
+		"with a stride":   {func(b *onnx.Builder) string { return conv(b, "x", in, out, kernel, pads, onnx.Ints("strides", 1, 2)) }, 0},
+		"dilated":         {func(b *onnx.Builder) string { return conv(b, "x", in, out, kernel, pads, onnx.Ints("dilations", 1, 2)) }, 0},
+		"in groups":       {func(b *onnx.Builder) string { return conv(b, "x", in/2, 2*in, kernel, pads, onnx.Int("group", 2)) }, 0},
+		"of each channel": {func(b *onnx.Builder) string { return conv(b, "x", 1, in, kernel, pads, onnx.Int("group", in)) }, 0},
 		"of few input channels": {func(b *onnx.Builder) string {
 			return conv(b, b.Op("Slice", []string{"x", b.Int64s(0), b.Int64s(3), b.Int64s(1)}), 3, out, kernel, pads)
 		}, 0},
