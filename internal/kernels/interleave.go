@@ -18,7 +18,7 @@ func (d *draft) interleave(n *onnx.NodeProto) {
 	if err != nil || unknown != nil || len(apart) != 6 || len(x) != 4 || apart[1] < 2 {
 		return
 	}
-	stride, channels := apart[1], apart[3]
+	stride := apart[1]
 	pattern := onnx.NewBuilder("")
 	pattern.Know("x", x)
 	whole := windows.Interleave(pattern, "x", stride)
@@ -28,16 +28,41 @@ func (d *draft) interleave(n *onnx.NodeProto) {
 		if d.replaced[out] != "" || err != nil {
 			continue
 		}
+		l := lifting{d, stride, s[2].Size, s[3].Size}
 		phases := d.phases(n.Input[0], stride*stride)
-		attrs := []onnx.Attr{onnx.Int("stride", stride), onnx.Int("phases", len(phases)), onnx.Int("channels", channels),
-			onnx.Int("row", row), onnx.Int("height", s[2].Size), onnx.Int("width", s[3].Size)}
-		switch {
-		case len(phases) <= maxPhases && channels%4 == 0 && (len(phases) > 1 || channels%d.lanes == 0):
-			d.put("Interleave", phases, []string{out}, attrs...)
-		case len(phases) == 1 && x[1].Size%4 == 0:
-			d.putPlain("InterleavePlain", phases, out, attrs...)
+		maps, ok := "", false
+		if len(phases) > 1 && row == 0 {
+			maps, ok = l.whole(phases, true, true)
+		} else {
+			maps, ok = l.interleaved(phases, row)
+		}
+		if ok {
+			d.replaced[out] = maps
 		}
 	}
+}
+
+// interleaved puts phases into place, a value each or all in one, which begin at a row.
+func (l lifting) interleaved(phases []string, row int) (maps string, ok bool) {
+	s, err := l.Shape(phases[slices.IndexFunc(phases, func(p string) bool { return p != "" })])
+	if err != nil {
+		return "", false
+	}
+	s = slices.Clone(s)
+	if len(phases) == 1 {
+		s[1].Size /= l.stride * l.stride
+	}
+	channels := s[1].Size
+	of := []onnx.Shape{{s[0], s[1], {Size: l.height}, {Size: l.width}}}
+	attrs := []onnx.Attr{onnx.Int("stride", l.stride), onnx.Int("phases", len(phases)), onnx.Int("channels", channels),
+		onnx.Int("row", row), onnx.Int("height", l.height), onnx.Int("width", l.width)}
+	switch {
+	case len(phases) <= maxPhases && channels%4 == 0 && (len(phases) > 1 || channels%l.lanes == 0):
+		return l.blocks(l.add("Interleave", phases, len(phases), of, 1, attrs...)[0]), true
+	case len(phases) == 1 && channels*l.stride*l.stride%4 == 0:
+		return l.add("InterleavePlain", phases, 1, of, 0, attrs...)[0], true
+	}
+	return "", false
 }
 
 // maxPhases is how many values an Interleave takes.

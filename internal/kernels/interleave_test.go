@@ -63,7 +63,7 @@ func TestInterleave(t *testing.T) {
 		"half a block":         {strided{24, 16, 1, 7, 8, 3, 1, 2, true, false}, "Interleave"},
 		"1x1, zeros":           {strided{32, 16, 1, 8, 7, 1, 0, 2, false, false}, "Interleave"},
 		"2x2, together":        {strided{32, 16, 1, 8, 6, 2, 0, 2, false, false}, "Interleave"},
-		"3x3 in groups":        {strided{32, 32, 32, 9, 8, 3, 1, 2, true, false}, "Interleave"},
+		"3x3 in groups":        {strided{32, 32, 32, 9, 8, 3, 1, 2, true, false}, "DepthwiseGradient"},
 		"5x5, stride 3":        {strided{16, 16, 1, 11, 10, 5, 2, 3, false, false}, "Interleave"},
 		"few channels":         {strided{3, 16, 1, 9, 10, 3, 1, 2, false, true}, "InterleavePlain"},
 		"stride 4":             {strided{3, 16, 1, 16, 15, 4, 0, 4, false, true}, "InterleavePlain"},

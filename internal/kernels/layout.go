@@ -6,7 +6,8 @@ import (
 	"github.com/ascood/ascood/onnx"
 )
 
-// outside is an attribute of the operators that are yet to be taken into the blocked layout, with so many of their outputs.
+// outside is an attribute of the operators that are yet to be taken into the blocked layout, with so many of their inputs
+// and outputs.
 const outside = "outside"
 
 // settle takes the operators that Prepare has put into the graph into the blocked layout: what ONNX Runtime and Prepare
@@ -84,19 +85,16 @@ func (g *graph) replace(value, by string) {
 
 // move has an operator take blocked maps and make such.
 func (g *graph) move(n *onnx.NodeProto, shapes map[string]onnx.Shape) {
-	blocks := n.IntAttr(outside, 0)
+	maps := n.IntsAttr(outside)
 	n.Attribute = slices.DeleteFunc(n.Attribute, func(a onnx.Attr) bool { return a.Name == outside })
-	for i, in := range n.Input {
+	for i, in := range n.Input[:maps[0]] {
 		if in != "" {
 			n.Input[i] = in + "/blocked/" + n.Name
 			g.reorder("ReorderInput", in, n.Input[i])
 		}
 	}
-	for i, out := range n.Output[:blocks] {
+	for i, out := range n.Output[:maps[1]] {
 		s := shapes[out]
-		if len(s) != 4 {
-			continue
-		}
 		n.Output[i] = out + "/blocked"
 		g.reorder("ReorderOutput", n.Output[i], out, onnx.Int("channels", s[1].Size))
 		s = slices.Clone(s)

@@ -49,17 +49,23 @@ func (n *numbers) number(value string) string {
 
 // nodeKey says what output i of a node is computed by.
 func nodeKey(n *onnx.NodeProto, i int, number func(string) string) string {
-	attrs := slices.Clone(n.Attribute)
-	slices.SortFunc(attrs, func(a, b onnx.Attr) int { return strings.Compare(a.Name, b.Name) })
 	var key strings.Builder
-	fmt.Fprintf(&key, "%s.%s %d", n.Domain, n.OpType, i)
-	for _, a := range attrs {
-		fmt.Fprintf(&key, " %s=%d %v %v %v %q %p %p", a.Name, a.I, a.F, a.Ints, a.Floats, a.S, a.T, a.G)
-	}
+	fmt.Fprintf(&key, "%s.%s %d%s", n.Domain, n.OpType, i, attributes(n))
 	for _, in := range n.Input {
 		fmt.Fprintf(&key, " %q", number(in))
 	}
 	return key.String()
+}
+
+// attributes says which a node has, in the order of their names.
+func attributes(n *onnx.NodeProto) string {
+	attrs := slices.Clone(n.Attribute)
+	slices.SortFunc(attrs, func(a, b onnx.Attr) int { return strings.Compare(a.Name, b.Name) })
+	var all strings.Builder
+	for _, a := range attrs {
+		fmt.Fprintf(&all, " %s=%d %v %v %v %q %p %p", a.Name, a.I, a.F, a.Ints, a.Floats, a.S, a.T, a.G)
+	}
+	return all.String()
 }
 
 // constantKey says what a constant is. Large ones are each their own.

@@ -170,34 +170,32 @@ func (d *draft) blocks(maps string) string {
 
 // put puts an operator in the place of what makes some values of the same shapes, in the blocked layout.
 func (d *draft) put(op string, inputs, outputs []string, attrs ...onnx.Attr) {
-	made := d.add(op, inputs, outputs, append(attrs, onnx.Int(outside, len(outputs))))
+	var shapes []onnx.Shape
+	for _, out := range outputs {
+		s, err := d.Shape(out)
+		if err != nil {
+			d.Fail(err)
+		}
+		shapes = append(shapes, s)
+	}
+	made := d.add(op, inputs, len(inputs), shapes, len(outputs), attrs...)
 	for i, out := range outputs {
 		d.replaced[out] = d.blocks(made[i])
 	}
 }
 
-// putPlain is put of an operator that takes blocked maps and makes plain ones.
-func (d *draft) putPlain(op string, inputs []string, output string, attrs ...onnx.Attr) {
-	d.replaced[output] = d.add(op, inputs, []string{output}, append(attrs, onnx.Int(outside, 0)))[0]
-}
-
-// add adds an operator that makes values of the shapes of others.
-func (d *draft) add(op string, inputs, like []string, attrs []onnx.Attr) []string {
-	var taken []string
-	for _, in := range inputs {
+// add adds an operator that takes so many maps in blocks, and other inputs, and makes maps of some shapes, so many of them
+// in blocks.
+func (d *draft) add(op string, inputs []string, maps int, shapes []onnx.Shape, blocks int, attrs ...onnx.Attr) []string {
+	taken := slices.Clone(inputs)
+	for i, in := range inputs[:maps] {
 		if in != "" {
-			in = d.blocks(in)
+			taken[i] = d.blocks(in)
 		}
-		taken = append(taken, in)
 	}
-	made := d.Ops(op, len(like), taken, append(attrs, onnx.Int("lanes", d.lanes))...)
+	made := d.Ops(op, len(shapes), taken, append(attrs, onnx.Int("lanes", d.lanes), onnx.Ints(outside, maps, blocks))...)
 	d.Maker(made[0]).Domain = Domain
-	for i, value := range like {
-		s, err := d.Shape(value)
-		if err != nil {
-			d.Fail(err)
-			return made
-		}
+	for i, s := range shapes {
 		d.Know(made[i], s)
 		d.Say(made[i])
 	}
