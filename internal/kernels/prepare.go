@@ -18,13 +18,14 @@ type draft struct {
 	users    map[string][]*onnx.NodeProto // of values that are computed alike
 	replaced map[string]string            // values by what is to be taken in their place
 	lanes    int
+	changed  bool
 }
 
 // Prepare puts operators into the graph of a file, for blocks of so many channels. It returns nil where there is no place
 // for any.
 func Prepare(m *onnx.ModelProto, lanes int) *onnx.ModelProto {
 	b := onnx.Extend(m.Graph)
-	d := &draft{b, numbered(b, m.Graph.Initializer), map[string][]*onnx.NodeProto{}, map[string]string{}, lanes}
+	d := &draft{b, numbered(b, m.Graph.Initializer), map[string][]*onnx.NodeProto{}, map[string]string{}, lanes, false}
 	nodes := b.Nodes()
 	for _, n := range nodes {
 		for _, in := range n.Input {
@@ -37,7 +38,10 @@ func Prepare(m *onnx.ModelProto, lanes int) *onnx.ModelProto {
 	for _, n := range nodes {
 		d.interleave(n)
 	}
-	if len(d.replaced) == 0 {
+	for _, n := range nodes {
+		d.widen(n)
+	}
+	if len(d.replaced) == 0 && !d.changed {
 		return nil
 	}
 	made, err := b.Model("", "")
