@@ -169,5 +169,6 @@ extern const ort::CustomOp *const max_pool_gradient_op;
 extern const ort::CustomOp *const interleave_op;
 extern const ort::CustomOp *const interleave_plain_op;
 extern const ort::CustomOp *const depthwise_gradient_op;
+extern const ort::CustomOp *const channels_op;
 
 }  // namespace kernels

@@ -17,6 +17,7 @@ type draft struct {
 	*numbers
 	users    map[string][]*onnx.NodeProto // of values that are computed alike
 	replaced map[string]string            // values by what is to be taken in their place
+	moved    map[string][]source          // where the channels of values come from
 	lanes    int
 	changed  bool
 }
@@ -25,7 +26,7 @@ type draft struct {
 // for any.
 func Prepare(m *onnx.ModelProto, lanes int) *onnx.ModelProto {
 	b := onnx.Extend(m.Graph)
-	d := &draft{b, numbered(b, m.Graph.Initializer), map[string][]*onnx.NodeProto{}, map[string]string{}, lanes, false}
+	d := &draft{b, numbered(b, m.Graph.Initializer), map[string][]*onnx.NodeProto{}, map[string]string{}, map[string][]source{}, lanes, false}
 	nodes := b.Nodes()
 	for _, n := range nodes {
 		for _, in := range n.Input {
@@ -37,6 +38,9 @@ func Prepare(m *onnx.ModelProto, lanes int) *onnx.ModelProto {
 	}
 	for _, n := range nodes {
 		d.interleave(n)
+	}
+	for _, n := range nodes {
+		d.channels(n)
 	}
 	for _, n := range nodes {
 		d.widen(n)

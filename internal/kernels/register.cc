@@ -17,7 +17,7 @@ int kernels_register(void *base, void *options) {
     ort::Domain *d = nullptr;
     ort::call<ort::kCreateCustomOpDomain>("ascood", &d);
     for (const ort::CustomOp *op : {kernels::winograd_op, kernels::elementwise_op, kernels::max_pool_gradient_op, kernels::interleave_op,
-                                     kernels::interleave_plain_op, kernels::depthwise_gradient_op}) {
+                                     kernels::interleave_plain_op, kernels::depthwise_gradient_op, kernels::channels_op}) {
       ort::call<ort::kCustomOpDomainAdd>(d, op);
     }
     return d;
