@@ -43,7 +43,7 @@ else
 fi
 
 current() {
-	for f in "$src"/* "$lib/libtorch.so"; do
+	for f in "$src"/* "$src"/../../internal/kernels/winograd*.h "$lib/libtorch.so"; do
 		[ "$out" -nt "$f" ] || return 1
 	done
 	readelf -d "$out" | grep -qF "[$lib]"

@@ -21,6 +21,7 @@
 #include <torch/library.h>
 #include <torch/version.h>
 
+#include "../../internal/kernels/winograd.h"
 #include "parallel.h"
 
 #if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 5)
@@ -30,40 +31,31 @@ using OptionalTensor = std::optional<at::Tensor>;
 using OptionalTensor = c10::optional<at::Tensor>;
 #endif
 
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
-#define GT_WINOGRAD
-#endif
-
-#ifdef GT_WINOGRAD
+#ifdef WINOGRAD
 
 namespace {
 
-constexpr int64_t kPoints = 36;  // of a tile of 6x6
-constexpr int64_t kChunk = 48;   // tiles at a time: what is made of them stays in the second cache
+using namespace winograd;
 
-// Maps are [N,H,W,C] in memory.
-struct Tiles {
-  int64_t height, width, down, across, count;
-};
+constexpr int64_t kChunk = 48;  // tiles at a time: what is made of them stays in the second cache
 
 // Kernels are what winograd_kernels.h has, which says what each does.
 struct Kernels {
   int64_t lanes;  // channels at a time
-  void (*read6)(const Tiles &, const float *x, int64_t channels, int64_t from, int64_t to, float *v, int64_t rows);
-  void (*read4)(const Tiles &, const float *x, int64_t channels, int64_t from, int64_t to, float *v, int64_t rows);
-  void (*write)(const Tiles &, const float *m, const float *bias, int64_t channels, int64_t from, int64_t to, float *y);
+  void (*read6)(const Map &, const Tiles &, const float *x, int64_t channels, int64_t from, int64_t to, float *v, int64_t rows);
+  void (*read4)(const Map &, const Tiles &, const float *x, int64_t channels, int64_t from, int64_t to, float *v, int64_t rows);
+  void (*write)(const Map &, const Tiles &, const float *m, const float *bias, int64_t channels, int64_t from, int64_t to, float *y);
   void (*forward)(const float *a, const float *b, float *c, int64_t in, int64_t out, int64_t rows);
   void (*outer)(const float *a, const float *b, float *c, int64_t in, int64_t out, int64_t rows, bool fresh);
   void (*expand)(const float *g, bool back, int64_t in, int64_t out, int64_t from, int64_t to, float *u);
   void (*contract)(const float *u, int64_t in, int64_t out, int64_t from, int64_t to, float *g);
 };
 
-#define GT_INLINE __attribute__((always_inline)) static inline
-
 #pragma GCC push_options
 #pragma GCC target("avx512f,fma,prfchw")
 namespace avx512 {
-constexpr int kLanes = 16, kRows = 24;
+constexpr int kLanes = 16, kRegisters = 32;
+#include "../../internal/kernels/winograd_tiles.h"
 #include "winograd_kernels.h"
 }  // namespace avx512
 #pragma GCC pop_options
@@ -71,7 +63,8 @@ constexpr int kLanes = 16, kRows = 24;
 #pragma GCC push_options
 #pragma GCC target("avx2,fma,prfchw")
 namespace avx2 {
-constexpr int kLanes = 8, kRows = 12;
+constexpr int kLanes = 8, kRegisters = 16;
+#include "../../internal/kernels/winograd_tiles.h"
 #include "winograd_kernels.h"
 }  // namespace avx2
 #pragma GCC pop_options
@@ -91,8 +84,14 @@ const Kernels *kernels_for(int64_t in, int64_t out) {
 }
 
 Tiles tiles_of(const at::Tensor &x) {
-  const int64_t height = x.size(2), width = x.size(3), down = (height + 3) / 4, across = (width + 3) / 4;
-  return {height, width, down, across, x.size(0) * down * across};
+  const int64_t down = (x.size(2) + 3) / 4, across = (x.size(3) + 3) / 4;
+  return {down, across, x.size(0) * down * across, 1, 1};
+}
+
+// map_of is how maps in channels-last order lie in memory.
+Map map_of(const at::Tensor &x, const Kernels &kernels) {
+  const int64_t channels = x.size(1), height = x.size(2), width = x.size(3);
+  return {height, width, height * width * channels, kernels.lanes, width * channels, channels};
 }
 
 at::Tensor room(const at::Tensor &like, int64_t n) { return at::empty({n}, like.options(), at::MemoryFormat::Contiguous); }
@@ -110,6 +109,7 @@ at::Tensor convolve(const at::Tensor &x, const at::Tensor &weight, const float *
     kernels.expand(taps.data_ptr<float>(), back, in, out, from, to, expanded);
   });
   const at::Tensor y = at::empty({x.size(0), out, x.size(2), x.size(3)}, x.options(), at::MemoryFormat::ChannelsLast);
+  const Map from_map = map_of(x, kernels), to_map = map_of(y, kernels);
   const float *data = x.data_ptr<float>();
   float *result = y.data_ptr<float>();
   const int64_t chunks = (tiles.count + kChunk - 1) / kChunk;
@@ -118,9 +118,9 @@ at::Tensor convolve(const at::Tensor &x, const at::Tensor &weight, const float *
     float *v = rooms.data_ptr<float>(), *m = v + kPoints * kChunk * in;
     for (int64_t i = first; i < last; i++) {
       const int64_t from = i * kChunk, to = std::min(from + kChunk, tiles.count), n = to - from;
-      kernels.read6(tiles, data, in, from, to, v, n);
+      kernels.read6(from_map, tiles, data, in, from, to, v, n);
       for (int64_t p = 0; p < kPoints; p++) kernels.forward(v + p * n * in, expanded + p * out * in, m + p * n * out, in, out, n);
-      kernels.write(tiles, m, bias, out, from, to, result);
+      kernels.write(to_map, tiles, m, bias, out, from, to, result);
     }
   });
   return y;
@@ -130,12 +130,12 @@ at::Tensor convolve(const at::Tensor &x, const at::Tensor &weight, const float *
 // adds a product.
 struct Sums {
   Sums(const at::Tensor &x, const at::Tensor &dy, float *sums)
-      : kernels(*kernels_for(x.size(1), dy.size(1))), tiles(tiles_of(x)), in(x.size(1)), out(dy.size(1)), x(x.data_ptr<float>()), dy(dy.data_ptr<float>()), sums(sums),
+      : kernels(*kernels_for(x.size(1), dy.size(1))), tiles(tiles_of(x)), x_map(map_of(x, kernels)), dy_map(map_of(dy, kernels)), in(x.size(1)), out(dy.size(1)), x(x.data_ptr<float>()), dy(dy.data_ptr<float>()), sums(sums),
         rooms(room(dy, kPoints * kChunk * (in + out))) {}
 
   void transform(int64_t from, int64_t to, int64_t start, int64_t rows) const {
-    kernels.read6(tiles, x, in, from, to, v() + (from - start) * kernels.lanes, rows);
-    kernels.read4(tiles, dy, out, from, to, w() + (from - start) * kernels.lanes, rows);
+    kernels.read6(x_map, tiles, x, in, from, to, v() + (from - start) * kernels.lanes, rows);
+    kernels.read4(dy_map, tiles, dy, out, from, to, w() + (from - start) * kernels.lanes, rows);
   }
   void add(int64_t from, int64_t to, int64_t rows, bool fresh) const {
     for (int64_t p = from; p < to; p++) kernels.outer(v() + p * rows * in, w() + p * rows * out, sums + p * in * out, in, out, rows, fresh);
@@ -145,6 +145,7 @@ struct Sums {
 
   const Kernels &kernels;
   Tiles tiles;
+  Map x_map, dy_map;
   int64_t in, out;
   const float *x, *dy;
   float *sums;
@@ -244,7 +245,7 @@ namespace {
 
 at::Tensor conv2d(const at::Tensor &x, const at::Tensor &weight, const OptionalTensor &bias, at::IntArrayRef stride,
                   at::IntArrayRef padding, at::IntArrayRef dilation, int64_t groups) {
-#ifdef GT_WINOGRAD
+#ifdef WINOGRAD
   if (fits(x, weight, bias, stride, padding, dilation, groups)) {
     return Convolution::apply(x, weight, bias ? *bias : weight);
   }

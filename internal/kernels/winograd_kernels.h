@@ -9,12 +9,12 @@ constexpr int kGroup = (kRegisters - 4) / 2;
 
 // read transforms a block of channels of n tiles of x.
 void read(const Map &map, const Tiles &tiles, int64_t block, int64_t from, int64_t n, const float *x, float *v) {
-  for (int64_t i = 0; i < n; i++) read_tile<6>(map, taken(tiles, from + i), block, x, (vec *)v + i, n);
+  read_tiles<6>(map, tiles, block, block + 1, from, from + n, x, v, 0, n);
 }
 
 // write writes a block of channels of n tiles of y.
 void write(const Map &map, const Tiles &tiles, int64_t block, int64_t from, int64_t n, const float *m, const Ends &ends, float *y) {
-  for (int64_t i = 0; i < n; i++) write_tile(map, written(tiles, from + i), block, (const vec *)m + i, n, ends, y);
+  write_tiles(map, tiles, block, block + 1, from, from + n, m, 0, n, ends, y);
 }
 
 // expand transforms weights g [in/L,9,L,L] of a block.

@@ -75,11 +75,21 @@ WINOGRAD_INLINE int64_t offset(const Map &map, const Place &at, int64_t block) {
   return at.image * map.image + block * map.block + at.top * map.row + at.left * map.column;
 }
 
-// transform writes Bᵀ d B (side 6) or A d Aᵀ (side 4) of the tile at x to v, whose points are plane vectors apart. Unless
-// it is whole, the map has only the rows and columns in between, and zeros outside.
+// fetch asks for 4x4 places of a map, to read (0) or to write (1): the processor foresees them only where they are side by
+// side.
+template <int write>
+WINOGRAD_INLINE void fetch(const float *x, int64_t row, int64_t column) {
+  if (column == kLanes) return;
+  for (int64_t i = 0; i < 4; i++) {
+    for (int64_t j = 0; j < 4; j++) __builtin_prefetch(x + i * row + j * column, write);
+  }
+}
+
+// read_tile writes Bᵀ d B (side 6) or A d Aᵀ (side 4) of a block of channels of the tile at x to v, whose points are plane
+// vectors apart. Unless it is whole, the map has only the rows and columns in between, and zeros outside.
 template <int side, bool whole>
-WINOGRAD_INLINE void transform(const float *x, int64_t row, int64_t column, int64_t top, int64_t bottom, int64_t left, int64_t right,
-                               vec *v, int64_t plane) {
+WINOGRAD_INLINE void read_tile(const float *x, int64_t row, int64_t column, int64_t top, int64_t bottom, int64_t left, int64_t right,
+                         vec *v, int64_t plane) {
   vec half[6 * side];
 #pragma GCC unroll 6
   for (int64_t j = 0; j < side; j++) {
@@ -95,40 +105,58 @@ WINOGRAD_INLINE void transform(const float *x, int64_t row, int64_t column, int6
   }
 }
 
-// read_tile transforms a block of channels of the tile of x at a place.
+// read_tiles does so for blocks [low,high) of channels of tiles [from,to), a vector of v each: tile by tile, and the blocks of
+// a tile block vectors apart.
 template <int side>
-WINOGRAD_INLINE void read_tile(const Map &map, const Place &at, int64_t block, const float *x, vec *v, int64_t plane) {
-  const int64_t top = std::max<int64_t>(0, -at.top), bottom = std::min<int64_t>(side, map.height - at.top);
-  const int64_t left = std::max<int64_t>(0, -at.left), right = std::min<int64_t>(side, map.width - at.left);
-  x += offset(map, at, block);
-  if (top == 0 && left == 0 && bottom == side && right == side) {
-    transform<side, true>(x, map.row, map.column, top, bottom, left, right, v, plane);
-  } else {
-    transform<side, false>(x, map.row, map.column, top, bottom, left, right, v, plane);
+WINOGRAD_INLINE void read_tiles(const Map &map, const Tiles &tiles, int64_t low, int64_t high, int64_t from, int64_t to, const float *x, float *v,
+                                int64_t block, int64_t plane) {
+  for (int64_t t = from; t < to; t++) {
+    const Place at = side == 6 ? taken(tiles, t) : written(tiles, t);
+    const int64_t top = std::max<int64_t>(0, -at.top), bottom = std::min<int64_t>(side, map.height - at.top);
+    const int64_t left = std::max<int64_t>(0, -at.left), right = std::min<int64_t>(side, map.width - at.left);
+    const bool whole = top == 0 && left == 0 && bottom == side && right == side;
+    const float *corner = x + offset(map, at, low);
+    vec *out = (vec *)v + (t - from);
+    for (int64_t b = low; b < high; b++, out += block, corner += map.block) {
+      fetch<0>(corner + (side * map.row + (side == 6) * map.column), map.row, map.column);  // of the tile below
+      if (whole) {
+        read_tile<side, true>(corner, map.row, map.column, top, bottom, left, right, out, plane);
+      } else {
+        read_tile<side, false>(corner, map.row, map.column, top, bottom, left, right, out, plane);
+      }
+    }
   }
 }
 
-// write_tile writes Aᵀ m A, with its ends, to a block of channels of the tile of y at a place.
-WINOGRAD_INLINE void write_tile(const Map &map, const Place &at, int64_t block, const vec *m, int64_t plane, const Ends &ends, float *y) {
-  const int64_t down = std::min<int64_t>(4, map.height - at.top), across = std::min<int64_t>(4, map.width - at.left);
-  const int64_t corner = offset(map, at, block);
-  const vec bias = ends.bias != nullptr ? load(ends.bias + block * kLanes) : vec{};
-  vec half[24];
+// write_tiles writes Aᵀ m A, with its ends, to blocks [low,high) of channels of tiles [from,to) of y.
+WINOGRAD_INLINE void write_tiles(const Map &map, const Tiles &tiles, int64_t low, int64_t high, int64_t from, int64_t to, const float *m, int64_t block,
+                                 int64_t plane, const Ends &ends, float *y) {
+  for (int64_t t = from; t < to; t++) {
+    const Place at = written(tiles, t);
+    const int64_t down = std::min<int64_t>(4, map.height - at.top), across = std::min<int64_t>(4, map.width - at.left);
+    int64_t corner = offset(map, at, low);
+    const vec *in = (const vec *)m + (t - from);
+    for (int64_t b = low; b < high; b++, in += block, corner += map.block) {
+      fetch<1>(y + corner + 4 * 4 * map.column, map.row, map.column);  // four tiles on
+      const vec bias = ends.bias != nullptr ? load(ends.bias + b * kLanes) : vec{};
+      vec half[24];
 #pragma GCC unroll 6
-  for (int64_t j = 0; j < 6; j++) by_a_transposed(m + j * plane, 6 * plane, half + j, 6);
+      for (int64_t j = 0; j < 6; j++) by_a_transposed(in + j * plane, 6 * plane, half + j, 6);
 #pragma GCC unroll 4
-  for (int64_t i = 0; i < 4; i++) {
-    vec out[4];
-    by_a_transposed(half + i * 6, 1, out, 1);
+      for (int64_t i = 0; i < 4; i++) {
+        vec out[4];
+        by_a_transposed(half + i * 6, 1, out, 1);
 #pragma GCC unroll 4
-    for (int64_t j = 0; j < 4; j++) {
-      if (i >= down || j >= across) continue;
-      const int64_t pixel = corner + i * map.row + j * map.column;
-      vec v = out[j] + bias;
-      if (ends.sum != nullptr) v += load(ends.sum + pixel);
-      if (ends.relu) v = v > vec{} ? v : vec{};
-      if (ends.gate != nullptr) v = load(ends.gate + pixel) > vec{} ? v : vec{};
-      store(y + pixel, v);
+        for (int64_t j = 0; j < 4; j++) {
+          if (i >= down || j >= across) continue;
+          const int64_t pixel = corner + i * map.row + j * map.column;
+          vec v = out[j] + bias;
+          if (ends.sum != nullptr) v += load(ends.sum + pixel);
+          if (ends.relu) v = v > vec{} ? v : vec{};
+          if (ends.gate != nullptr) v = load(ends.gate + pixel) > vec{} ? v : vec{};
+          store(y + pixel, v);
+        }
+      }
     }
   }
 }
