@@ -199,9 +199,9 @@ func (p *program) length() int {
 // write makes the last node an Elementwise, unless it would be what it is.
 func (p *program) write(last *onnx.NodeProto) {
 	operands := p.operands()
-	registers, spread := map[string]int{}, false
+	c, spread := &code{program: p, registers: map[string]int{}}, false
 	for i, v := range operands {
-		registers[v] = i
+		c.registers[v] = i
 		if i > 0 { // the first has the shape of the result
 			operands[i] = p.narrow(v)
 			spread = spread || operands[i] != v
@@ -210,28 +210,12 @@ func (p *program) write(last *onnx.NodeProto) {
 	if p.length() < 2 && !spread {
 		return
 	}
-	var code []int
-	var parameters []float32
-	to := C.kOperands - 1
-	for _, n := range p.nodes {
-		for _, s := range p.steps(n) {
-			operand := func(i int) int {
-				if i == before {
-					return to
-				}
-				return registers[n.Input[i]]
-			}
-			code = append(code, s.code, operand(s.left), operand(s.right))
-			parameters = append(parameters, s.alpha, s.beta)
-			to++
-		}
-		registers[n.Output[0]] = to
-	}
+	c.value(last.Output[0])
 	for _, v := range operands {
 		p.users[v]++
 	}
 	taken := last.Input
-	p.become(last, "Elementwise", operands, onnx.Int("lanes", p.lanes), onnx.Ints("code", code...), onnx.Floats("parameters", parameters...))
+	p.become(last, "Elementwise", operands, c.attributes()...)
 	for _, v := range taken {
 		p.release(v)
 	}

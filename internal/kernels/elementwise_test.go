@@ -24,6 +24,19 @@ func inside(b *onnx.Builder, x string) string {
 // chains are made of maps a and g.
 var chains = map[string]func(b *onnx.Builder, a, g string) string{
 	"gate": func(b *onnx.Builder, a, g string) string { return b.Op("Mul", []string{g, inside(b, a)}) },
+	"gate above": func(b *onnx.Builder, a, g string) string {
+		return b.Op("Add", []string{a, b.Op("Mul", []string{g, hardSigmoid(b, a, 0x1p126, -0x1p124)})})
+	},
+	"steps of two": func(b *onnx.Builder, a, g string) string {
+		both := b.Op("Mul", []string{hardSigmoid(b, a, -0x1p126, 0), hardSigmoid(b, g, 0x1p126, 0)})
+		return b.Op("Add", []string{a, b.Op("Mul", []string{g, both})})
+	},
+	"HardSigmoid of some slope": func(b *onnx.Builder, a, g string) string {
+		return b.Op("Mul", []string{g, b.Op("Mul", []string{hardSigmoid(b, a, 3, .5), hardSigmoid(b, a, -3, .5)})})
+	},
+	"Clip behind a convolution": func(b *onnx.Builder, a, g string) string {
+		return b.Op("Clip", []string{conv(b, a, "before", 24, 1), b.Scalar(-.25), b.Scalar(.75)})
+	},
 	"SiLU": func(b *onnx.Builder, a, g string) string {
 		return b.Op("Add", []string{b.Op("Mul", []string{a, b.Op("Sigmoid", []string{a})}), g})
 	},
@@ -98,6 +111,33 @@ func TestSteps(t *testing.T) {
 			if want := f(float64(x[i])) + 2; math.Abs(float64(got)-want) > 3e-7 {
 				t.Errorf("%s(%g) + 2 is %g, should be %g", op, x[i], got, want)
 			}
+		}
+	}
+}
+
+// TestBounds: bounds are not within themselves.
+func TestBounds(t *testing.T) {
+	b := onnx.NewBuilder("test")
+	b.Input("x", "", onnx.TensorProto_FLOAT, "N")
+	b.Output(b.Rename(b.Op("Mul", []string{inside(b, "x"), b.Op("Add", []string{"x", b.Scalar(3)})}), "y"), "", onnx.TensorProto_FLOAT, "N")
+	m, err := b.Model("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := ort.Open(m, ort.Options{Own: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	x := []float32{0, math.Nextafter32(0, 1), 1, math.Nextafter32(1, 0), math.Nextafter32(1, 2), -1, .5, 2, 1e-30, float32(math.Inf(1)), float32(math.Inf(-1))}
+	want := []float32{0, 3, 0, 4, 0, 0, 3.5, 0, 3, 0, 0}
+	out, err := s.Run(map[string]ort.Value{"x": {Shape: []int{len(x)}, Data: x}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, got := range out["y"].Floats() {
+		if got != want[i] {
+			t.Errorf("of %g it is %g, should be %g", x[i], got, want[i])
 		}
 	}
 }

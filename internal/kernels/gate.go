@@ -2,9 +2,6 @@ package kernels
 
 import "github.com/ascood/ascood/onnx"
 
-// steep is the slope from which a HardSigmoid is a step.
-const steep = 1e30
-
 // gate lets a Winograd before a product with a HardSigmoid that is a step at zero (the gradient of a Relu) do that.
 func (g *graph) gate(n *onnx.NodeProto) {
 	if n.Domain != "" || n.OpType != "Mul" {

@@ -30,6 +30,7 @@ func Rewrite(m *onnx.ModelProto, lanes int) bool {
 	g.measure()
 	g.count()
 	g.stay()
+	g.clips()
 	for _, n := range g.Node {
 		g.winograd(n)
 	}

@@ -39,6 +39,12 @@ KERNELS_SIMD void take(const Step &s, const float *a, const float *b, float *y, 
     case kMul:
       KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = a[i] * b[i];
       break;
+    case kBounded:
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = (b[i] > alpha) & (b[i] < beta) ? a[i] : 0;
+      break;
+    case kCut:
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = cut(a[i], alpha, beta);
+      break;
     case kHardSigmoid:
       KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = cut(alpha * a[i] + beta, 0, 1);
       break;

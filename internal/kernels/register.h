@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 // What a step of an Elementwise computes.
-enum { kAdd, kMul, kHardSigmoid, kSigmoid };
+enum { kAdd, kMul, kBounded, kCut, kHardSigmoid, kSigmoid };
 
 // How many operands an Elementwise may have, and steps.
 enum { kOperands = 8, kSteps = 24 };
