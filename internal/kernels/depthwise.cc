@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "op.h"
+#include "ends.h"
 
 namespace kernels {
 namespace {
@@ -61,11 +61,12 @@ KERNELS_SIMD void convolve8(const Kernel &k, const Row &row) { convolve<vec8>(k,
 struct DepthwiseGradient {
   static constexpr int64_t kPhases = 4;
   static constexpr const char *name = "DepthwiseGradient";
-  static constexpr size_t inputs = 1 + kPhases, required = 1;  // of the output, and the weights of each phase
+  static constexpr size_t own = 1 + kPhases, inputs = own + kOperands, required = 1;  // of the output, the weights of each phase; and of Ends
   static constexpr int inplace = -1;
 
   explicit DepthwiseGradient(const ort::Info *info)
       : allocator(info),
+        ends(info),
         lanes(attribute(info, "lanes")),
         height(attribute(info, "height")),
         width(attribute(info, "width")),
@@ -77,7 +78,8 @@ struct DepthwiseGradient {
   ort::Status *compute(ort::Context *context) const {
     const Tensor g = input(context, 0);
     const int64_t blocks = g.dims[1] / lanes, dims[4] = {g.dims[0], g.dims[1], height, width};
-    float *const y = output(context, 0, dims, 4);
+    const Tensor result{output(context, 0, dims, 4), {dims[0], dims[1], height, width}, 4};
+    const Ending ending(context, ends, own, result);
     Tensor weights[kPhases];
     int64_t taps = 0, begins[kPhases];
     for (int64_t p = 0; p < kPhases; p++) {
@@ -95,20 +97,24 @@ struct DepthwiseGradient {
       }
     }
     return parallel(context, dims[0] * blocks, [&](int64_t i) {
+      Ending::Part end(ending);
       const float *const from = g.data + i * g.dims[2] * g.dims[3] * lanes;
       for (int64_t h = 0; h < height; h++) {
+        const int64_t at = (i * height + h) * width * lanes;
         for (int64_t q = 0; q < 2; q++) {
           const int64_t p = h % 2 * 2 + q, top = h / 2 - above[p];
           const Kernel k{rows[p], columns[p], above[p], left[p], room.data + (i % blocks * taps + begins[p]) * lanes};
           const Row row{from + top * g.dims[3] * lanes, std::max<int64_t>(0, -top), std::min(rows[p], g.dims[2] - top), g.dims[3],
-                        y + ((i * height + h) * width + q) * lanes, (width - q + 1) / 2};
+                        result.data + at + q * lanes, (width - q + 1) / 2};
           (lanes == 16 ? convolve16 : convolve8)(k, row);
         }
+        end.compute(at, width * lanes);
       }
     });
   }
 
   Allocator allocator;
+  Ends ends;
   int64_t lanes, height, width;
   std::vector<int64_t> rows, columns, above, left;
 };

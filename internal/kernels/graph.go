@@ -42,6 +42,11 @@ func Rewrite(m *onnx.ModelProto, lanes int) bool {
 			g.elementwise(n)
 		}
 	}
+	for _, n := range g.Node {
+		if !g.gone[n] {
+			g.end(n)
+		}
+	}
 	if !g.changed {
 		return false
 	}

@@ -2,7 +2,7 @@
 // after the other, as channels of one. InterleavePlain is the same of phases of any number of channels in one value, and
 // makes plain maps.
 
-#include "op.h"
+#include "ends.h"
 
 namespace kernels {
 namespace {
@@ -42,38 +42,42 @@ KERNELS_SIMD void spread8(const float *from, float *to, int64_t first, int64_t s
 
 struct Interleave {
   static constexpr const char *name = "Interleave";
-  static constexpr size_t inputs = 16, required = 0;
+  static constexpr size_t own = 16, inputs = own + kOperands, required = 0;  // phases; and of Ends
   static constexpr int inplace = -1;
 
-  explicit Interleave(const ort::Info *info) : to(info), phases(attribute(info, "phases")) {}
+  explicit Interleave(const ort::Info *info) : to(info), phases(attribute(info, "phases")), ends(info) {}
 
   ort::Status *compute(ort::Context *context) const {
     const int64_t blocks = (to.channels + to.lanes - 1) / to.lanes;
-    Tensor from[inputs], any;
+    Tensor from[own], any;
     for (int64_t p = 0; p < phases; p++) {
       from[p] = input(context, p);
       if (from[p].data != nullptr) any = from[p];
     }
     const int64_t dims[4] = {any.dims[0], blocks * to.lanes, to.height, to.width};
     const int64_t wide = any.dims[3] * to.lanes, map = any.dims[2] * wide, image = any.dims[1] / to.lanes * map;
-    float *y = output(context, 0, dims, 4);
+    const Tensor result{output(context, 0, dims, 4), {dims[0], dims[1], to.height, to.width}, 4};
+    const Ending ending(context, ends, own, result);
     return parallel(context, dims[0] * blocks, [&](int64_t i) {
+      Ending::Part end(ending);
       const int64_t n = i / blocks, block = i % blocks;
       for (int64_t h = 0; h < to.height; h++) {
         const int64_t row = h + to.row;
-        float *const at = y + (i * to.height + h) * to.width * to.lanes;
+        const int64_t at = (i * to.height + h) * to.width * to.lanes;
         for (int64_t q = 0; q < to.stride; q++) {
           const int64_t p = row % to.stride * to.stride + q;
           const float *x = phases == 1 ? from[0].data + p * blocks * map : from[p].data;
           if (x != nullptr) x += n * image + block * map + row / to.stride * wide;
-          (to.lanes == 16 ? spread16 : spread8)(x, at, q, to.stride, to.width);
+          (to.lanes == 16 ? spread16 : spread8)(x, result.data + at, q, to.stride, to.width);
         }
+        end.compute(at, to.width * to.lanes);
       }
     });
   }
 
   Whole to;
   int64_t phases;
+  Ends ends;
 };
 
 struct InterleavePlain {
