@@ -49,11 +49,12 @@ func (c *composer) compose(score artifact.Score, target gradient.Target) error {
 	prediction := c.Rename(c.Op("ArgMax", []string{logits}, onnx.Int("axis", 1), onnx.Int("keepdims", 0)), artifact.Prediction)
 
 	c.Scope("gradient/")
-	byImage, err := gradient.Of(c.Builder, target, logits, c.gradCrossEntropy(logits, prediction, c.classes), image)
+	byLogits, lowered := c.raised(c.gradCrossEntropy(logits, prediction, c.classes))
+	byImage, err := gradient.Of(c.Builder, target, logits, byLogits, image)
 	if err != nil {
 		return err
 	}
-	byImage = c.Rename(byImage, artifact.Gradient)
+	byImage = c.Rename(c.Op("Mul", []string{byImage, c.Say(c.reshape(lowered, 1, 1, 1))}), artifact.Gradient)
 
 	c.Scope("odin/")
 	odin := c.confidence(c.whole("odin", c.odinImage(image, byImage)).logits)

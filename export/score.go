@@ -1,6 +1,8 @@
 package export
 
 import (
+	"math"
+
 	"github.com/ascood/ascood/artifact"
 	"github.com/ascood/ascood/onnx"
 )
@@ -22,6 +24,23 @@ func (c *composer) gradCrossEntropy(logits, prediction string, classes int) stri
 	onehot := c.Op("OneHot", []string{prediction, c.Int64s(classes), c.Const([]int{2}, 0, 1)})
 	return c.Op("Div", []string{c.Op("Sub", []string{p, onehot}), artifact.Temperature})
 }
+
+// raised returns a gradient [N,classes] times a power of two that brings images with next to none nearer to 1, and the
+// power's inverse [N,1]: processors take a hundred times as long for numbers below 2⁻¹²⁶, which the walk back
+// would make of a gradient that is small to begin with. It changes no other number.
+func (c *composer) raised(gradient string) (product, inverse string) {
+	largest := c.Op("ReduceMax", []string{c.Op("Abs", []string{gradient})}, onnx.Ints("axes", 1))
+	power, inverse := c.Scalar(1), c.Scalar(1)
+	for _, step := range []struct{ below, by int }{{-40, 50}, {-90, 100}} {
+		small := c.Op("Less", []string{largest, c.power(step.below)})
+		power = c.Op("Where", []string{small, c.power(step.by), power})
+		inverse = c.Op("Where", []string{small, c.power(-step.by), inverse})
+	}
+	return c.Op("Mul", []string{gradient, power}), inverse
+}
+
+// power is that power of two.
+func (c *composer) power(exponent int) string { return c.Scalar(float32(math.Ldexp(1, exponent))) }
 
 // odinImage moves every element against its gradient's sign (ODIN, Liang et ac.
 // 2018): x - noise·s/std with s = 1 where the gradient is ≥ 0, else -1.
