@@ -7,16 +7,51 @@ import (
 	"github.com/ascood/ascood/onnx"
 )
 
-// interleave puts an Interleave in the place of what puts every stride-th row and column of maps into place, and cuts
-// off what is beyond them. Phases are taken from before they are put together.
-func (d *draft) interleave(n *onnx.NodeProto) {
+// interleaving is what puts every stride-th row and column of maps into place, and cuts off what is beyond them.
+type interleaving struct {
+	lifting
+	phases []string // from before they are put together
+	whole  string
+	row    int // of what the phases make, that the whole begins at
+}
+
+// interleave puts operators in the place of all that puts phases into place.
+func (d *draft) interleave(nodes []*onnx.NodeProto) {
+	var all []interleaving
+	made := map[string]string{}
+	for _, n := range nodes {
+		for _, i := range d.interleavings(n) {
+			i.made = made
+			if i.lifts() {
+				made[i.key(i.phases)] = ""
+			}
+			all = append(all, i)
+		}
+	}
+	for _, i := range all {
+		maps, ok := "", false
+		if i.lifts() {
+			maps, ok = i.lifting.whole(i.phases, true, true)
+		} else {
+			maps, ok = i.interleaved(i.phases, i.row)
+		}
+		if ok {
+			d.replaced[i.whole] = maps
+		}
+	}
+}
+
+func (i interleaving) lifts() bool { return len(i.phases) > 1 && i.row == 0 }
+
+// interleavings are those that begin at a node.
+func (d *draft) interleavings(n *onnx.NodeProto) (all []interleaving) {
 	if n.OpType != "Reshape" || n.Domain != "" {
-		return
+		return nil
 	}
 	apart, err := d.Ints(n.Input[1])
 	x, unknown := d.Shape(n.Input[0])
 	if err != nil || unknown != nil || len(apart) != 6 || len(x) != 4 || apart[1] < 2 {
-		return
+		return nil
 	}
 	stride := apart[1]
 	pattern := onnx.NewBuilder("")
@@ -24,22 +59,12 @@ func (d *draft) interleave(n *onnx.NodeProto) {
 	whole := windows.Interleave(pattern, "x", stride)
 	for _, at := range d.find(pattern, map[string]string{"x": d.number(n.Input[0])}) {
 		out, row := d.cropped(at[whole])
-		s, err := d.Shape(out)
-		if d.replaced[out] != "" || err != nil {
-			continue
-		}
-		l := lifting{d, stride, s[2].Size, s[3].Size}
-		phases := d.phases(n.Input[0], stride*stride)
-		maps, ok := "", false
-		if len(phases) > 1 && row == 0 {
-			maps, ok = l.whole(phases, true, true)
-		} else {
-			maps, ok = l.interleaved(phases, row)
-		}
-		if ok {
-			d.replaced[out] = maps
+		if s, err := d.Shape(out); err == nil && d.replaced[out] == "" {
+			l := lifting{draft: d, stride: stride, height: s[2].Size, width: s[3].Size}
+			all = append(all, interleaving{l, d.phases(n.Input[0], stride*stride), out, row})
 		}
 	}
+	return all
 }
 
 // interleaved puts phases into place, a value each or all in one, which begin at a row.

@@ -1,7 +1,9 @@
 package kernels
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/ascood/ascood/internal/windows"
@@ -13,13 +15,35 @@ import (
 type lifting struct {
 	*draft
 	stride        int
-	height, width int // of the whole
+	height, width int               // of the whole
+	made          map[string]string // wholes by their phases, "" for one that is wanted, but not yet made
+}
+
+// key is of values that are phases of a whole.
+func (l lifting) key(phases []string) string {
+	key := fmt.Sprint(l.height, l.width)
+	for _, p := range phases {
+		key += " " + strconv.Quote(l.number(p))
+	}
+	return key
 }
 
 // whole returns maps whose phases are the given values, "" for those that are zero: if zero, they must be, and otherwise
-// they may be anything. It is not ok if they would have to be put into place, unless they may.
+// they may be anything. It is not ok if they would have to be put into place, unless they may, or are anyway.
 func (l lifting) whole(phases []string, zero, may bool) (maps string, ok bool) {
-	all := !slices.Contains(phases, "")
+	all, key := !slices.Contains(phases, ""), l.key(phases)
+	made, wanted := l.made[key]
+	if made != "" {
+		return made, true
+	}
+	if zero || all {
+		defer func() {
+			if ok {
+				l.made[key] = maps
+			}
+		}()
+	}
+	may = may || wanted
 	if maps, ok = l.taken(phases); ok && (all || !zero) {
 		return maps, true
 	}

@@ -36,9 +36,7 @@ func Prepare(m *onnx.ModelProto, lanes int) *onnx.ModelProto {
 	for _, n := range nodes {
 		d.maxPool(n)
 	}
-	for _, n := range nodes {
-		d.interleave(n)
-	}
+	d.interleave(nodes)
 	for _, n := range nodes {
 		d.channels(n)
 	}
