@@ -121,12 +121,13 @@ func (g *graph) shapeOf(n *onnx.NodeProto, in onnx.Shape) onnx.Shape {
 	channels, height, width := in[1].At(1), in[2].At(1), in[3].At(1)
 	switch n.OpType {
 	case "Conv":
+		kernel := n.IntsAttr("kernel_shape", 1, 1)
 		if w := g.constants[n.Operand(1)]; w != nil {
-			channels = int(w.Dims[0])
+			channels, kernel = int(w.Dims[0]), []int{int(w.Dims[2]), int(w.Dims[3])}
 		}
-		height, width = slide(n, height, width)
+		height, width = slide(n, kernel, height, width)
 	case "MaxPool", "AveragePool":
-		height, width = slide(n, height, width)
+		height, width = slide(n, n.IntsAttr("kernel_shape"), height, width)
 	case "GlobalAveragePool", "GlobalMaxPool":
 		height, width = 1, 1
 	case "Upsample":
@@ -147,9 +148,8 @@ func (g *graph) shapeOf(n *onnx.NodeProto, in onnx.Shape) onnx.Shape {
 }
 
 // slide is how large the map is that windows over one make.
-func slide(n *onnx.NodeProto, height, width int) (int, int) {
-	kernel, stride := n.IntsAttr("kernel_shape", 1, 1), n.IntsAttr("strides", 1, 1)
-	pads, dilation := n.IntsAttr("pads", 0, 0, 0, 0), n.IntsAttr("dilations", 1, 1)
+func slide(n *onnx.NodeProto, kernel []int, height, width int) (int, int) {
+	stride, pads, dilation := n.IntsAttr("strides", 1, 1), n.IntsAttr("pads", 0, 0, 0, 0), n.IntsAttr("dilations", 1, 1)
 	along := func(axis, length int) int {
 		room := length + pads[axis] + pads[axis+2] - dilation[axis]*(kernel[axis]-1) - 1
 		if n.IntAttr("ceil_mode", 0) != 0 {

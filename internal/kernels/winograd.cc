@@ -20,8 +20,8 @@ struct Kernels {
   void (*read)(const Map &, const Tiles &, int64_t block, int64_t from, int64_t n, const float *x, float *v);
   void (*write)(const Map &, const Tiles &, int64_t block, int64_t from, int64_t n, const float *m, const Ends &, float *y);
   void (*expand)(const float *g, int64_t in, float *u);
-  void (*const *multiply[2])(const float *v, const float *u, int64_t in, float *m, bool fresh);  // for 1 and 2 blocks, and for 1 and more tiles
-  void (*const *expand_and_multiply)(const float *v, const float *g, int64_t in, float *m);               // for 1 and more tiles
+  void (*const *multiply[2])(const float *v, const float *u, int64_t in, float *m, bool fresh);  // of 1 and 2 blocks, for 1 and more tiles
+  void (*const *expand_and_multiply)(const float *v, const float *g, int64_t in, float *m);      // for 1 and more tiles
 };
 
 #ifdef WINOGRAD

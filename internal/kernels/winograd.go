@@ -8,12 +8,12 @@ import (
 
 // winograd puts a Winograd in the place of a convolution of 3x3 with stride 1, where that pays.
 func (g *graph) winograd(n *onnx.NodeProto) {
-	if n.Domain != blocked || n.OpType != "Conv" || !slices.Equal(n.IntsAttr("kernel_shape"), []int{3, 3}) {
+	if n.Domain != blocked || n.OpType != "Conv" {
 		return
 	}
 	ones, pads, w := []int{1, 1}, n.IntsAttr("pads", 0, 0, 0, 0), g.constants[n.Operand(1)]
 	activation := n.StringAttr("activation", "")
-	if w == nil || n.IntAttr("group", 1) != 1 || n.StringAttr("auto_pad", "NOTSET") != "NOTSET" || activation != "" && activation != "Relu" ||
+	if w == nil || w.Dims[2] != 3 || w.Dims[3] != 3 || n.IntAttr("group", 1) != 1 || n.StringAttr("auto_pad", "NOTSET") != "NOTSET" || activation != "" && activation != "Relu" ||
 		!slices.Equal(n.IntsAttr("strides", 1, 1), ones) || !slices.Equal(n.IntsAttr("dilations", 1, 1), ones) {
 		return
 	}

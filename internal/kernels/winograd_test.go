@@ -196,93 +196,82 @@ func (c convolution) compare(t *testing.T, v values, y []float32, rng *rand.Rand
 // gives what it did.
 func TestWinogradPlaces(t *testing.T) {
 	const in, out, size = 32, 48, 18
-	kernel, pads := onnx.Ints("kernel_shape", 3, 3), onnx.Ints("pads", 1, 1, 1, 1)
-	rng := rand.New(rand.NewPCG(1, 2))
-	weights := func(shape ...int) []float32 {
-		n := 1
-		for _, d := range shape {
-			n *= d
-		}
-		v := make([]float32, n)
-		for i := range v {
-			v[i] = float32(rng.NormFloat64() / math.Sqrt(9*in))
-		}
-		return v
+	pads := func(top, left, bottom, right int) onnx.Attr { return onnx.Ints("pads", top, left, bottom, right) }
+	crop := func(b *onnx.Builder, x string, axis, size int) string {
+		return b.Op("Slice", []string{x, b.Int64s(0), b.Int64s(size), b.Int64s(axis)})
 	}
-	conv := func(b *onnx.Builder, x string, channels, filters int, attrs ...onnx.Attr) string {
-		return b.Op("Conv", []string{x, b.Weights(x+"/w", weights(filters, channels, 3, 3), filters, channels, 3, 3), b.Weights(x+"/b", weights(filters), filters)}, attrs...)
+	weights := func(b *onnx.Builder, shape ...int) string {
+		w := random(onnx.Static(shape...).Elements().Size)
+		for i := range w {
+			w[i] /= 16
+		}
+		return b.Weights("w", w, shape...)
+	}
+	step := func(b *onnx.Builder, x string) string {
+		return b.Op("HardSigmoid", []string{x}, onnx.Float("alpha", 1e38), onnx.Float("beta", 0))
 	}
 	for name, test := range map[string]struct {
-		graph func(b *onnx.Builder) string
-		want  int
+		body func(b *onnx.Builder, x string) string
+		want int
 	}{
-		"alone": {func(b *onnx.Builder) string { return conv(b, "x", in, out, kernel, pads) }, 1},
-		"without bias": {func(b *onnx.Builder) string {
-			return b.Op("Conv", []string{"x", b.Weights("w", weights(out, in, 3, 3), out, in, 3, 3)}, kernel, pads)
+		"alone": {func(b *onnx.Builder, x string) string { return conv(b, x, "w", out, 3) }, 1},
+		"with sum and Relu": {func(b *onnx.Builder, x string) string {
+			y := b.Op("Relu", []string{conv(b, x, "w", in, 3)})
+			return b.Op("Relu", []string{b.Op("Add", []string{conv(b, y, "w2", in, 3), y})})
+		}, 2},
+		"with a sum of what is used again": {func(b *onnx.Builder, x string) string {
+			y := b.Op("Relu", []string{conv(b, x, "w", in, 3)})
+			return b.Op("Mul", []string{b.Op("Add", []string{conv(b, y, "w2", in, 3), y}), y})
+		}, 2},
+		"with a gate": {func(b *onnx.Builder, x string) string {
+			y := conv(b, x, "w", in, 3)
+			return b.Op("Mul", []string{step(b, y), conv(b, y, "w2", in, 3)})
+		}, 2},
+		"with sum, Relu and two gates": {func(b *onnx.Builder, x string) string {
+			y := conv(b, x, "w", in, 3)
+			z := b.Op("Relu", []string{b.Op("Add", []string{conv(b, y, "w2", in, 3), y})})
+			other := conv(b, y, "w3", in, 1)
+			return b.Op("Add", []string{b.Op("Mul", []string{b.Op("Mul", []string{z, step(b, y)}), step(b, other)}), other})
+		}, 2},
+		"with a gate of each channel": {func(b *onnx.Builder, x string) string {
+			y := conv(b, x, "w", in, 3)
+			return b.Op("Mul", []string{conv(b, y, "w2", in, 3), step(b, b.Op("GlobalAveragePool", []string{y}))})
+		}, 2},
+		"with a gate that is no step": {func(b *onnx.Builder, x string) string {
+			y := conv(b, x, "w", in, 3)
+			return b.Op("Mul", []string{conv(b, y, "w2", in, 3), b.Op("HardSigmoid", []string{y})})
+		}, 2},
+		"with a gate, and used again": {func(b *onnx.Builder, x string) string {
+			y := conv(b, x, "w", in, 3)
+			z := conv(b, y, "w2", in, 3)
+			return b.Op("Sub", []string{b.Op("Mul", []string{z, step(b, y)}), z})
+		}, 2},
+		"without padding": {func(b *onnx.Builder, x string) string {
+			return b.Op("Conv", []string{x, weights(b, out, in, 3, 3)})
 		}, 1},
-		"with sum and Relu": {func(b *onnx.Builder) string {
-			y := b.Op("Relu", []string{conv(b, "x", in, in, kernel, pads)})
-			return b.Op("Relu", []string{b.Op("Add", []string{conv(b, y, in, in, kernel, pads), y})})
-		}, 2},
-		"with a sum of what is used again": {func(b *onnx.Builder) string {
-			y := b.Op("Relu", []string{conv(b, "x", in, in, kernel, pads)})
-			return b.Op("Mul", []string{b.Op("Add", []string{conv(b, y, in, in, kernel, pads), y}), y})
-		}, 2},
-		"without padding":     {func(b *onnx.Builder) string { return conv(b, "x", in, out, kernel) }, 1},
-		"with uneven padding": {func(b *onnx.Builder) string { return conv(b, "x", in, out, kernel, onnx.Ints("pads", 0, 2, 1, 0)) }, 1},
-		"with other channels": {func(b *onnx.Builder) string { return conv(b, conv(b, "x", in, 20, kernel, pads), 20, 28, kernel, pads) }, 2},
-		"with a Sigmoid":      {func(b *onnx.Builder) string { return b.Op("Sigmoid", []string{conv(b, "x", in, out, kernel, pads)}) }, 0},
-		"of small maps": {func(b *onnx.Builder) string {
-			return conv(b, b.Op("Slice", []string{"x", b.Int64s(0, 0), b.Int64s(5, 5), b.Int64s(2, 3)}), in, out, kernel, pads)
+		"with uneven padding": {func(b *onnx.Builder, x string) string {
+			return b.Op("Conv", []string{x, weights(b, out, in, 3, 3)}, pads(0, 2, 1, 0))
+		}, 1},
+		"with other channels": {func(b *onnx.Builder, x string) string { return conv(b, conv(b, x, "w", 20, 3), "w2", 28, 3) }, 2},
+		"with a Sigmoid":      {func(b *onnx.Builder, x string) string { return b.Op("Sigmoid", []string{conv(b, x, "w", out, 3)}) }, 0},
+		"of small maps":       {func(b *onnx.Builder, x string) string { return conv(b, crop(b, crop(b, x, 2, 5), 3, 5), "w", out, 3) }, 0},
+		"with a stride":       {func(b *onnx.Builder, x string) string { return conv(b, x, "w", out, 3, onnx.Ints("strides", 1, 2)) }, 0},
+		"dilated":             {func(b *onnx.Builder, x string) string { return conv(b, x, "w", out, 3, onnx.Ints("dilations", 1, 2)) }, 0},
+		"in groups": {func(b *onnx.Builder, x string) string {
+			return b.Op("Conv", []string{x, weights(b, 2*in, in/2, 3, 3)}, pads(1, 1, 1, 1), onnx.Int("group", 2))
 		}, 0},
-		"with a stride":   {func(b *onnx.Builder) string { return conv(b, "x", in, out, kernel, pads, onnx.Ints("strides", 1, 2)) }, 0},
-		"dilated":         {func(b *onnx.Builder) string { return conv(b, "x", in, out, kernel, pads, onnx.Ints("dilations", 1, 2)) }, 0},
-		"in groups":       {func(b *onnx.Builder) string { return conv(b, "x", in/2, 2*in, kernel, pads, onnx.Int("group", 2)) }, 0},
-		"of each channel": {func(b *onnx.Builder) string { return conv(b, "x", 1, in, kernel, pads, onnx.Int("group", in)) }, 0},
-		"of few input channels": {func(b *onnx.Builder) string {
-			return conv(b, b.Op("Slice", []string{"x", b.Int64s(0), b.Int64s(3), b.Int64s(1)}), 3, out, kernel, pads)
+		"of few input channels": {func(b *onnx.Builder, x string) string { return conv(b, crop(b, x, 1, 3), "w", out, 3) }, 0},
+		"of 3x1": {func(b *onnx.Builder, x string) string {
+			return b.Op("Conv", []string{x, weights(b, out, in, 3, 1)})
 		}, 0},
-		"of 3x1": {func(b *onnx.Builder) string {
-			return b.Op("Conv", []string{"x", b.Weights("w", weights(out, in, 3, 1), out, in, 3, 1)}, onnx.Ints("kernel_shape", 3, 1))
-		}, 0},
-		"of computed weights": {func(b *onnx.Builder) string {
-			w := b.Op("Mul", []string{b.Weights("w", weights(out, in, 3, 3), out, in, 3, 3), b.Op("ReduceMax", []string{"x"}, onnx.Int("keepdims", 0))})
-			return b.Op("Conv", []string{"x", w}, kernel, pads)
+		"of computed weights": {func(b *onnx.Builder, x string) string {
+			w := b.Op("Mul", []string{weights(b, out, in, 3, 3), b.Op("ReduceMax", []string{x}, onnx.Int("keepdims", 0))})
+			return b.Op("Conv", []string{x, w}, pads(1, 1, 1, 1))
 		}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			b := onnx.NewBuilder("places")
-			b.Input("x", "", onnx.TensorProto_FLOAT, "N", in, size, size)
-			y := test.graph(b)
-			shape, err := b.Shape(y)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b.Output(b.Rename(y, "y"), "", onnx.TensorProto_FLOAT, "N", shape[1].Size, shape[2].Size, shape[3].Size)
-			m, err := b.Model("test", "1")
-			if err != nil {
-				t.Fatal(err)
-			}
-			c := convolution{images: 2, in: in, height: size, width: size}
-			v := c.draw(rng)
-			want, got := c.run(t, m, v, ort.Options{}), c.run(t, m, v, ort.Options{Own: true})
-			var off, largest float64
-			for i := range want {
-				off, largest = max(off, math.Abs(float64(got[i]-want[i]))), max(largest, math.Abs(float64(want[i])))
-			}
-			if !(off <= 3e-5*largest) {
-				t.Errorf("outputs are off by %.1g of their largest value", off/largest)
-			}
-			nodes, err := ort.Profile(m, ort.Options{Own: true}, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ours := 0
-			for _, n := range nodes {
-				if n.Op == "Winograd" {
-					ours++
-				}
-			}
+			ops := compare(t, maps(t, in, size, size, test.body), 3e-5, 2, in, size, size)
+			ours := len(slices.DeleteFunc(ops, func(op string) bool { return op != "Winograd" }))
 			if kernels.Supports(8) && ours != test.want {
 				t.Errorf("%d operators are ours, want %d", ours, test.want)
 			}
