@@ -23,9 +23,6 @@ struct Row {
   int64_t count;
 };
 
-typedef float vec16 __attribute__((vector_size(64), aligned(4)));
-typedef float vec8 __attribute__((vector_size(32), aligned(4)));
-
 template <typename vec>
 KERNELS_INLINE void convolve(const Kernel &k, const Row &row) {
   constexpr int64_t kAtOnce = 4;

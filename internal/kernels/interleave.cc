@@ -20,24 +20,21 @@ struct Whole {
   int64_t lanes, stride, channels, row, height, width;
 };
 
-typedef float vec16 __attribute__((vector_size(64), aligned(4)));
-typedef float vec8 __attribute__((vector_size(32), aligned(4)));
-
-// spread writes each stride-th element of a row, from one of elements that are step apart, or zeros.
-template <typename T>
-KERNELS_INLINE void spread(const T *from, int64_t step, T *to, int64_t first, int64_t stride, int64_t width) {
+// spread writes each stride-th pixel of a row, or zeros.
+template <typename vec>
+KERNELS_INLINE void spread(const vec *from, vec *to, int64_t first, int64_t stride, int64_t width) {
   if (from == nullptr) {
-    for (int64_t w = first; w < width; w += stride) to[w] = T{};
+    for (int64_t w = first; w < width; w += stride) to[w] = vec{};
   } else {
-    for (int64_t w = first; w < width; w += stride, from += step) to[w] = *from;
+    for (int64_t w = first; w < width; w += stride) to[w] = *from++;
   }
 }
 
 KERNELS_SIMD void spread16(const float *from, float *to, int64_t first, int64_t stride, int64_t width) {
-  spread((const vec16 *)from, 1, (vec16 *)to, first, stride, width);
+  spread((const vec16 *)from, (vec16 *)to, first, stride, width);
 }
 KERNELS_SIMD void spread8(const float *from, float *to, int64_t first, int64_t stride, int64_t width) {
-  spread((const vec8 *)from, 1, (vec8 *)to, first, stride, width);
+  spread((const vec8 *)from, (vec8 *)to, first, stride, width);
 }
 
 struct Interleave {
@@ -91,16 +88,16 @@ struct InterleavePlain {
     const Tensor x = input(context, 0);
     const int64_t dims[4] = {x.dims[0], to.channels, to.height, to.width};
     const int64_t wide = x.dims[3] * to.lanes, map = x.dims[2] * wide, image = x.dims[1] / to.lanes * map;
+    const int64_t count = to.stride * to.stride * to.channels;
     float *y = output(context, 0, dims, 4);
-    return parallel(context, dims[0] * to.channels, [&](int64_t i) {
-      const int64_t n = i / to.channels, channel = i % to.channels;
-      for (int64_t h = 0; h < to.height; h++) {
-        const int64_t row = h + to.row;
-        for (int64_t q = 0; q < to.stride; q++) {
-          const int64_t of = (row % to.stride * to.stride + q) * to.channels + channel;
-          const float *from = x.data + n * image + of / to.lanes * map + row / to.stride * wide + of % to.lanes;
-          spread(from, to.lanes, y + (i * to.height + h) * to.width, q, to.stride, to.width);
-        }
+    return parallel(context, dims[0] * x.dims[2], [&](int64_t i) {
+      const int64_t n = i / x.dims[2], row = i % x.dims[2];
+      for (int64_t of = 0; of < count; of++) {  // a block's row stays in the first cache
+        const int64_t phase = of / to.channels, h = row * to.stride + phase / to.stride - to.row;
+        if (h < 0 || h >= to.height) continue;
+        const float *from = x.data + n * image + of / to.lanes * map + row * wide + of % to.lanes;
+        float *const at = y + ((n * to.channels + of % to.channels) * to.height + h) * to.width;
+        for (int64_t w = phase % to.stride; w < to.width; w += to.stride, from += to.lanes) at[w] = *from;
       }
     });
   }

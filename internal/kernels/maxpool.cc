@@ -24,9 +24,6 @@ struct Image {
   int64_t height, width, down, across;
 };
 
-typedef float vec16 __attribute__((vector_size(64), aligned(4)));
-typedef float vec8 __attribute__((vector_size(32), aligned(4)));
-
 template <typename vec>
 KERNELS_INLINE void choose(const Windows &p, const Image &in, const Phases &out) {
   const vec *const g = (const vec *)in.g, *const x = (const vec *)in.x, *const y = (const vec *)in.y;

@@ -74,15 +74,22 @@ struct Room {
   ort::Allocator *allocator;
 };
 
+// worked frees what a call says of what was wrong.
+inline bool worked(ort::Status *status) {
+  if (status != nullptr) ort::call<ort::kReleaseStatus, void>(status);
+  return status == nullptr;
+}
+
+// Attributes that are not there are 0, or empty.
 inline int64_t attribute(const ort::Info *info, const char *name) {
   int64_t v = 0;
-  ort::call<ort::kKernelInfoGetAttributeInt64>(info, name, &v);
+  worked(ort::call<ort::kKernelInfoGetAttributeInt64>(info, name, &v));
   return v;
 }
 
 inline std::vector<int64_t> integers(const ort::Info *info, const char *name) {
   size_t n = 0;
-  ort::call<ort::kKernelInfoGetAttributeArrayInt64>(info, name, static_cast<int64_t *>(nullptr), &n);
+  if (!worked(ort::call<ort::kKernelInfoGetAttributeArrayInt64>(info, name, static_cast<int64_t *>(nullptr), &n))) return {};
   std::vector<int64_t> v(n);
   ort::call<ort::kKernelInfoGetAttributeArrayInt64>(info, name, v.data(), &n);
   return v;
@@ -90,7 +97,7 @@ inline std::vector<int64_t> integers(const ort::Info *info, const char *name) {
 
 inline std::vector<float> numbers(const ort::Info *info, const char *name) {
   size_t n = 0;
-  ort::call<ort::kKernelInfoGetAttributeArrayFloat>(info, name, static_cast<float *>(nullptr), &n);
+  if (!worked(ort::call<ort::kKernelInfoGetAttributeArrayFloat>(info, name, static_cast<float *>(nullptr), &n))) return {};
   std::vector<float> v(n);
   ort::call<ort::kKernelInfoGetAttributeArrayFloat>(info, name, v.data(), &n);
   return v;
@@ -161,6 +168,10 @@ const ort::CustomOp op = {
 #else
 #define KERNELS_EACH _Pragma("GCC ivdep")
 #endif
+
+// Channels that are side by side.
+typedef float vec16 __attribute__((vector_size(64), aligned(4)));
+typedef float vec8 __attribute__((vector_size(32), aligned(4)));
 
 // The operators, each in a file of its own.
 extern const ort::CustomOp *const winograd_op;

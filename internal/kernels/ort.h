@@ -70,6 +70,7 @@ enum Place {
   kKernelInfoGetAttributeInt64 = 86,
   kKernelContextGetInput = 90,
   kKernelContextGetOutput = 91,
+  kReleaseStatus = 93,
   kReleaseMemoryInfo = 94,
   kReleaseValue = 96,
   kReleaseTensorTypeAndShapeInfo = 99,
