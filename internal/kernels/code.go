@@ -60,7 +60,9 @@ func (c *code) isBounded(n *onnx.NodeProto) (factor string, b bounds, ok bool) {
 	}
 	for i := range 2 {
 		if b, ok := c.bounds(n.Input[i]); ok {
-			return n.Input[1-i], b, true
+			factor = n.Input[1-i]
+			_, isNumber := c.number(factor)
+			return factor, b, !isNumber
 		}
 	}
 	return "", b, false

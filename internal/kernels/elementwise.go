@@ -22,10 +22,12 @@ const before = -1
 // steps are those of a node that computes each element alone, none of another.
 func (g *graph) steps(n *onnx.NodeProto) []step {
 	switch n.Domain + "." + n.OpType {
-	case ".Add":
-		return []step{{code: C.kAdd, right: 1}}
-	case ".Mul":
-		return []step{{code: C.kMul, right: 1}}
+	case ".Add", ".Sub", ".Mul", ".Div":
+		return g.arithmetic(n)
+	case ".Exp":
+		return []step{{code: C.kExp}}
+	case ".Erf":
+		return []step{{code: C.kErf}}
 	case ".HardSigmoid":
 		return []step{{code: C.kHardSigmoid, alpha: n.FloatAttr("alpha", .2), beta: n.FloatAttr("beta", .5)}}
 	case ".Sigmoid":
@@ -38,6 +40,47 @@ func (g *graph) steps(n *onnx.NodeProto) []step {
 		return g.scaling(n)
 	}
 	return nil
+}
+
+// arithmetic are the steps of a sum, difference, product or quotient of two values, or of one and a number.
+func (g *graph) arithmetic(n *onnx.NodeProto) []step {
+	a, first := g.number(n.Input[0])
+	b, second := g.number(n.Input[1])
+	if !first && !second {
+		return []step{{code: map[string]int{"Add": C.kAdd, "Sub": C.kSub, "Mul": C.kMul, "Div": C.kDiv}[n.OpType], right: 1}}
+	}
+	linear := step{code: C.kLinear, alpha: 1}
+	if first {
+		linear.left, linear.right = 1, 1
+	}
+	switch {
+	case first && second || first && n.OpType == "Div":
+		return nil
+	case n.OpType == "Add":
+		linear.beta = a + b // one is 0
+	case n.OpType == "Mul":
+		linear.alpha = a + b
+	case n.OpType == "Div":
+		linear.alpha = 1 / b
+	case second:
+		linear.beta = -b
+	default:
+		linear.alpha, linear.beta = -1, a
+	}
+	return []step{linear}
+}
+
+// number is what a constant of one element is.
+func (g *graph) number(v string) (float32, bool) {
+	t := g.constants[v]
+	if t == nil || t.Shape().Elements().Size != 1 {
+		return 0, false
+	}
+	values, err := t.Float32s()
+	if err != nil || len(values) != 1 {
+		return 0, false
+	}
+	return values[0], true
 }
 
 // scaling are the steps of a convolution that multiplies each channel by a number, none of another.
@@ -94,6 +137,12 @@ func (g *graph) isFloat(v string) bool {
 	case n.Domain == blocked, n.Domain == Domain:
 		return true
 	}
+	switch n.OpType {
+	case "Cast":
+		return n.IntAttr("to", 0) == int(onnx.TensorProto_FLOAT)
+	case "Conv", "Einsum", "Gemm", "LayerNormalization", "MatMul", "ReduceMean", "Reshape", "Slice", "Softmax", "Transpose": // which keep the type
+		return g.isFloat(n.Input[0])
+	}
 	return len(g.steps(n)) > 0 && g.isFloat(n.Input[0])
 }
 
@@ -104,8 +153,8 @@ func (p *program) takes(n *onnx.NodeProto) bool {
 		return false
 	}
 	return !slices.ContainsFunc(n.Input, func(v string) bool {
-		t := p.constants[v]
-		return v != "" && !p.isWhole(v) && (t == nil || n.Domain != blocked && t.Shape().Elements().Size != 1)
+		_, isNumber := p.number(v)
+		return v != "" && !p.isWhole(v) && !isNumber && (p.constants[v] == nil || n.Domain != blocked)
 	})
 }
 
@@ -152,10 +201,9 @@ func (p *program) again(m *onnx.NodeProto) bool {
 	for _, n := range p.nodes {
 		hand = append(hand, n.Output[0])
 	}
-	missing := slices.DeleteFunc(slices.Clone(m.Input), func(v string) bool {
-		return v == "" || slices.Contains(hand, v) || p.constants[v] != nil
-	})
-	return len(missing) == 0 || len(m.Input) == 1 && p.computeThemselves(m.Output[0])
+	values := slices.DeleteFunc(slices.Clone(m.Input), func(v string) bool { return v == "" || p.constants[v] != nil })
+	follows := !slices.ContainsFunc(values, func(v string) bool { return !slices.Contains(hand, v) })
+	return follows || len(values) == 1 && p.computeThemselves(m.Output[0])
 }
 
 func (p *program) computeThemselves(v string) bool {
@@ -175,8 +223,9 @@ func (p *program) operands() []string {
 	var whole, others []string
 	for _, n := range p.nodes {
 		for _, v := range n.Input {
+			_, isNumber := p.number(v)
 			switch {
-			case v == "" || slices.Contains(p.nodes, p.makers[v]) || slices.Contains(whole, v) || slices.Contains(others, v):
+			case v == "" || isNumber && n.Domain == "" || slices.Contains(p.nodes, p.makers[v]) || slices.Contains(whole, v) || slices.Contains(others, v):
 			case p.constants[v] == nil && p.narrow(v) == v:
 				whole = append(whole, v)
 			default:

@@ -14,10 +14,13 @@ KERNELS_INLINE float cut(float x, float low, float high) {
   return x > high ? high : x;
 }
 
-// exponential is eˣ: 2ⁿ·eᶠ of a whole n and |f| ≤ ln(2)/2, eᶠ by a polynomial.
+// exponential is eˣ, 0 where that would be less than the least number of full precision, with which all is slow, and of no
+// larger x than there is a number for: 2ⁿ·eᶠ of a whole n and |f| ≤ ln(2)/2, eᶠ by a polynomial.
 KERNELS_INLINE float exponential(float x) {
+  constexpr float kLeast = -87.3f;
   constexpr float kRound = 0x1.8p23f;  // in numbers so large there is no fraction
-  x = cut(x, -87, 87);
+  const bool none = x < kLeast;
+  x = cut(x, kLeast, 88.72f);
   const float rounded = x * 0x1.715476p0f + kRound, n = rounded - kRound;
   const float f = x - n * 0x1.62e4p-1f - n * 0x1.7f7d1cp-20f;  // ln(2) in two parts, the first so short that n times it is exact
   float p = 0x1.6a2434p-10f;
@@ -27,7 +30,30 @@ KERNELS_INLINE float exponential(float x) {
   p = p * f + 0x1.fffffcp-2f;
   p = p * f + 1;
   p = p * f + 1;
-  return __builtin_bit_cast(float, __builtin_bit_cast(int32_t, p) + (__builtin_bit_cast(int32_t, rounded) << 23));
+  const float y = __builtin_bit_cast(float, __builtin_bit_cast(int32_t, p) + (__builtin_bit_cast(int32_t, rounded) << 23));
+  return none ? 0 : y;
+}
+
+// error is the error function: up to 1 by a polynomial, and from there 1 less what is so little by 4 that it makes no
+// difference, whose logarithm is a polynomial.
+KERNELS_INLINE float error(float x) {
+  const float a = cut(x < 0 ? -x : x, 0, 4), s = a * a;
+  float p = 0x1.496abp-14f;
+  p = p * s - 0x1.a3f734p-11f;
+  p = p * s + 0x1.5405bap-8f;
+  p = p * s - 0x1.b7f90ep-6f;
+  p = p * s + 0x1.ce2cf8p-4f;
+  p = p * s - 0x1.81273ep-2f;
+  p = p * s + 0x1.20dd74p+0f;
+  float q = 0x1.8a348ap-13f;
+  q = q * a - 0x1.847f8cp-9f;
+  q = q * a + 0x1.66ea6cp-6f;
+  q = q * a - 0x1.a6effap-4f;
+  q = q * a - 0x1.46a35ap-1f;
+  q = q * a - 0x1.209054p+0f;
+  q = q * a - 0x1.47a5d4p-12f;
+  const float y = a < 1 ? a * p : 1 - exponential(q);
+  return x < 0 ? -y : y;
 }
 
 KERNELS_SIMD void take(const Step &s, const float *a, const float *b, float *y, int64_t n) {
@@ -36,8 +62,23 @@ KERNELS_SIMD void take(const Step &s, const float *a, const float *b, float *y, 
     case kAdd:
       KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = a[i] + b[i];
       break;
+    case kSub:
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = a[i] - b[i];
+      break;
+    case kDiv:
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = a[i] / b[i];
+      break;
+    case kExp:
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = exponential(a[i]);
+      break;
+    case kErf:
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = error(a[i]);
+      break;
     case kMul:
       KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = a[i] * b[i];
+      break;
+    case kLinear:
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = alpha * a[i] + beta;
       break;
     case kBounded:
       KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = (b[i] > alpha) & (b[i] < beta) ? a[i] : 0;
@@ -49,7 +90,7 @@ KERNELS_SIMD void take(const Step &s, const float *a, const float *b, float *y, 
       KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = cut(alpha * a[i] + beta, 0, 1);
       break;
     case kSigmoid:
-      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = 1 / (1 + exponential(-a[i]));
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = 1 / (1 + exponential(a[i] < -87 ? 87 : -a[i]));
       break;
   }
 }

@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 // What a step of an Elementwise computes.
-enum { kAdd, kMul, kBounded, kCut, kHardSigmoid, kSigmoid };
+enum { kAdd, kSub, kMul, kDiv, kLinear, kBounded, kCut, kHardSigmoid, kSigmoid, kExp, kErf };
 
 // How many operands an Elementwise may have, and steps.
 enum { kOperands = 8, kSteps = 24 };
