@@ -23,8 +23,9 @@ struct Row {
   int64_t count;
 };
 
-template <typename vec>
+template <int kLanes>
 KERNELS_INLINE void convolve(const Kernel &k, const Row &row) {
+  typedef typename Lanes<kLanes>::vec vec;
   constexpr int64_t kAtOnce = 4;
   const vec *const weights = (const vec *)k.weights, *const from = (const vec *)row.from;
   vec *const to = (vec *)row.to;
@@ -52,8 +53,8 @@ KERNELS_INLINE void convolve(const Kernel &k, const Row &row) {
   }
 }
 
-KERNELS_SIMD void convolve16(const Kernel &k, const Row &row) { convolve<vec16>(k, row); }
-KERNELS_SIMD void convolve8(const Kernel &k, const Row &row) { convolve<vec8>(k, row); }
+KERNELS_SIMD void convolve16(const Kernel &k, const Row &row) { convolve<16>(k, row); }
+KERNELS_SIMD void convolve8(const Kernel &k, const Row &row) { convolve<8>(k, row); }
 
 struct DepthwiseGradient {
   static constexpr int64_t kPhases = 4;

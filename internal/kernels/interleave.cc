@@ -21,8 +21,11 @@ struct Whole {
 };
 
 // spread writes each stride-th pixel of a row, or zeros.
-template <typename vec>
-KERNELS_INLINE void spread(const vec *from, vec *to, int64_t first, int64_t stride, int64_t width) {
+template <int kLanes>
+KERNELS_INLINE void spread(const float *x, float *y, int64_t first, int64_t stride, int64_t width) {
+  typedef typename Lanes<kLanes>::vec vec;
+  const vec *from = (const vec *)x;
+  vec *const to = (vec *)y;
   if (from == nullptr) {
     for (int64_t w = first; w < width; w += stride) to[w] = vec{};
   } else {
@@ -31,10 +34,10 @@ KERNELS_INLINE void spread(const vec *from, vec *to, int64_t first, int64_t stri
 }
 
 KERNELS_SIMD void spread16(const float *from, float *to, int64_t first, int64_t stride, int64_t width) {
-  spread((const vec16 *)from, (vec16 *)to, first, stride, width);
+  spread<16>(from, to, first, stride, width);
 }
 KERNELS_SIMD void spread8(const float *from, float *to, int64_t first, int64_t stride, int64_t width) {
-  spread((const vec8 *)from, (vec8 *)to, first, stride, width);
+  spread<8>(from, to, first, stride, width);
 }
 
 struct Interleave {

@@ -24,8 +24,9 @@ struct Image {
   int64_t height, width, down, across;
 };
 
-template <typename vec>
+template <int kLanes>
 KERNELS_INLINE void choose(const Windows &p, const Image &in, const Phases &out) {
+  typedef typename Lanes<kLanes>::vec vec;
   const vec *const g = (const vec *)in.g, *const x = (const vec *)in.x, *const y = (const vec *)in.y;
   for (int64_t i = 0; i < in.down; i++) {
     const int64_t top = i * p.stride - p.above, h0 = std::max<int64_t>(top, 0), h1 = std::min(top + p.rows, in.height);
@@ -45,8 +46,8 @@ KERNELS_INLINE void choose(const Windows &p, const Image &in, const Phases &out)
   }
 }
 
-KERNELS_SIMD void choose16(const Windows &p, const Image &in, const Phases &out) { choose<vec16>(p, in, out); }
-KERNELS_SIMD void choose8(const Windows &p, const Image &in, const Phases &out) { choose<vec8>(p, in, out); }
+KERNELS_SIMD void choose16(const Windows &p, const Image &in, const Phases &out) { choose<16>(p, in, out); }
+KERNELS_SIMD void choose8(const Windows &p, const Image &in, const Phases &out) { choose<8>(p, in, out); }
 
 struct MaxPoolGradient {
   static constexpr const char *name = "MaxPoolGradient";

@@ -169,9 +169,18 @@ const ort::CustomOp op = {
 #define KERNELS_EACH _Pragma("GCC ivdep")
 #endif
 
-// Channels that are side by side.
-typedef float vec16 __attribute__((vector_size(64), aligned(4)));
-typedef float vec8 __attribute__((vector_size(32), aligned(4)));
+// Lanes has a vector of so many channels that are side by side, wherever it lies. As an argument of a template the vector
+// itself would be taken for one that is aligned.
+template <int kLanes>
+struct Lanes;
+template <>
+struct Lanes<16> {
+  typedef float vec __attribute__((vector_size(64), aligned(4)));
+};
+template <>
+struct Lanes<8> {
+  typedef float vec __attribute__((vector_size(32), aligned(4)));
+};
 
 // The operators, each in a file of its own.
 extern const ort::CustomOp *const winograd_op;
