@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"reflect"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"unsafe"
@@ -15,31 +16,36 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/ascood/ascood/internal/kernels"
+	"github.com/ascood/ascood/internal/malloc"
 	"github.com/ascood/ascood/onnx"
 )
 
 // withKernels returns a graph as ONNX Runtime optimizes it for this processor, with our own operators in it, and has
-// options for a session of it; both are nil where there is no place for an operator. The weights are for as long as the
-// session.
+// options for a session of it. Where there is no place for an operator it is the graph as it was, and has no weights. They
+// are for as long as the session.
 func withKernels(m *onnx.ModelProto, p *program, options *runtime.SessionOptions) ([]byte, *weights, error) {
 	lanes := blockSize()
 	if !kernels.Supports(lanes) {
-		return nil, nil, nil
+		data, err := encode(m)
+		return data, nil, err
 	}
 	if prepared := kernels.Prepare(m, lanes); prepared != nil {
 		m = prepared
 	}
-	data, err := proto.Marshal(m)
+	data, err := encode(m)
 	if err != nil {
-		return nil, nil, fmt.Errorf("encode model: %w", err)
+		return nil, nil, err
 	}
-	m, detach, err := optimized(data, p.inputs, p.outputs)
+	optimized, detach, err := optimize(data, p.inputs, p.outputs)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer detach()
-	if !kernels.Rewrite(m, lanes) {
-		return nil, nil, nil
+	if !kernels.Rewrite(optimized, lanes) {
+		return data, nil, nil
+	}
+	if isLarge(data) {
+		giveBack()
 	}
 	native, err := register(options)
 	if err != nil {
@@ -50,18 +56,39 @@ func withKernels(m *onnx.ModelProto, p *program, options *runtime.SessionOptions
 	if err != nil {
 		return nil, nil, fmt.Errorf("session options: %w", err)
 	}
-	w, err := share(m.Graph, native)
+	w, err := share(optimized.Graph, native)
 	if err != nil {
 		return nil, nil, err
 	}
-	if data, err = proto.Marshal(m); err != nil {
+	if data, err = encode(optimized); err != nil {
 		return nil, nil, errors.Join(err, w.close())
 	}
 	return data, w, nil
 }
 
-// optimized is a graph as ONNX Runtime optimizes it for this processor. Its weights are there until they are detached.
-func optimized(data []byte, inputs, outputs []string) (m *onnx.ModelProto, detach func() error, err error) {
+func encode(m *onnx.ModelProto) ([]byte, error) {
+	data, err := proto.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode model: %w", err)
+	}
+	if isLarge(data) {
+		giveBack() // what the file was read by
+	}
+	return data, nil
+}
+
+// isLarge reports whether a graph takes so much memory that what is freed is given back.
+func isLarge(data []byte) bool { return len(data) > 32<<20 }
+
+// giveBack returns the memory to the system that nobody needs any more, of which the collector and the C library would wait
+// for more.
+func giveBack() {
+	debug.FreeOSMemory()
+	malloc.Trim()
+}
+
+// optimize returns a graph as ONNX Runtime optimizes it for this processor. Its weights are there until they are detached.
+func optimize(data []byte, inputs, outputs []string) (m *onnx.ModelProto, detach func() error, err error) {
 	graph, err := memoryFile()
 	if err != nil {
 		return nil, nil, err
@@ -147,7 +174,7 @@ var blockSize = sync.OnceValue(func() int {
 	if err != nil {
 		return 0
 	}
-	made, detach, err := optimized(data, []string{"x"}, []string{"y"})
+	made, detach, err := optimize(data, []string{"x"}, []string{"y"})
 	if err != nil {
 		return 0
 	}

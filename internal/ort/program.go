@@ -3,14 +3,11 @@ package ort
 import (
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"slices"
 
 	runtime "github.com/yalue/onnxruntime_go"
-	"google.golang.org/protobuf/proto"
 
 	"github.com/ascood/ascood"
-	"github.com/ascood/ascood/internal/malloc"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -36,26 +33,18 @@ func load(m *onnx.ModelProto, device ascood.Device, opt Options) (*program, erro
 		return nil, err
 	}
 	defer options.Destroy()
-	large := proto.Size(m) > 32<<20
 	var data []byte
 	if opt.Own && !device.IsCUDA() {
-		if data, p.weights, err = withKernels(m, p, options); err != nil {
-			return nil, ascood.Errorf(ascood.Unavailable, "optimize model: %w", err)
-		}
+		data, p.weights, err = withKernels(m, p, options)
+	} else {
+		data, err = encode(m)
 	}
-	if data == nil {
-		if data, err = proto.Marshal(m); err != nil {
-			return nil, fmt.Errorf("encode model: %w", err)
-		}
-	}
-	if large {
-		debug.FreeOSMemory() // what the file was read by, of which the collector would wait for more
+	if err != nil {
+		return nil, ascood.Errorf(ascood.Unavailable, "load model on %s: %w", device, err)
 	}
 	p.session, err = runtime.NewDynamicAdvancedSessionWithONNXData(data, p.inputs, p.outputs, options)
-	data = nil
-	if large {
-		debug.FreeOSMemory()
-		malloc.Trim()
+	if isLarge(data) || p.weights != nil {
+		giveBack()
 	}
 	if err != nil {
 		p.weights.close()
