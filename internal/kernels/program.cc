@@ -90,7 +90,7 @@ KERNELS_SIMD void take(const Step &s, const float *a, const float *b, float *y, 
       KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = cut(alpha * a[i] + beta, 0, 1);
       break;
     case kSigmoid:
-      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = 1 / (1 + exponential(a[i] < -87 ? 87 : -a[i]));
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = 1 / (1 + exponential(cut(-a[i], -18, 18)));  // as ONNX Runtime: what is less makes numbers so small that all is slow
       break;
   }
 }
