@@ -70,7 +70,10 @@ func (d *draft) interleavings(n *onnx.NodeProto) (all []interleaving) {
 // interleaved puts phases into place, a value each or all in one, which begin at a row.
 func (l lifting) interleaved(phases []string, row int) (maps string, ok bool) {
 	s, err := l.Shape(phases[slices.IndexFunc(phases, func(p string) bool { return p != "" })])
-	if err != nil {
+	if err != nil || slices.ContainsFunc(phases, func(p string) bool {
+		other, err := l.Shape(p)
+		return p != "" && (err != nil || !other.Equal(s))
+	}) {
 		return "", false
 	}
 	s = slices.Clone(s)
