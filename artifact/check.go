@@ -9,14 +9,17 @@ import (
 	"github.com/ascood/ascood/onnx"
 )
 
-// Check reports the first fault of an artifact: metadata that cannot be, a graph
-// that lacks an input, an output or a constant of this package or has it in
+// Check reports the first fault of an artifact: metadata that cannot be, operators that
+// are not of ai.onnx, a graph that lacks an input, an output or a constant of this package or has it in
 // another type or shape, and class names that are not as many as the logits. The
 // error is ascood.Invalid and says what is there and what would be right. What the
 // graph leaves open of its shapes only a run can tell.
 func Check(m *onnx.ModelProto, d *Metadata) error {
 	if err := d.validate(); err != nil {
 		return ascood.Errorf(ascood.Invalid, "metadata: %w", err)
+	}
+	if err := checkDomains(m); err != nil {
+		return err
 	}
 	g := m.GetGraph()
 	if err := checkInputs(g, d.Preprocess.ImageSize); err != nil {
@@ -30,6 +33,21 @@ func Check(m *onnx.ModelProto, d *Metadata) error {
 	}
 	if logits, known := countLogits(g); known && logits != len(d.Classes) {
 		return ascood.Errorf(ascood.Invalid, "metadata: classes has %d names, but the graph computes %d logits; want a name for each, in their order", len(d.Classes), logits)
+	}
+	return nil
+}
+
+// checkDomains wants operators of ai.onnx alone: those that the runtime has besides trust what a file says of
+// their operands.
+func checkDomains(m *onnx.ModelProto) error {
+	imports := slices.Clone(m.GetOpsetImport())
+	for _, f := range m.GetFunctions() {
+		imports = append(imports, f.GetOpsetImport()...)
+	}
+	for _, of := range imports {
+		if of.GetDomain() != "" && of.GetDomain() != "ai.onnx" {
+			return ascood.Errorf(ascood.Invalid, "the file has operators of %q; want those of ai.onnx alone", of.GetDomain())
+		}
 	}
 	return nil
 }

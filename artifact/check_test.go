@@ -132,6 +132,14 @@ func TestCheckFaults(t *testing.T) {
 			d.Classes = names(3)
 		},
 
+		// Operators.
+		`the file has operators of "ascood"; want those of ai.onnx alone`: func(m *onnx.ModelProto, d *Metadata) {
+			m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: "ascood", Version: 1})
+		},
+		`the file has operators of "com.microsoft"; want those of ai.onnx alone`: func(m *onnx.ModelProto, d *Metadata) {
+			m.Functions = []*onnx.FunctionProto{{OpsetImport: []*onnx.OperatorSetIdProto{{Domain: "com.microsoft"}}}}
+		},
+
 		// Inputs.
 		`the graph has no input "pixels"; want UINT8 [N,4,4,3]`: graph(func(g *onnx.GraphProto) { g.Input = nil }),
 		`the graph has an input "mask"; want "pixels" alone`: graph(func(g *onnx.GraphProto) {

@@ -1,6 +1,8 @@
-// Package kernels has operators of ours that ONNX Runtime runs on CPUs, and puts them into graphs that it has
-// optimized, where they are faster than its own: in its blocked layout, in which maps of C channels are [N,C/L,H,W,L],
-// L of them side by side. A file of the package is an operator: what it computes is in the file of the same name in C++.
+// Package kernels has operators of ours that ONNX Runtime runs on CPUs, where they are faster than its own. They work in its
+// blocked layout, in which maps of C channels are [N,C/L,H,W,L], L of them side by side. Files have none of
+// them: Prepare puts operators into a graph on its way to ONNX Runtime that stand for what a gradient does by dozens of
+// nodes, and Rewrite into the graph that it has made of that, in the place of a few. A file of the package is an operator, or
+// what makes a place for one; what it computes is in the file of the same name in C++.
 package kernels
 
 /*
