@@ -86,7 +86,7 @@ func TestElementwise(t *testing.T) {
 		for _, shape := range [][]int{{1, 12, 9, 7}, {3, 12, 21, 17}, {2, 12, 2, 2}} {
 			t.Run(fmt.Sprint(name, shape), func(t *testing.T) {
 				m := maps(t, shape[1], shape[2], shape[3], func(b *onnx.Builder, x string) string {
-					y := chain(b, conv(b, x, "a", 24, 1), conv(b, x, "g", 24, 3))
+					y := chain(b, conv(b, x, "a", 24, 1), conv(b, x, "g", 24, 1))
 					return conv(b, y, "last", 8, 1)
 				})
 				ops := compare(t, m, 1e-5, shape...)
