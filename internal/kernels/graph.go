@@ -70,10 +70,7 @@ func (g *graph) count() {
 
 // become makes a node one of ours.
 func (g *graph) become(n *onnx.NodeProto, op string, inputs []string, attrs ...onnx.Attr) {
-	n.Domain, n.OpType, n.Input, n.Attribute = Domain, op, inputs, nil
-	for _, a := range attrs {
-		n.Attribute = append(n.Attribute, a)
-	}
+	n.Domain, n.OpType, n.Input, n.Attribute = Domain, op, inputs, attrs
 	g.changed = true
 }
 
