@@ -111,7 +111,9 @@ func classify(err error, r *http.Request) error {
 		return ascood.Errorf(scoring.NotFound, "no such page: %.100q", r.URL.Path)
 	case errors.Is(err, echo.ErrMethodNotAllowed):
 		return ascood.Errorf(methodNotAllowed, "method %.20q is not allowed here", r.Method)
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, context.DeadlineExceeded),
+		// what waits for the request's end may cancel what follows from it before that hears of the deadline
+		errors.Is(err, context.Canceled) && errors.Is(r.Context().Err(), context.DeadlineExceeded):
 		return scoring.NewBusy("timeout", 0, "no result in time: the server is busy")
 	case errors.Is(err, context.Canceled), errors.As(err, new(*net.OpError)):
 		return ascood.Errorf(canceled, "the client left")
