@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/ascood/ascood/internal/kernels"
-	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -102,23 +101,8 @@ func TestChannelsBlocks(t *testing.T) {
 			from, channel = append(from, 1-c%2), append(channel, 3*c%lanes)
 		}
 		y := b.Op("Channels", []string{"a", "b"}, onnx.Ints("from", from...), onnx.Ints("channel", channel...), onnx.Int("lanes", lanes))
-		b.Maker(y).Domain = kernels.Domain
-		b.Output(b.Rename(y, "y"), "", onnx.TensorProto_FLOAT, "N", 2*lanes, 2, 3)
-		m, err := b.Model("test", "1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: kernels.Domain, Version: 1})
-		s, err := ort.Open(m, ort.Options{Threads: 2, Own: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		in := images(rand.New(rand.NewPCG(3, 4)), m, 2)
-		out, err := s.Run(in)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b.Output(b.Rename(ours(b, y), "y"), "", onnx.TensorProto_FLOAT, "N", 2*lanes, 2, 3)
+		in, out := direct(t, b, rand.New(rand.NewPCG(3, 4)), nil)
 		for i, got := range out["y"].Floats() {
 			lane, pixel, block := i%lanes, i/lanes%pixels, i/lanes/pixels
 			c, want := block%2*lanes+lane, float32(0)

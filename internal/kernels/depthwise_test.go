@@ -5,9 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/internal/kernels"
-	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -45,16 +43,7 @@ func (c mobile) build(t *testing.T, rng *rand.Rand) *onnx.ModelProto {
 		t.Fatal(err)
 	}
 	b.Input("dy", "", onnx.TensorProto_FLOAT, "N", 16, s[2].Size, s[3].Size)
-	dx, err := gradient.Of(b, gradient.CPU, y, b.Op("Mul", []string{"dy", b.Scalar(2)}), "image")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Output(b.Rename(dx, "dx"), "", onnx.TensorProto_FLOAT, "N", 4, c.height, c.width)
-	m, err := b.Model("test", "1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return gradientOf(t, b, y, b.Op("Mul", []string{"dy", b.Scalar(2)}), 4, c.height, c.width)
 }
 
 func TestDepthwiseGradient(t *testing.T) {
@@ -124,23 +113,8 @@ func TestDepthwiseGradientBlocks(t *testing.T) {
 		}
 		dx := b.Op("DepthwiseGradient", inputs, onnx.Int("lanes", lanes), onnx.Int("height", height), onnx.Int("width", width),
 			onnx.Ints("rows", rows...), onnx.Ints("columns", columns...), onnx.Ints("above", above...), onnx.Ints("left", left...))
-		b.Maker(dx).Domain = kernels.Domain
-		b.Output(b.Rename(dx, "dx"), "", onnx.TensorProto_FLOAT, "N", 2*lanes, height, width)
-		m, err := b.Model("test", "1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: kernels.Domain, Version: 1})
-		s, err := ort.Open(m, ort.Options{Threads: 2, Own: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		in := images(rng, m, 2)
-		out, err := s.Run(in)
-		if err != nil {
-			t.Fatal(err)
-		}
+		b.Output(b.Rename(ours(b, dx), "dx"), "", onnx.TensorProto_FLOAT, "N", 2*lanes, height, width)
+		in, out := direct(t, b, rng, nil)
 		for i, got := range out["dx"].Floats() {
 			lane, w, h, block := i%lanes, i/lanes%width, i/lanes/width%height, i/lanes/width/height
 			p, c, want := h%2*2+w%2, block%2*lanes+lane, float32(0)

@@ -97,6 +97,19 @@ func TestElementwise(t *testing.T) {
 	}
 }
 
+// each is what a graph of our operators makes of numbers "x", by what body emits.
+func each(t *testing.T, x []float32, body func(b *onnx.Builder) string) []float32 {
+	t.Helper()
+	b := onnx.NewBuilder("test")
+	b.Input("x", "", onnx.TensorProto_FLOAT, "N")
+	b.Output(b.Rename(body(b), "y"), "", onnx.TensorProto_FLOAT, "N")
+	m, err := b.Model("", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run(t, m, map[string]ort.Value{"x": {Shape: []int{len(x)}, Data: x}})["y"].Floats()
+}
+
 // TestSteps: steps of numbers from end to end of what there is.
 func TestSteps(t *testing.T) {
 	x := []float32{0, 1e-30, float32(math.Inf(1)), float32(math.Inf(-1)), math.MaxFloat32, -math.MaxFloat32, 1e30, -1e30}
@@ -112,23 +125,8 @@ func TestSteps(t *testing.T) {
 		"Erf":         {math.Erf, 0},
 		"HardSigmoid": {func(x float64) float64 { return max(0, min(1, 0.2*x+0.5)) }, 1e-7},
 	} {
-		b := onnx.NewBuilder("test")
-		b.Input("x", "", onnx.TensorProto_FLOAT, "N")
-		b.Output(b.Rename(b.Op("Mul", []string{b.Op(op, []string{"x"}), b.Scalar(.5)}), "y"), "", onnx.TensorProto_FLOAT, "N")
-		m, err := b.Model("", "")
-		if err != nil {
-			t.Fatal(err)
-		}
-		s, err := ort.Open(m, ort.Options{Own: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		out, err := s.Run(map[string]ort.Value{"x": {Shape: []int{len(x)}, Data: x}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, got := range out["y"].Floats() {
+		y := each(t, x, func(b *onnx.Builder) string { return b.Op("Mul", []string{b.Op(op, []string{"x"}), b.Scalar(.5)}) })
+		for i, got := range y {
 			want := test.f(float64(x[i])) / 2
 			if want > math.MaxFloat32/2 && got > 1.6e38 { // or infinite
 				continue
@@ -145,25 +143,12 @@ func TestSteps(t *testing.T) {
 
 // TestBounds: bounds are not within themselves.
 func TestBounds(t *testing.T) {
-	b := onnx.NewBuilder("test")
-	b.Input("x", "", onnx.TensorProto_FLOAT, "N")
-	b.Output(b.Rename(b.Op("Mul", []string{inside(b, "x"), b.Op("Add", []string{"x", b.Scalar(3)})}), "y"), "", onnx.TensorProto_FLOAT, "N")
-	m, err := b.Model("", "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := ort.Open(m, ort.Options{Own: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
 	x := []float32{0, math.Nextafter32(0, 1), 1, math.Nextafter32(1, 0), math.Nextafter32(1, 2), -1, .5, 2, 1e-30, float32(math.Inf(1)), float32(math.Inf(-1))}
 	want := []float32{0, 3, 0, 4, 0, 0, 3.5, 0, 3, 0, 0}
-	out, err := s.Run(map[string]ort.Value{"x": {Shape: []int{len(x)}, Data: x}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i, got := range out["y"].Floats() {
+	y := each(t, x, func(b *onnx.Builder) string {
+		return b.Op("Mul", []string{inside(b, "x"), b.Op("Add", []string{"x", b.Scalar(3)})})
+	})
+	for i, got := range y {
 		if got != want[i] {
 			t.Errorf("of %g it is %g, should be %g", x[i], got, want[i])
 		}

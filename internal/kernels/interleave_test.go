@@ -4,9 +4,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/internal/kernels"
-	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -40,16 +38,7 @@ func (c strided) build(t *testing.T, rng *rand.Rand) *onnx.ModelProto {
 	}
 	b.Input("dy", "", onnx.TensorProto_FLOAT, "N", c.out, s[2].Size, s[3].Size)
 	dy := b.Op("Conv", []string{"dy", b.Weights("last", whole(rng, c.out*c.out), c.out, c.out, 1, 1)}, onnx.Ints("kernel_shape", 1, 1))
-	dx, err := gradient.Of(b, gradient.CPU, x, dy, "image")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Output(b.Rename(dx, "dx"), "", onnx.TensorProto_FLOAT, "N", c.in, c.height, c.width)
-	m, err := b.Model("test", "1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
+	return gradientOf(t, b, x, dy, c.in, c.height, c.width)
 }
 
 func TestInterleave(t *testing.T) {
@@ -104,26 +93,11 @@ func TestInterleaveBlocks(t *testing.T) {
 		for op, channels := range map[string]int{"Interleave": lanes, "InterleavePlain": 5} {
 			y := b.Op(op, []string{"x"}, onnx.Int("stride", stride), onnx.Int("phases", 1), onnx.Int("channels", channels), onnx.Int("row", row),
 				onnx.Int("height", down), onnx.Int("width", across), onnx.Int("lanes", lanes))
-			b.Maker(y).Domain = kernels.Domain
-			b.Output(b.Rename(y, "of "+op), "", onnx.TensorProto_FLOAT, "N", channels, down, across)
+			b.Output(b.Rename(ours(b, y), "of "+op), "", onnx.TensorProto_FLOAT, "N", channels, down, across)
 			out["of "+op] = channels
 		}
-		m, err := b.Model("test", "1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: kernels.Domain, Version: 1})
-		s, err := ort.Open(m, ort.Options{Threads: 2, Own: true})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		in := images(rand.New(rand.NewPCG(5, 6)), m, 2)
+		in, got := direct(t, b, rand.New(rand.NewPCG(5, 6)), nil)
 		x := in["x"].Floats()
-		got, err := s.Run(in)
-		if err != nil {
-			t.Fatal(err)
-		}
 		at := func(n, channel, h, w int) float32 { // of the phases
 			return x[((n*lots/lanes+channel/lanes)*height*width+h*width+w)*lanes+channel%lanes]
 		}

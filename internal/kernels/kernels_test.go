@@ -6,6 +6,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/internal/kernels"
 	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
@@ -98,4 +99,113 @@ func has(t *testing.T, ops []string, op string, want bool) {
 	if got := slices.Contains(ops, op); got != want && (kernels.Supports(16) || kernels.Supports(8)) {
 		t.Errorf("the graph is of %v: is %s there? %t", ops, op, got)
 	}
+}
+
+// whole are numbers from -2 to 2.
+func whole(rng *rand.Rand, n int) []float32 {
+	values := make([]float32, n)
+	for i := range values {
+		values[i] = float32(rng.IntN(5) - 2)
+	}
+	return values
+}
+
+// images are such numbers for each input of a graph.
+func images(rng *rand.Rand, m *onnx.ModelProto, n int) map[string]ort.Value {
+	in := map[string]ort.Value{}
+	for _, input := range m.Graph.Input {
+		s, _ := input.Shape()
+		in[input.Name] = ort.Value{Shape: s.At(n), Data: whole(rng, s.Elements().At(n))}
+	}
+	return in
+}
+
+// exactly runs a graph without our operators and with them, and makes sure that the outputs are the same to the last bit,
+// and that an operator is among them, or is not.
+func exactly(t *testing.T, rng *rand.Rand, m *onnx.ModelProto, op string, there bool) {
+	t.Helper()
+	var sessions []*ort.Session
+	for _, own := range []bool{false, true} {
+		s, err := ort.Open(m, ort.Options{Threads: 2, Own: own})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		sessions = append(sessions, s)
+	}
+	for _, n := range []int{1, 3} {
+		in := images(rng, m, n)
+		var outs []map[string]ort.Value
+		for _, s := range sessions {
+			out, err := s.Run(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			outs = append(outs, out)
+		}
+		for name, v := range outs[0] {
+			if !slices.Equal(v.Floats(), outs[1][name].Floats()) {
+				t.Errorf("%d images: %s is %v with our operators, %v without", n, name, outs[1][name].Floats(), v.Floats())
+			}
+		}
+	}
+	nodes, err := ort.Profile(m, ort.Options{Threads: 1, Own: true}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if has := slices.ContainsFunc(nodes, func(n ort.Node) bool { return n.Op == op }); has != there && kernels.Supports(8) {
+		t.Errorf("%s is there: %v, want %v", op, has, there)
+	}
+}
+
+// gradientOf makes a graph's output "dx" the gradient of its "image", of the given size, for that of a value.
+func gradientOf(t *testing.T, b *onnx.Builder, value, dy string, channels, height, width int) *onnx.ModelProto {
+	t.Helper()
+	dx, err := gradient.Of(b, gradient.CPU, value, dy, "image")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Output(b.Rename(dx, "dx"), "", onnx.TensorProto_FLOAT, "N", channels, height, width)
+	m, err := b.Model("test", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// ours makes the node that computes a value an operator of ours.
+func ours(b *onnx.Builder, value string) string {
+	b.Maker(value).Domain = kernels.Domain
+	return value
+}
+
+// direct runs a graph of operators of ours, in blocks that this processor's ONNX Runtime need not have, on two images of
+// whole numbers, which prepare may change.
+func direct(t *testing.T, b *onnx.Builder, rng *rand.Rand, prepare func(in map[string]ort.Value)) (in, out map[string]ort.Value) {
+	t.Helper()
+	m, err := b.Model("test", "1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: kernels.Domain, Version: 1})
+	in = images(rng, m, 2)
+	if prepare != nil {
+		prepare(in)
+	}
+	return in, run(t, m, in)
+}
+
+// run runs a graph with our operators.
+func run(t *testing.T, m *onnx.ModelProto, in map[string]ort.Value) map[string]ort.Value {
+	t.Helper()
+	s, err := ort.Open(m, ort.Options{Threads: 2, Own: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out, err := s.Run(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"testing"
 
-	"github.com/ascood/ascood/gradient"
 	"github.com/ascood/ascood/internal/kernels"
 	"github.com/ascood/ascood/internal/ort"
 	"github.com/ascood/ascood/onnx"
@@ -40,73 +39,7 @@ func (p pooled) build(t *testing.T, rng *rand.Rand) *onnx.ModelProto {
 		t.Fatal(err)
 	}
 	b.Input("dy", "", onnx.TensorProto_FLOAT, "N", p.channels, s[2].Size, s[3].Size)
-	dx, err := gradient.Of(b, gradient.CPU, y, b.Op("Mul", []string{"dy", b.Scalar(2)}), "image")
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Output(b.Rename(dx, "dx"), "", onnx.TensorProto_FLOAT, "N", 3, p.height*stride, p.width*stride)
-	m, err := b.Model("test", "1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m
-}
-
-// whole are numbers from -2 to 2.
-func whole(rng *rand.Rand, n int) []float32 {
-	values := make([]float32, n)
-	for i := range values {
-		values[i] = float32(rng.IntN(5) - 2)
-	}
-	return values
-}
-
-// images are such numbers for each input of a graph.
-func images(rng *rand.Rand, m *onnx.ModelProto, n int) map[string]ort.Value {
-	in := map[string]ort.Value{}
-	for _, input := range m.Graph.Input {
-		s, _ := input.Shape()
-		in[input.Name] = ort.Value{Shape: s.At(n), Data: whole(rng, s.Elements().At(n))}
-	}
-	return in
-}
-
-// exactly runs a graph without our operators and with them, and makes sure that the outputs are the same to the last bit,
-// and that an operator is among them, or is not.
-func exactly(t *testing.T, rng *rand.Rand, m *onnx.ModelProto, op string, there bool) {
-	t.Helper()
-	var sessions []*ort.Session
-	for _, own := range []bool{false, true} {
-		s, err := ort.Open(m, ort.Options{Threads: 2, Own: own})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		sessions = append(sessions, s)
-	}
-	for _, n := range []int{1, 3} {
-		in := images(rng, m, n)
-		var outs []map[string]ort.Value
-		for _, s := range sessions {
-			out, err := s.Run(in)
-			if err != nil {
-				t.Fatal(err)
-			}
-			outs = append(outs, out)
-		}
-		for name, v := range outs[0] {
-			if !slices.Equal(v.Floats(), outs[1][name].Floats()) {
-				t.Errorf("%d images: %s is %v with our operators, %v without", n, name, outs[1][name].Floats(), v.Floats())
-			}
-		}
-	}
-	nodes, err := ort.Profile(m, ort.Options{Threads: 1, Own: true}, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if has := slices.ContainsFunc(nodes, func(n ort.Node) bool { return n.Op == op }); has != there && kernels.Supports(8) {
-		t.Errorf("%s is there: %v, want %v", op, has, there)
-	}
+	return gradientOf(t, b, y, b.Op("Mul", []string{"dy", b.Scalar(2)}), 3, p.height*stride, p.width*stride)
 }
 
 func TestMaxPoolGradient(t *testing.T) {
@@ -189,40 +122,26 @@ func testBlocks(t *testing.T, lanes int) {
 	b.Input("x", "", onnx.TensorProto_FLOAT, "N", 2*lanes, height, width)
 	b.Input("y", "", onnx.TensorProto_FLOAT, "N", 2*lanes, down, across)
 	dx := b.Op("MaxPoolGradient", []string{"g", "x", "y"}, onnx.Int("rows", 2), onnx.Int("columns", 2), onnx.Int("stride", 2), onnx.Int("above", 0), onnx.Int("left", 0), onnx.Int("outputs", 1), onnx.Int("lanes", lanes))
-	b.Maker(dx).Domain = kernels.Domain
-	b.Output(b.Rename(dx, "dx"), "", onnx.TensorProto_FLOAT, "N", 2*lanes, height, width)
-	m, err := b.Model("test", "1")
-	if err != nil {
-		t.Fatal(err)
-	}
-	m.OpsetImport = append(m.OpsetImport, &onnx.OperatorSetIdProto{Domain: kernels.Domain, Version: 1})
-	s, err := ort.Open(m, ort.Options{Threads: 2, Own: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	rng := rand.New(rand.NewPCG(5, 6))
-	in := images(rng, m, 2)
-	x, g, y := in["x"].Floats(), in["g"].Floats(), in["y"].Floats()
-	want := make([]float32, len(x))
-	for i := range g {
-		lane, pixel, block := i%lanes, i/lanes%(down*across), i/lanes/(down*across)
-		first := -1
-		y[i] = float32(math.Inf(-1))
-		for h := range 2 {
-			for w := range 2 {
-				at := ((block*height+pixel/across*2+h)*width+pixel%across*2+w)*lanes + lane
-				if x[at] > y[i] {
-					y[i], first = x[at], at
+	b.Output(b.Rename(ours(b, dx), "dx"), "", onnx.TensorProto_FLOAT, "N", 2*lanes, height, width)
+	var want []float32
+	_, out := direct(t, b, rand.New(rand.NewPCG(5, 6)), func(in map[string]ort.Value) {
+		x, g, y := in["x"].Floats(), in["g"].Floats(), in["y"].Floats()
+		want = make([]float32, len(x))
+		for i := range g {
+			lane, pixel, block := i%lanes, i/lanes%(down*across), i/lanes/(down*across)
+			first := -1
+			y[i] = float32(math.Inf(-1))
+			for h := range 2 {
+				for w := range 2 {
+					at := ((block*height+pixel/across*2+h)*width+pixel%across*2+w)*lanes + lane
+					if x[at] > y[i] {
+						y[i], first = x[at], at
+					}
 				}
 			}
+			want[first] += g[i]
 		}
-		want[first] += g[i]
-	}
-	out, err := s.Run(in)
-	if err != nil {
-		t.Fatal(err)
-	}
+	})
 	if got := out["dx"].Floats(); !slices.Equal(got, want) {
 		t.Errorf("got %v\nwant %v", got, want)
 	}
