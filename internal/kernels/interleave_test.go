@@ -62,6 +62,19 @@ func TestInterleave(t *testing.T) {
 	}
 }
 
+// TestInterleaveRow: the gradient of a convolution before a MaxPool, both with strides, is in rows of which those of the
+// image do not begin with the first.
+func TestInterleaveRow(t *testing.T) {
+	rng := rand.New(rand.NewPCG(7, 8))
+	const height, width = 40, 36
+	b := onnx.NewBuilder("stem")
+	b.Input("image", "", onnx.TensorProto_FLOAT, "N", 3, height, width)
+	x := b.Op("Conv", []string{"image", b.Weights("w", whole(rng, 16*3*7*7), 16, 3, 7, 7)}, onnx.Ints("kernel_shape", 7, 7), onnx.Ints("pads", 3, 3, 3, 3), onnx.Ints("strides", 2, 2))
+	y := b.Op("MaxPool", []string{b.Op("Relu", []string{x})}, onnx.Ints("kernel_shape", 3, 3), onnx.Ints("pads", 1, 1, 1, 1), onnx.Ints("strides", 2, 2))
+	b.Input("dy", "", onnx.TensorProto_FLOAT, "N", 16, height/4, width/4)
+	exactly(t, rng, gradientOf(t, b, y, "dy", 3, height, width), "InterleavePlain", true)
+}
+
 // TestInterleaveElsewhere: axes moved otherwise stay as they are.
 func TestInterleaveElsewhere(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
