@@ -19,7 +19,7 @@ func (g *graph) winograd(n *onnx.NodeProto) {
 	}
 	out, in := int(w.Dims[0]), int(w.Dims[1])
 	y, err := g.shapes.Shape(n.Output[0])
-	if err != nil || out%g.lanes != 0 || in%g.lanes != 0 || !pays(y[2].At(1), y[3].At(1), g.lanes) {
+	if err != nil || out%g.lanes != 0 || in%g.lanes != 0 || !pays(y[2].At(1), y[3].At(1)) {
 		return
 	}
 	relu := 0
@@ -30,12 +30,9 @@ func (g *graph) winograd(n *onnx.NodeProto) {
 		onnx.Int("top", pads[0]), onnx.Int("left", pads[1]), onnx.Int("bottom", pads[2]), onnx.Int("right", pads[3]))
 }
 
-// pays reports whether the algorithm is faster for one image's maps. A tile takes as long as ONNX Runtime's convolution
-// takes for six places of a map, and the weights as for 40, or 10 where they are expanded in registers.
-func pays(height, width, lanes int) bool {
-	tiles, weights := ((height+3)/4)*((width+3)/4), 40
-	if lanes == 16 && tiles <= 8 {
-		weights = 10
-	}
-	return height*width > 6*tiles+weights
+// pays reports whether the algorithm is faster for maps of a size. A tile takes as long as ONNX Runtime's convolution
+// takes for six places of a map, and the weights as for eight where there is one image.
+func pays(height, width int) bool {
+	tiles := ((height + 3) / 4) * ((width + 3) / 4)
+	return height*width > 6*tiles+8
 }

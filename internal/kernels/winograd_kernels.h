@@ -17,11 +17,15 @@ void write(const Map &map, const Tiles &tiles, int64_t block, int64_t from, int6
   write_tiles(map, tiles, block, block + 1, from, from + n, m, 0, n, ends, y);
 }
 
-// expand transforms weights g [in/L,9,L,L] of a block.
+// expand transforms weights g [in/L,9,L,L] of a block. It asks for those of two blocks on: they come from memory, where the
+// processor foresees them not beyond a page.
 void expand(const float *g, int64_t in, float *u) {
   for (int64_t i = 0; i < in; i++) {
     const int64_t block = i / kLanes, within = i % kLanes;
-    expand_taps((const vec *)g + block * kTaps * kLanes + within, kLanes, (vec *)u + block * kPoints * kLanes + within, kLanes);
+    const vec *taps = (const vec *)g + block * kTaps * kLanes + within;
+#pragma GCC unroll 9
+    for (int64_t j = 0; j < kTaps; j++) __builtin_prefetch(taps + (2 * kTaps + j) * kLanes);
+    expand_taps(taps, kLanes, (vec *)u + block * kPoints * kLanes + within, kLanes);
   }
 }
 
@@ -30,7 +34,7 @@ template <int n, int blocks>
 void multiply(const float *v, const float *u, int64_t in, float *m, bool fresh) {
   constexpr int64_t row = n * kLanes, square = kLanes * kLanes;
   for (int64_t p = 0; p < kPoints; p++) {
-    product<n, blocks, kLanes, 1>(v + p * row, kLanes, in / kLanes, kPoints * row, u + p * square, kPoints * square, kPoints * kLanes * in,
+    product<n, blocks, kLanes, 1, true>(v + p * row, kLanes, in / kLanes, kPoints * row, u + p * square, kPoints * square, kPoints * kLanes * in,
                                   m + p * row, kPoints * row, fresh);
   }
 }

@@ -170,10 +170,17 @@ WINOGRAD_INLINE void expand_taps(const vec *g, int64_t step, vec *u, int64_t pla
   for (int64_t i = 0; i < 6; i++) by_g(half + i * 3, 1, u + i * 6 * plane, plane);
 }
 
+// ask asks for so many numbers.
+template <int numbers>
+WINOGRAD_INLINE void ask(const float *p) {
+#pragma GCC unroll 32
+  for (int i = 0; i < numbers; i += 16) __builtin_prefetch(p + i);
+}
+
 // product adds to rows of vectors in blocks cv apart, or with fresh replaces them by, the product of a, whose element
 // (r,k) is at a[r·ar + k·ak], k below depth, and of b, a row for each k, in blocks bv apart; and so many times, each
-// next_a and next_b behind.
-template <int rows, int vectors, int ar, int ak>
+// next_a and next_b behind. Where these are far apart, of kLanes each, it asks for the next.
+template <int rows, int vectors, int ar, int ak, bool far = false>
 WINOGRAD_INLINE void product(const float *a, int64_t depth, int64_t times, int64_t next_a, const float *b, int64_t next_b, int64_t bv, float *c,
                              int64_t cv, bool fresh) {
   vec sum[rows][vectors];
@@ -184,6 +191,11 @@ WINOGRAD_INLINE void product(const float *a, int64_t depth, int64_t times, int64
   }
   for (; times > 0; times--, a += next_a, b += next_b) {
     const float *f = a, *g = b;
+    if (far) {
+      ask<rows * kLanes>(a + next_a);
+      ask<kLanes * kLanes>(b + next_b);
+      if (vectors == 2) ask<kLanes * kLanes>(b + next_b + bv);
+    }
     for (int64_t k = 0; k < depth; k++, f += ak, g += kLanes) {
       vec row[vectors];
 #pragma GCC unroll 2
