@@ -17,15 +17,16 @@ void write(const Map &map, const Tiles &tiles, int64_t block, int64_t from, int6
   write_tiles(map, tiles, block, block + 1, from, from + n, m, 0, n, ends, y);
 }
 
-// expand transforms weights g [in/L,9,L,L] of a block. It asks for those of two blocks on: they come from memory, where the
-// processor foresees them not beyond a page.
+// ask_ahead asks for a part of weights two blocks on, for each of the channels of this one at g: they come from memory, which is
+// fastest from end to end, but the processor foresees only what is taken so.
+WINOGRAD_INLINE void ask_ahead(const float *g, int64_t channel) { ask<kTaps * kLanes>(g + kTaps * kLanes * (2 * kLanes + channel)); }
+
+// expand transforms weights g [in/L,9,L,L] of a block.
 void expand(const float *g, int64_t in, float *u) {
   for (int64_t i = 0; i < in; i++) {
     const int64_t block = i / kLanes, within = i % kLanes;
-    const vec *taps = (const vec *)g + block * kTaps * kLanes + within;
-#pragma GCC unroll 9
-    for (int64_t j = 0; j < kTaps; j++) __builtin_prefetch(taps + (2 * kTaps + j) * kLanes);
-    expand_taps(taps, kLanes, (vec *)u + block * kPoints * kLanes + within, kLanes);
+    ask_ahead(g + block * kTaps * kLanes * kLanes, within);
+    expand_taps((const vec *)g + block * kTaps * kLanes + within, kLanes, (vec *)u + block * kPoints * kLanes + within, kLanes);
   }
 }
 
@@ -49,7 +50,7 @@ constexpr auto multiplies(std::integer_sequence<int, n...>) {
 constexpr int kFew = (kRegisters - 8) / 6;
 
 // of_row does so for a row of the points and a block of input channels. In the first three rows it asks for the weights of the
-// next: the processor does not foresee them beyond a page.
+// next.
 template <int n, int row>
 WINOGRAD_INLINE void of_row(const float *v, const float *g, float *m, bool fresh) {
   vec sum[6][n];
