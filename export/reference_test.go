@@ -23,21 +23,20 @@ type tolerances struct {
 	odin, iodin float64 // absolute
 }
 
-// published are the reference's own tolerances.
+// published are the reference's own tolerances. Its values are of float64, so that the
+// rounding is ours alone.
 var published = tolerances{values: 1e-4, gradient: 1e-4, odin: 1e-6, iodin: 1e-6}
 
 // saturated: at temperature 1 the plain ResNet-18's logits reach 46, where
 // neighbouring float32 numbers are 4e-6 apart, and its confidence of 0.78 passes
-// a sixth of their rounding on. Evaluated in float64 the reference's own value is
-// off by 7e-7; PyTorch in float32 with the normalisation folded is off by 5.2e-6,
-// and so is ONNX Runtime in its blocked layout (9.5e-7 in its plain one).
+// a sixth of their rounding on. PyTorch in float32 is off by 7e-7, with the normalisation
+// folded by 5.2e-6, and so is ONNX Runtime in its blocked layout on some processors (9.5e-7 in its plain one).
 var saturated = tolerances{values: 1e-4, gradient: 1e-4, odin: 1e-6, iodin: 1e-5}
 
 // kinked: the sign of a ReLU's input decides a path of the gradient, and float32
 // decides it by its rounding where the input is as good as 0. The reference's
-// ResNet-50 has such a ReLU on each of its two images. On the second, PyTorch in
-// float64 agrees with the exported graph to 6.4e-7 of the largest gradient, and
-// the reference's own float32 is 2.4e-3 off. On the first, an input of 2.6e-7
+// ResNet-50 has such a ReLU on each of its two images. On the second the exported graph is off
+// by 6.4e-7 of the largest gradient, and PyTorch in float32 by 2.4e-3. On the first, an input of 2.6e-7
 // loses its sign to the folded normalisation, in PyTorch as well: 1.6e-2. ODIN,
 // which takes the sign of every element, follows at temperature 1; i-ODIN, its
 // index and the prediction do not.

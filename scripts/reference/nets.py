@@ -42,12 +42,12 @@ def draw(given, out, seed):
 def values(given, out):
     for name, (build, _, _, std) in NETS.items():
         path = given / FOLDER / f"{name}.safetensors"
-        net = networks.load(build(), safetensors.load(path)).eval()
+        net = networks.load(build(), safetensors.load(path)).eval().double()
         inputs = safetensors.load(path.with_suffix(".io.safetensors"))
         if name in LARGE:
             inputs |= safetensors.load(path.with_suffix(".x.safetensors"))
         x, target = (torch.from_numpy(inputs[key]) for key in ("x", "target"))
-        x.requires_grad_()
+        x = x.double().requires_grad_()
         feature = net.feature(x)
         logits = net.head(feature)
         result = {"target": target, "logits": logits, "feature": feature}
@@ -59,7 +59,7 @@ def values(given, out):
             if name in LARGE:
                 scores["ce_grad"] = scores["ce_grad"].flatten()[::THINNED]
             result |= {prefix + key: value for key, value in scores.items()}
-        result = {key: value.detach().numpy() for key, value in result.items()}
+        result = {key: (value.float() if value.is_floating_point() else value).detach().numpy() for key, value in result.items()}
         safetensors.save(out / FOLDER / f"{name}.io.safetensors", result)
     lenet = safetensors.load(given / FOLDER / "lenet.safetensors")
     safetensors.save(out / LENET.with_suffix(".safetensors"), lenet)
