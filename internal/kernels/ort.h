@@ -78,6 +78,7 @@ enum Place {
   kAddInitializer = 150,
   kKernelInfoGetAttributeArrayFloat = 162,
   kKernelInfoGetAttributeArrayInt64 = 163,
+  kAddExternalInitializers = 210,
   kKernelContextParallelFor = 274,
   kKernelInfoGetAllocator = 278,
 };

@@ -28,14 +28,15 @@ int kernels_register(void *base, void *options) {
 }
 
 // kernels_share has sessions with the given options take an initializer's data from where it is, and returns the value that
-// must be there as long as such a session; or null.
-void *kernels_share(void *options, const char *name, void *data, size_t bytes, const int64_t *dims, size_t rank, int type) {
+// must be there as long as such a session; or null. If it is constant, ONNX Runtime may compute with it as it optimizes the graph.
+void *kernels_share(void *options, const char *name, void *data, size_t bytes, const int64_t *dims, size_t rank, int type, int constant) {
   ort::Memory *memory = nullptr;
   ort::Value *value = nullptr;
   if (ort::call<ort::kCreateCpuMemoryInfo>(0, 0, &memory) != nullptr) return nullptr;
   ort::Status *s = ort::call<ort::kCreateTensorWithData>(memory, data, bytes, dims, rank, type, &value);
   ort::call<ort::kReleaseMemoryInfo, void>(memory);
-  if (s == nullptr) s = ort::call<ort::kAddInitializer>(static_cast<ort::Options *>(options), name, value);
+  ort::Options *to = static_cast<ort::Options *>(options);
+  if (s == nullptr) s = constant ? ort::call<ort::kAddExternalInitializers>(to, &name, &value, size_t{1}) : ort::call<ort::kAddInitializer>(to, name, value);
   return s == nullptr ? value : nullptr;
 }
 

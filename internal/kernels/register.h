@@ -13,7 +13,7 @@ extern "C" {
 #endif
 int kernels_register(void *base, void *options);
 int kernels_supports(int lanes);
-void *kernels_share(void *options, const char *name, void *data, size_t bytes, const int64_t *dims, size_t rank, int type);
+void *kernels_share(void *options, const char *name, void *data, size_t bytes, const int64_t *dims, size_t rank, int type, int constant);
 void kernels_release(void *value);
 #ifdef __cplusplus
 }

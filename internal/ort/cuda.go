@@ -1,6 +1,7 @@
 package ort
 
 import (
+	"bytes"
 	"debug/elf"
 	"fmt"
 	"os"
@@ -141,13 +142,29 @@ func readProvider(path, want string) (needed []string, version string, err error
 	if err != nil {
 		return nil, "", err
 	}
-	if text := string(data); want != "" && strings.Contains(text, "\x00"+want+"\x00") {
+	if hasString(data, want) {
 		return needed, want, nil
 	}
 	if found := providerVersion.FindSubmatch(data); found != nil {
 		version = string(found[1])
 	}
 	return needed, version, nil
+}
+
+// hasString reports whether constants hold a string as C has it, between zeros. Of these there are too many to look for them.
+func hasString(data []byte, text string) bool {
+	for text != "" {
+		i := bytes.Index(data, []byte(text))
+		if i < 0 {
+			break
+		}
+		end := i + len(text)
+		if i > 0 && data[i-1] == 0 && end < len(data) && data[end] == 0 {
+			return true
+		}
+		data = data[i+1:]
+	}
+	return false
 }
 
 // cudaMajor returns which CUDA the needed libraries are of, 0 if there are none.

@@ -32,26 +32,26 @@ func withKernels(m *onnx.ModelProto, p *program, options *runtime.SessionOptions
 	if prepared := kernels.Prepare(m, lanes); prepared != nil {
 		m = prepared
 	}
-	data, err := encode(m)
-	if err != nil {
-		return nil, nil, err
+	m = arranged(m)
+	if size := bytesOf(m); size > large {
+		malloc.Reserve(2 * size) // for what ONNX Runtime makes of them
+		defer malloc.GiveBack()
 	}
-	optimized, detach, err := optimize(data, p.inputs, p.outputs)
+	optimized, detach, err := optimize(m, p.inputs, p.outputs)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer detach()
 	if !kernels.Rewrite(optimized, lanes) {
-		return data, nil, nil
+		data, err := encode(m)
+		return data, nil, err
 	}
-	if isLarge(data) {
-		giveBack()
-	}
+	giveBack()
 	native, err := register(options)
 	if err != nil {
 		return nil, nil, err
 	}
-	err = errors.Join(options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", dataFolder),
+	err = errors.Join(options.AddSessionConfigEntry(folderOfData, dataFolder),
 		options.SetGraphOptimizationLevel(runtime.GraphOptimizationLevelDisableAll))
 	if err != nil {
 		return nil, nil, fmt.Errorf("session options: %w", err)
@@ -60,7 +60,8 @@ func withKernels(m *onnx.ModelProto, p *program, options *runtime.SessionOptions
 	if err != nil {
 		return nil, nil, err
 	}
-	if data, err = encode(optimized); err != nil {
+	data, err := encode(optimized)
+	if err != nil {
 		return nil, nil, errors.Join(err, w.close())
 	}
 	return data, w, nil
@@ -77,8 +78,19 @@ func encode(m *onnx.ModelProto) ([]byte, error) {
 	return data, nil
 }
 
-// isLarge reports whether a graph takes so much memory that what is freed is given back.
-func isLarge(data []byte) bool { return len(data) > 32<<20 }
+// large is the size of graphs that take so much memory that what is freed is given back, in bytes.
+const large = 32 << 20
+
+func isLarge(data []byte) bool { return len(data) > large }
+
+// bytesOf is how many bytes the initializers of a graph take.
+func bytesOf(m *onnx.ModelProto) int {
+	size := 0
+	for _, t := range m.Graph.Initializer {
+		size += len(t.RawData)
+	}
+	return size
+}
 
 // giveBack returns the memory to the system that nobody needs any more, of which the collector and the C library would wait
 // for more.
@@ -88,7 +100,7 @@ func giveBack() {
 }
 
 // optimize returns a graph as ONNX Runtime optimizes it for this processor. Its weights are there until they are detached.
-func optimize(data []byte, inputs, outputs []string) (m *onnx.ModelProto, detach func() error, err error) {
+func optimize(m *onnx.ModelProto, inputs, outputs []string) (optimized *onnx.ModelProto, detach func() error, err error) {
 	graph, err := memoryFile()
 	if err != nil {
 		return nil, nil, err
@@ -105,6 +117,7 @@ func optimize(data []byte, inputs, outputs []string) (m *onnx.ModelProto, detach
 	}
 	defer options.Destroy()
 	err = errors.Join(options.SetIntraOpNumThreads(1), // none runs
+		options.AddSessionConfigEntry(folderOfData, dataFolder),
 		options.SetLogSeverityLevel(runtime.LoggingLevelError), // it warns that the file is for one processor
 		options.AddSessionConfigEntry("session.disable_prepacking", "1"),
 		options.SetOptimizedModelFilePath(fmt.Sprintf("/proc/self/fd/%d", graph.Fd())),
@@ -113,7 +126,17 @@ func optimize(data []byte, inputs, outputs []string) (m *onnx.ModelProto, detach
 	if err != nil {
 		return nil, nil, fmt.Errorf("session options: %w", err)
 	}
-	if _, err := register(options); err != nil {
+	native, err := register(options)
+	if err != nil {
+		return nil, nil, err
+	}
+	m, lent, err := lend(m, native)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer lent.close()
+	data, err := encode(m)
+	if err != nil {
 		return nil, nil, err
 	}
 	session, err := runtime.NewDynamicAdvancedSessionWithONNXData(data, inputs, outputs, options)
@@ -127,13 +150,16 @@ func optimize(data []byte, inputs, outputs []string) (m *onnx.ModelProto, detach
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the optimized model: %w", err)
 	}
-	m = &onnx.ModelProto{}
-	if err := proto.Unmarshal(written, m); err != nil {
+	optimized = &onnx.ModelProto{}
+	if err := proto.Unmarshal(written, optimized); err != nil {
 		return nil, nil, fmt.Errorf("read the optimized model: %w", err)
 	}
-	detach, err = attach(m, tensors)
-	return m, detach, err
+	detach, err = attach(optimized, tensors)
+	return optimized, detach, err
 }
+
+// folderOfData is the option that says where the files are that initializers are in.
+const folderOfData = "session.model_external_initializers_file_folder_path"
 
 // memoryFile is a file in memory alone.
 func memoryFile() (*os.File, error) {
@@ -170,11 +196,7 @@ var blockSize = sync.OnceValue(func() int {
 	if err != nil {
 		return 0
 	}
-	data, err := proto.Marshal(m)
-	if err != nil {
-		return 0
-	}
-	made, detach, err := optimize(data, []string{"x"}, []string{"y"})
+	made, detach, err := optimize(m, []string{"x"}, []string{"y"})
 	if err != nil {
 		return 0
 	}

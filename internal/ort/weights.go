@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"slices"
 	"strconv"
 	"unsafe"
@@ -15,30 +16,87 @@ import (
 	"github.com/ascood/ascood/onnx"
 )
 
-// weights are the large initializers of a session, which takes them from where they lie, beyond Go's memory: to write
-// them into a file for it, and to read them from there, would take as long as all else that loading does. They
-// lie in large pages: a network's last layers do little else than read them, a fifth faster from there.
-type weights struct {
-	region []byte
-	shared []kernels.Shared
-}
-
-// shareable is the size from which initializers are shared, in bytes.
+// shareable is the size from which initializers are shared with ONNX Runtime, in bytes.
 const shareable = 1 << 10
-
-// line is how many bytes of memory the processor takes at once: kernels are slower on weights that begin elsewhere.
-const line = 64
 
 // Where a file says that the data of shared initializers is. ONNX Runtime reads nothing of it, but wants it to be there.
 const dataFolder, dataFile = "/proc/self", "maps"
 
+// elsewhere is an initializer without its data, which is shared.
+func elsewhere(t *onnx.TensorProto) *onnx.TensorProto {
+	return &onnx.TensorProto{Name: t.Name, DataType: t.DataType, Dims: t.Dims, DataLocation: onnx.TensorProto_EXTERNAL,
+		ExternalData: []*onnx.StringStringEntryProto{{Key: "location", Value: dataFile}}}
+}
+
+// shared are initializers that sessions take from where they are.
+type shared []kernels.Shared
+
+func (s shared) close() {
+	for _, v := range s {
+		v.Close()
+	}
+}
+
+// lent are a graph's large initializers while a session optimizes it: as many as there are, to write them into a file for it
+// and to read them from there would take as long as to optimize it.
+type lent struct {
+	shared
+	pinned runtime.Pinner
+}
+
+// lend returns a model whose large initializers sessions with some options take from those of m. What nobody takes is not in it.
+func lend(m *onnx.ModelProto, options unsafe.Pointer) (*onnx.ModelProto, *lent, error) {
+	taken := map[string]bool{}
+	for _, n := range m.Graph.Node {
+		for _, in := range n.Input {
+			taken[in] = true
+		}
+	}
+	for _, out := range m.Graph.Output {
+		taken[out.Name] = true
+	}
+	l := &lent{}
+	g := onnx.WithOutputs(m.Graph, m.Graph.Output)
+	g.Initializer = nil
+	for _, t := range m.Graph.Initializer {
+		if !taken[t.Name] {
+			continue
+		}
+		if len(t.RawData) >= shareable {
+			l.pinned.Pin(unsafe.SliceData(t.RawData))
+			value, err := kernels.Share(options, t, true)
+			if err != nil {
+				l.close()
+				return nil, nil, err
+			}
+			l.shared = append(l.shared, value)
+			t = elsewhere(t)
+		}
+		g.Initializer = append(g.Initializer, t)
+	}
+	return onnx.WithGraph(m, g), l, nil
+}
+
+func (l *lent) close() {
+	l.shared.close()
+	l.pinned.Unpin()
+}
+
+// weights are the large initializers of a session that runs, beyond Go's memory. They
+// lie in large pages: a network's last layers do little else than read them, a fifth faster from there.
+type weights struct {
+	region []byte
+	shared
+}
+
+// line is how many bytes of memory the processor takes at once: kernels are slower on weights that begin elsewhere.
+const line = 64
+
 // share has sessions with some options take a graph's large initializers from a copy.
 func share(g *onnx.GraphProto, options unsafe.Pointer) (*weights, error) {
-	var large []*onnx.TensorProto
 	size := 0
 	for _, t := range g.Initializer {
 		if len(t.RawData) >= shareable {
-			large = append(large, t)
 			size += inLines(len(t.RawData))
 		}
 	}
@@ -46,17 +104,19 @@ func share(g *onnx.GraphProto, options unsafe.Pointer) (*weights, error) {
 	if err := w.reserve(size); err != nil {
 		return nil, err
 	}
-	for at := 0; len(large) > 0; large = large[1:] {
-		t, data := large[0], w.region[at:][:len(large[0].RawData)]
+	at := 0
+	for i, t := range g.Initializer {
+		if len(t.RawData) < shareable {
+			continue
+		}
+		data := w.region[at:][:len(t.RawData)]
 		at += inLines(copy(data, t.RawData))
 		t.RawData = data
-		value, err := kernels.Share(options, t)
+		value, err := kernels.Share(options, t, false)
 		if err != nil {
 			return nil, errors.Join(err, w.close())
 		}
-		w.shared = append(w.shared, value)
-		t.RawData, t.DataLocation = nil, onnx.TensorProto_EXTERNAL
-		t.ExternalData = []*onnx.StringStringEntryProto{{Key: "location", Value: dataFile}}
+		w.shared, g.Initializer[i] = append(w.shared, value), elsewhere(t)
 	}
 	return w, nil
 }
@@ -77,9 +137,7 @@ func (w *weights) close() error {
 	if w == nil {
 		return nil
 	}
-	for _, s := range w.shared {
-		s.Close()
-	}
+	w.shared.close()
 	return unix.Munmap(w.region)
 }
 

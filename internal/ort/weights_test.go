@@ -9,8 +9,8 @@ import (
 	"github.com/ascood/ascood/onnx"
 )
 
-// elsewhere is a tensor of bytes of which a model says that they are in a file.
-func elsewhere(name string, from, length int) *onnx.TensorProto {
+// inFile is a tensor of bytes of which a model says that they are in a file.
+func inFile(name string, from, length int) *onnx.TensorProto {
 	t := onnx.NewTensor(name, onnx.TensorProto_UINT8, nil, int64(length))
 	t.DataLocation = onnx.TensorProto_EXTERNAL
 	t.ExternalData = []*onnx.StringStringEntryProto{{Key: "offset", Value: strconv.Itoa(from)}, {Key: "length", Value: strconv.Itoa(length)}}
@@ -42,7 +42,7 @@ func TestAttach(t *testing.T) {
 		{4, 4, "", "initializer t: bytes 4 to 8 of 7"},
 		{-1, 2, "", "initializer t: bytes -1 to 1 of 7"},
 	} {
-		tensor := elsewhere("t", test.from, test.length)
+		tensor := inFile("t", test.from, test.length)
 		detach, err := attach(&onnx.ModelProto{Graph: &onnx.GraphProto{Initializer: []*onnx.TensorProto{tensor}}}, fileOf(t, "abcdefg"))
 		if (err == nil) != (test.says == "") || err != nil && !strings.Contains(err.Error(), test.says) {
 			t.Errorf("%d bytes from %d on: error %v, want %q", test.length, test.from, err, test.says)
