@@ -43,7 +43,7 @@ func TestVariants(t *testing.T) {
 			})
 		}
 	}
-	if tested[Reading{}] != 34 || tested[Reading{Truncated: Fill}] != 5 || tested[Reading{Orientation: Apply}] != 10 {
+	if tested[Reading{}] != 40 || tested[Reading{Truncated: Fill}] != 5 || tested[Reading{Orientation: Apply}] != 10 {
 		t.Errorf("tested %v", tested)
 	}
 }

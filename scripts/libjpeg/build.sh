@@ -21,5 +21,5 @@ clang --target=wasm32-wasi -mexec-model=reactor -msimd128 -O3 -DNO_GETENV -inclu
     -I"$here" -I. -o libjpeg.wasm "$here/decoder.c" \
     jaricom.c jcomapi.c jdapimin.c jdapistd.c jdarith.c jdcoefct.c jdcolor.c jddctmgr.c jdhuff.c jdinput.c jdmainct.c \
     jdmarker.c jdmaster.c jdmerge.c jdphuff.c jdpostct.c jdsample.c jidctflt.c jidctfst.c jidctint.c jidctred.c \
-    jmemmgr.c jmemnobs.c jquant1.c jquant2.c jsimd_none.c jutils.c
+    jmemmgr.c jmemnobs.c jquant1.c jquant2.c "$here/simd.c" jutils.c
 install -m 644 libjpeg.wasm "$here/../../internal/libjpeg/"

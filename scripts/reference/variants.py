@@ -113,6 +113,11 @@ def plain():
     yield "cmyk-subsampled.jpg", cmyk
     yield "cmyk-no-adobe.jpg", without(cmyk, 0xEE)
 
+    noise = np.random.default_rng(1).normal(128, 150, (40, 70, 3)).clip(0, 255).astype(np.uint8)
+    for width, height, sampling, quality in (70, 40, 0, 90), (37, 21, 1, 100), (3, 5, 1, 60), (68, 39, 2, 100), (35, 23, 2, 5), (5, 3, 2, 60):
+        noisy = encoded(Image.fromarray(noise[:height, :width]), "JPEG", subsampling=sampling, quality=quality)
+        yield f"noise-{width}x{height}-{sampling}.jpg", noisy
+
     yield "gray16.png", encoded(Image.fromarray(LEVELS.astype(np.uint16) * 257), "PNG")
     yield "gray16-dark.png", encoded(Image.fromarray(LEVELS.astype(np.uint16)), "PNG")
     whole = png(rows(COLOURS))
