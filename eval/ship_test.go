@@ -129,17 +129,21 @@ func ownScores(t *testing.T, path string, d dataset.Dataset) []float64 {
 }
 
 // compareScores wants equal scores but for float32's rounding, of logits, features and
-// cosines.
+// cosines. Where a ReLU's input is as good as 0 that decides a path of the gradient, of which some methods take
+// signs, and the processor decides of which images: one of twenty may be off by more.
 func compareScores(t *testing.T, how string, got, want []float64) {
 	t.Helper()
+	const rounded, switched = 1e-5, 1e-3 // of the spread
 	spread := slices.Max(want) - slices.Min(want)
-	worst := 0.0
+	var off []float64
 	for i, w := range want {
-		worst = max(worst, math.Abs(got[i]-w))
+		off = append(off, math.Abs(got[i]-w))
 	}
-	t.Logf("%s: differs by %.1e of the spread", how, worst/spread)
-	if !(worst <= 1e-5*spread) {
-		t.Errorf("%s: the scores differ by %g, and spread over %g", how, worst, spread)
+	slices.Sort(off)
+	most := len(off) - 1 - len(off)/20
+	t.Logf("%s: differs by %.1e of the spread, but for some by %.1e", how, off[most]/spread, off[len(off)-1]/spread)
+	if !(off[most] <= rounded*spread && off[len(off)-1] <= switched*spread) {
+		t.Errorf("%s: the scores differ by %g, but for some by %g, and spread over %g", how, off[most], off[len(off)-1], spread)
 	}
 }
 
