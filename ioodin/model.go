@@ -201,9 +201,12 @@ func (m *Model) Device() ascood.Device { return m.session.Device() }
 // run as they are.
 func (m *Model) BatchSizes() []int { return m.session.Sizes() }
 
-// BatchSize is how many images to score at once, unless told.
+// BatchSize is how many images to score at once, unless told, so that none waits for others.
 func (m *Model) BatchSize() int {
-	return DefaultBatchSize(m.Device(), m.info.Preprocess.ImageSize, m.threads)
+	if m.Device().IsCUDA() {
+		return mostBatch
+	}
+	return min(atOnce(m.info.Preprocess.ImageSize, m.threads), mostBatch)
 }
 
 // Close frees the model; it must not be used by then.

@@ -17,16 +17,23 @@ type ScanOptions struct {
 	KeepGoing bool // an image that cannot be read is reported and passed over
 }
 
-// DefaultBatchSize is how many images of size x size pixels to compute at once. A GPU
-// wants many, a CPU a piece for each of its threads; 0 threads are one a core.
+// DefaultBatchSize is how many images of size x size pixels of a dataset to hand over at once. A GPU
+// computes all of them; each thread of a CPU takes several pieces, one after the other, so that it seldom waits for the
+// others at the end. 0 threads are one a core.
 func DefaultBatchSize(d ascood.Device, size, threads int) int {
 	if d.IsCUDA() {
 		return mostBatch
 	}
+	const pieces = 4
+	return min(pieces*atOnce(size, threads), 2*mostBatch)
+}
+
+// atOnce is how many images a CPU computes at once, a piece for each of its threads.
+func atOnce(size, threads int) int {
 	if threads == 0 {
 		threads = runtime.NumCPU()
 	}
-	return min(pieceSize(size)*threads, mostBatch)
+	return pieceSize(size) * threads
 }
 
 const mostBatch = 32
@@ -53,7 +60,7 @@ type Scanned struct {
 func (m *Model) Scan(ctx context.Context, d dataset.Dataset, opt ScanOptions) iter.Seq2[Scanned, error] {
 	load := dataset.LoadOptions{Config: m.info.Preprocess, BatchSize: opt.BatchSize, KeepGoing: opt.KeepGoing}
 	if load.BatchSize == 0 {
-		load.BatchSize = m.BatchSize()
+		load.BatchSize = DefaultBatchSize(m.Device(), m.info.Preprocess.ImageSize, m.threads)
 	}
 	order := make([]int, d.Len())
 	for i := range order {

@@ -1,6 +1,7 @@
 package preprocess
 
 import (
+	"encoding/binary"
 	"image"
 	"image/color"
 
@@ -66,9 +67,13 @@ func fromCMYK(img *image.CMYK) *image.NRGBA {
 	return &image.NRGBA{Pix: img.Pix, Stride: img.Stride, Rect: img.Rect}
 }
 
+// setOpaque makes all pixels opaque, two at a time.
 func setOpaque(pix []uint8) {
-	for i := 3; i < len(pix); i += 4 {
-		pix[i] = 0xff
+	for ; len(pix) >= 8; pix = pix[8:] {
+		binary.LittleEndian.PutUint64(pix, binary.LittleEndian.Uint64(pix)|0xff000000_ff000000)
+	}
+	if len(pix) >= 4 {
+		pix[3] = 0xff
 	}
 }
 
