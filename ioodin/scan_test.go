@@ -97,10 +97,10 @@ func damage(t *testing.T, m *onnx.ModelProto) {
 	t.Fatal("no bias found")
 }
 
-// TestDefaultBatchSize: a CPU takes a piece for each thread, of as many images as stay in
-// its caches.
+// TestDefaultBatchSize: a CPU takes four pieces for each thread, of as many images as stay in
+// its caches, but not more than 64 images.
 func TestDefaultBatchSize(t *testing.T) {
-	for _, c := range []struct{ size, threads, want int }{{224, 1, 1}, {224, 2, 2}, {224, 64, 32}, {96, 2, 6}, {32, 1, 32}, {32, 2, 32}, {16, 1, 32}} {
+	for _, c := range []struct{ size, threads, want int }{{224, 1, 4}, {224, 2, 8}, {224, 64, 64}, {96, 2, 24}, {32, 1, 64}, {32, 2, 64}, {16, 1, 64}} {
 		if got := ioodin.DefaultBatchSize(ascood.Device{}, c.size, c.threads); got != c.want {
 			t.Errorf("%dx%d pixels on %d threads: %d images, want %d", c.size, c.size, c.threads, got, c.want)
 		}
