@@ -34,7 +34,7 @@ func withKernels(m *onnx.ModelProto, p *program, options *runtime.SessionOptions
 	}
 	m = arranged(m)
 	if size := bytesOf(m); size > large {
-		giveBack() // what the file was read by
+		giveBack()               // what the file was read by
 		malloc.Reserve(2 * size) // for what ONNX Runtime makes of them
 		defer malloc.GiveBack()
 	}
