@@ -91,10 +91,11 @@ func put(path, content string) error {
 }
 
 // scores writes what ascood-eval keeps: OOD images have scores from 0 to 1, and ID images such
-// that are higher by an amount that the model decides.
+// that are higher by an amount that the model decides, wherever the study's folder is.
 func scores(output string, args []string) error {
 	h := fnv.New32()
-	h.Write([]byte(value(args, "model")))
+	_, model, _ := strings.Cut(value(args, "model"), "/001/") // the test's folder
+	h.Write([]byte(model))
 	gap := 0.1 + float64(h.Sum32()%1000)/2000
 	sets := []string{idSet}
 	for _, arg := range args {
