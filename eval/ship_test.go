@@ -57,8 +57,9 @@ func TestShippedScores(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				compareScores(t, "as a model", scoresOf(t, path, images), want[0].Values)
-				compareScores(t, "evaluated", ownScores(t, path, images), want[0].Values)
+				few := map[string]int{"godin": 1}[name] // which takes signs of the gradient
+				compareMost(t, "as a model", scoresOf(t, path, images), want[0].Values, few)
+				compareMost(t, "evaluated", ownScores(t, path, images), want[0].Values, few)
 			})
 		}
 	}
@@ -129,9 +130,15 @@ func ownScores(t *testing.T, path string, d dataset.Dataset) []float64 {
 }
 
 // compareScores wants equal scores but for float32's rounding, of logits, features and
-// cosines. Where a ReLU's input is as good as 0 that decides a path of the gradient, of which some methods take
-// signs, and the processor decides of which images: one of twenty may be off by more.
+// cosines.
 func compareScores(t *testing.T, how string, got, want []float64) {
+	t.Helper()
+	compareMost(t, how, got, want, 0)
+}
+
+// compareMost does so but for a few images, which may be off by more: where a ReLU's input is as good as 0, rounding
+// decides a path of the gradient, and a processor's kernels of which images.
+func compareMost(t *testing.T, how string, got, want []float64, few int) {
 	t.Helper()
 	const rounded, switched = 1e-5, 1e-3 // of the spread
 	spread := slices.Max(want) - slices.Min(want)
@@ -140,10 +147,10 @@ func compareScores(t *testing.T, how string, got, want []float64) {
 		off = append(off, math.Abs(got[i]-w))
 	}
 	slices.Sort(off)
-	most := len(off) - 1 - len(off)/20
-	t.Logf("%s: differs by %.1e of the spread, but for some by %.1e", how, off[most]/spread, off[len(off)-1]/spread)
-	if !(off[most] <= rounded*spread && off[len(off)-1] <= switched*spread) {
-		t.Errorf("%s: the scores differ by %g, but for some by %g, and spread over %g", how, off[most], off[len(off)-1], spread)
+	most, all := off[len(off)-1-few], off[len(off)-1]
+	t.Logf("%s: differs by %.1e of the spread, for %d images by %.1e", how, most/spread, few, all/spread)
+	if !(most <= rounded*spread && all <= switched*spread) {
+		t.Errorf("%s: the scores differ by %g, for %d images by %g, and spread over %g", how, most, few, all, spread)
 	}
 }
 

@@ -17,29 +17,17 @@ import (
 func arranged(m *onnx.ModelProto) *onnx.ModelProto {
 	a := arranging{onnx.Constants(m.Graph), map[string]arrangement{}}
 	g := onnx.WithOutputs(m.Graph, m.Graph.Output)
-	g.Node = nil
-	taken := map[string]bool{}
-	for _, out := range g.Output {
-		taken[out.Name] = true
-	}
-	for _, n := range m.Graph.Node {
-		if a.take(n) {
-			continue
-		}
-		g.Node = append(g.Node, n)
-		for _, in := range n.Input {
-			taken[in] = true
-		}
-	}
+	g.Node = slices.DeleteFunc(slices.Clone(g.Node), a.take)
 	if len(a.values) == 0 {
 		return m
 	}
-	a.copies(g, taken)
+	a.copy(g)
 	return onnx.WithGraph(m, g)
 }
 
-// copies adds what is taken of the values to a graph, the next while one is copied.
-func (a arranging) copies(g *onnx.GraphProto, taken map[string]bool) {
+// copy adds those of the values to a graph that it takes, several at once.
+func (a arranging) copy(g *onnx.GraphProto) {
+	taken := takenIn(g)
 	var wanted []string
 	for _, name := range slices.Sorted(maps.Keys(a.values)) {
 		if taken[name] {

@@ -37,8 +37,8 @@ func (s shared) close() {
 	}
 }
 
-// lent are a graph's large initializers while a session optimizes it: as many as there are, to write them into a file for it
-// and to read them from there would take as long as to optimize it.
+// lent are a graph's large initializers, while a session optimizes it: to write all of them into a file for that, and to read
+// them from there, would take a third of the time.
 type lent struct {
 	shared
 	pinned runtime.Pinner
@@ -46,16 +46,7 @@ type lent struct {
 
 // lend returns a model whose large initializers sessions with some options take from those of m. What nobody takes is not in it.
 func lend(m *onnx.ModelProto, options unsafe.Pointer) (*onnx.ModelProto, *lent, error) {
-	taken := map[string]bool{}
-	for _, n := range m.Graph.Node {
-		for _, in := range n.Input {
-			taken[in] = true
-		}
-	}
-	for _, out := range m.Graph.Output {
-		taken[out.Name] = true
-	}
-	l := &lent{}
+	l, taken := &lent{}, takenIn(m.Graph)
 	g := onnx.WithOutputs(m.Graph, m.Graph.Output)
 	g.Initializer = nil
 	for _, t := range m.Graph.Initializer {
@@ -75,6 +66,20 @@ func lend(m *onnx.ModelProto, options unsafe.Pointer) (*onnx.ModelProto, *lent, 
 		g.Initializer = append(g.Initializer, t)
 	}
 	return onnx.WithGraph(m, g), l, nil
+}
+
+// takenIn are the values that a graph's nodes take, and its outputs.
+func takenIn(g *onnx.GraphProto) map[string]bool {
+	taken := map[string]bool{}
+	for _, n := range g.Node {
+		for _, in := range n.Input {
+			taken[in] = true
+		}
+	}
+	for _, out := range g.Output {
+		taken[out.Name] = true
+	}
+	return taken
 }
 
 func (l *lent) close() {

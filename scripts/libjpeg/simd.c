@@ -1,6 +1,6 @@
 // What takes the most time of libjpeg-turbo's decoder, for WebAssembly's vectors: the
 // accurate inverse DCT, fancy upsampling of 2x1 and 2x2, and colours. Results are to the bit those
-// of its own functions in C, and of those for x86 where files make values too large.
+// of its own functions in C, of all that an encoder writes.
 
 #define jsimd_can_idct_islow none_can_idct_islow
 #define jsimd_idct_islow none_idct_islow
