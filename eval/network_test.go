@@ -133,31 +133,9 @@ func TestReferenceSettingsFromImages(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			limit := tolerance * float64(slices.Max(values)-slices.Min(values))
-			score := func(m Entry, images []int) map[int]float64 {
-				scores, err := n.Score(t.Context(), dataset.Subset(openImages(t, set), images), []Entry{m}, ScanOptions{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				of := map[int]float64{}
-				for k, i := range images {
-					of[i] = math.Abs(scores[0].Values[k] - float64(values[i]))
-				}
-				return of
-			}
-			var all []int
-			for i := range values {
-				all = append(all, i)
-			}
-			away := slices.DeleteFunc(all, keys(score(learnt(t, from.Data, c.method, c.settings, 0), all), limit))
-			elsewhere += len(away)
-			for k := 2; k <= 2*c.places+1 && len(away) > 0; k++ { // ranks 1, -1, 2, -2, ...
-				rank := k / 2 * (1 - k%2*2)
-				away = slices.DeleteFunc(away, keys(score(learnt(t, from.Data, c.method, c.settings, rank), away), limit))
-			}
-			if len(away) > 0 {
-				t.Errorf("%s of %s: images %v differ by more than %g, wherever their q are", c.name, set, away, limit)
-			}
+			elsewhere += compareAt(t, c.name+" of "+set, n, openImages(t, set), values, c.places, func(rank int) Entry {
+				return learnt(t, from.Data, c.method, c.settings, rank)
+			})
 		}
 		t.Logf("%s: %d images have another q", c.name, elsewhere)
 		if elsewhere > c.most {
@@ -166,9 +144,37 @@ func TestReferenceSettingsFromImages(t *testing.T) {
 	}
 }
 
-// keys reports of keys whether their values are within a limit.
-func keys(values map[int]float64, limit float64) func(int) bool {
-	return func(key int) bool { return values[key] <= limit }
+// compareAt compares the scores of images by a method, and where they differ by the same for a q that is up to so many
+// places away. It returns of how many images it is.
+func compareAt(t *testing.T, what string, n *Network, images dataset.Dataset, want []float32, places int, method func(rank int) Entry) (elsewhere int) {
+	t.Helper()
+	limit := tolerance * float64(slices.Max(want)-slices.Min(want))
+	differ := func(some []int, rank int) []int {
+		scores, err := n.Score(t.Context(), dataset.Subset(images, some), []Entry{method(rank)}, ScanOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var off []int
+		for k, i := range some {
+			if !(math.Abs(scores[0].Values[k]-float64(want[i])) <= limit) {
+				off = append(off, i)
+			}
+		}
+		return off
+	}
+	all := make([]int, len(want))
+	for i := range all {
+		all[i] = i
+	}
+	off := differ(all, 0)
+	elsewhere = len(off)
+	for k := 2; k <= 2*places+1 && len(off) > 0; k++ {
+		off = differ(off, k/2*(1-k%2*2)) // 1, -1, 2, -2, ...
+	}
+	if len(off) > 0 {
+		t.Errorf("%s: images %v differ by more than %g, wherever their q are", what, off, limit)
+	}
+	return elsewhere
 }
 
 // learnt is a method that has learned from data, for images whose q is so many places away.
