@@ -155,9 +155,11 @@ const ort::CustomOp op = {
 };
 
 // Instruction sets. KERNELS_SIMD compiles a function once for each, of which the loader takes the best that
-// the processor has. KERNELS_EACH stands before a loop whose iterations do not depend on each other, though what they
+// the processor has: those with AVX2 and AVX-512 multiply and add in one instruction (but not every compiler can say so). KERNELS_EACH stands before a loop whose iterations do not depend on each other, though what they
 // write may lie where they read.
-#if defined(__x86_64__)
+#if defined(__x86_64__) && !defined(__clang__) && __GNUC__ >= 12
+#define KERNELS_SIMD __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#elif defined(__x86_64__)
 #define KERNELS_SIMD __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define KERNELS_SIMD

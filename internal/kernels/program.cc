@@ -14,24 +14,40 @@ KERNELS_INLINE float cut(float x, float low, float high) {
   return x > high ? high : x;
 }
 
+constexpr float kWhole = 0x1.8p23f;  // in numbers so large there is no fraction
+
+// power is 2ⁿ⁺ᶠ of |f| ≤ 1/2, by a polynomial, and of a whole n from -126 to 127, that is given as n + kWhole.
+KERNELS_INLINE float power(float whole, float f) {
+  float p = 0x1.41fbbcp-13f;
+  p = p * f + 0x1.5f3e52p-10f;
+  p = p * f + 0x1.3b2d4cp-7f;
+  p = p * f + 0x1.c6aee8p-5f;
+  p = p * f + 0x1.ebfbdcp-3f;
+  p = p * f + 0x1.62e43p-1f;
+  p = p * f + 1;
+  return __builtin_bit_cast(float, __builtin_bit_cast(int32_t, p) + (__builtin_bit_cast(int32_t, whole) << 23));
+}
+
+constexpr float kLog2e = 0x1.715476p0f;
+
 // exponential is eˣ, 0 where that would be less than the least number of full precision, with which all is slow, and of no
-// larger x than there is a number for: 2ⁿ·eᶠ of a whole n and |f| ≤ ln(2)/2, eᶠ by a polynomial.
+// larger x than there is a number for.
 KERNELS_INLINE float exponential(float x) {
   constexpr float kLeast = -87.3f;
-  constexpr float kRound = 0x1.8p23f;  // in numbers so large there is no fraction
   const bool none = x < kLeast;
   x = cut(x, kLeast, 88.72f);
-  const float rounded = x * 0x1.715476p0f + kRound, n = rounded - kRound;
+  const float whole = x * kLog2e + kWhole, n = whole - kWhole;
   const float f = x - n * 0x1.62e4p-1f - n * 0x1.7f7d1cp-20f;  // ln(2) in two parts, the first so short that n times it is exact
-  float p = 0x1.6a2434p-10f;
-  p = p * f + 0x1.1239e2p-7f;
-  p = p * f + 0x1.5558f2p-5f;
-  p = p * f + 0x1.555492p-3f;
-  p = p * f + 0x1.fffffcp-2f;
-  p = p * f + 1;
-  p = p * f + 1;
-  const float y = __builtin_bit_cast(float, __builtin_bit_cast(int32_t, p) + (__builtin_bit_cast(int32_t, rounded) << 23));
+  const float y = power(whole, f * kLog2e);
   return none ? 0 : y;
+}
+
+// logistic is 1/(1 + e⁻ˣ), of no x beyond 18 either side, as ONNX Runtime: what is less makes numbers so small that all is
+// slow.
+KERNELS_INLINE float logistic(float x) {
+  x = cut(x, -18, 18);
+  const float whole = kWhole - x * kLog2e, n = whole - kWhole;
+  return 1 / (1 + power(whole, -kLog2e * x - n));
 }
 
 // error is the error function: up to 1 by a polynomial, and from there 1 less what is so little by 4 that it makes no
@@ -90,7 +106,7 @@ KERNELS_SIMD void take(const Step &s, const float *a, const float *b, float *y, 
       KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = cut(alpha * a[i] + beta, 0, 1);
       break;
     case kSigmoid:
-      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = 1 / (1 + exponential(cut(-a[i], -18, 18)));  // as ONNX Runtime: what is less makes numbers so small that all is slow
+      KERNELS_EACH for (int64_t i = 0; i < n; i++) y[i] = logistic(a[i]);
       break;
   }
 }
@@ -128,12 +144,19 @@ void Run::compute(int64_t from, int64_t n) {
   }
 }
 
+// ask has memory read, or made ready to be written, before it is needed.
+template <bool kWrite>
+KERNELS_INLINE void ask(const float *at, int64_t n) {
+  for (int64_t i = 0; i < n; i += 16) __builtin_prefetch(at + i, kWrite);
+}
+
 void Run::lot(int64_t from, int64_t n) {
   if (from / size != block) spread(block = from / size);
+  ask<true>(y + from + n, n);  // of the next lot
   for (size_t i = 0; i < operands; i++) {
     if (x[i].count() != count) continue;
     registers[i] = x[i].data + from;
-    for (int64_t j = 0; j < n; j += 16) __builtin_prefetch(registers[i] + n + j);  // of the next lot
+    ask<false>(registers[i] + n, n);
   }
   for (size_t i = 0; i < program.steps.size(); i++) {
     const Step &s = program.steps[i];
