@@ -32,7 +32,7 @@ func (g *graph) steps(n *onnx.NodeProto) []step {
 		return []step{{code: C.kHardSigmoid, alpha: n.FloatAttr("alpha", .2), beta: n.FloatAttr("beta", .5)}}
 	case ".Sigmoid":
 		return []step{{code: C.kSigmoid}}
-	case "com.microsoft.QuickGelu":
+	case microsoft + ".QuickGelu":
 		if n.FloatAttr("alpha", 1.702) == 1 {
 			return []step{{code: C.kSigmoid}, {code: C.kMul, right: before}}
 		}
@@ -125,6 +125,9 @@ func (g *graph) elementwise(n *onnx.NodeProto) {
 	p.write(n)
 }
 
+// keepType are operators whose results are of their first operand's type.
+var keepType = []string{"Conv", "Einsum", "Gemm", "LayerNormalization", "MatMul", "ReduceMean", "Reshape", "Slice", "SkipLayerNormalization", "Softmax", "Transpose"}
+
 // isFloat reports whether a value is known to be of float32.
 func (g *graph) isFloat(v string) bool {
 	n := g.makers[v]
@@ -137,10 +140,10 @@ func (g *graph) isFloat(v string) bool {
 	case n.Domain == blocked, n.Domain == Domain:
 		return true
 	}
-	switch n.OpType {
-	case "Cast":
+	switch {
+	case n.OpType == "Cast":
 		return n.IntAttr("to", 0) == int(onnx.TensorProto_FLOAT)
-	case "Conv", "Einsum", "Gemm", "LayerNormalization", "MatMul", "ReduceMean", "Reshape", "Slice", "Softmax", "Transpose": // which keep the type
+	case n.Domain == microsoft && alike[n.OpType] != "", slices.Contains(keepType, n.OpType):
 		return g.isFloat(n.Input[0])
 	}
 	return len(g.steps(n)) > 0 && g.isFloat(n.Input[0])

@@ -9,6 +9,9 @@ import (
 // blocked is the domain of ONNX Runtime's operators on maps in the blocked layout.
 const blocked = "com.microsoft.nchwc"
 
+// microsoft is the domain of ONNX Runtime's other operators of its own.
+const microsoft = "com.microsoft"
+
 // graph is one that is being rewritten.
 type graph struct {
 	*onnx.GraphProto

@@ -1,8 +1,17 @@
 package kernels
 
-import "github.com/ascood/ascood/onnx"
+import (
+	"slices"
+	"strconv"
 
-// measure finds out the shapes of values in the blocked layout, as far as they follow from the file.
+	"github.com/ascood/ascood/onnx"
+)
+
+// alike are operators whose results have the shapes of those of ONNX Runtime's own, which it puts in the place of several.
+var alike = map[string]string{"FusedConv": "Conv", "FusedGemm": "Gemm", "FusedMatMul": "MatMul", "QuickGelu": "Sigmoid", "Gelu": "Sigmoid"}
+
+// measure finds out the shapes of values in the blocked layout, and of what ONNX Runtime's own operators make, as far as they
+// follow from the file.
 func (g *graph) measure() {
 	g.shapes = onnx.Extend(g.GraphProto)
 	for _, n := range g.Node {
@@ -11,10 +20,51 @@ func (g *graph) measure() {
 		case err != nil:
 		case n.Domain == blocked && len(in) == 4:
 			g.shapes.Know(n.Output[0], g.shapeOf(n, in))
-		case n.OpType == "QuickGelu":
-			g.shapes.Know(n.Output[0], in)
+		case n.Domain == microsoft && n.OpType == "SkipLayerNormalization":
+			for _, out := range []int{0, 3} { // what is normalized, which is the sum of two values, and the sum
+				if out < len(n.Output) {
+					g.shapes.Know(n.Output[out], in)
+				}
+			}
+		case n.Domain == microsoft && alike[n.OpType] != "":
+			if s, err := g.fused(n); err == nil {
+				g.shapes.Know(n.Output[0], s[0])
+			}
 		}
 	}
+}
+
+// fused returns the shapes of what one of ONNX Runtime's operators makes that does as one of ai.onnx's, and more.
+func (g *graph) fused(n *onnx.NodeProto) ([]onnx.Shape, error) {
+	like := &onnx.NodeProto{Name: n.Name, OpType: alike[n.OpType], Attribute: n.Attribute}
+	operands := onnx.NewBuilder("")
+	for i, v := range n.Input[:min(2, len(n.Input))] {
+		s, err := g.shapes.Shape(v)
+		if err != nil {
+			return nil, err
+		}
+		if n.OpType == "FusedMatMul" {
+			side := string('A' + rune(i))
+			s = turned(s, n.IntAttr("transBatch"+side, 0) != 0, n.IntAttr("trans"+side, 0) != 0)
+		}
+		like.Input = append(like.Input, strconv.Itoa(i))
+		operands.Know(like.Input[i], s)
+	}
+	return operands.Infer(like)
+}
+
+// turned is the shape that FusedMatMul takes an operand for: if batch, its first axis comes behind the others but the last,
+// and if last, the last two change places then.
+func turned(s onnx.Shape, batch, last bool) onnx.Shape {
+	s = slices.Clone(s)
+	n := len(s)
+	if batch && n > 2 {
+		s = slices.Concat(s[1:n-1], s[:1], s[n-1:])
+	}
+	if last && n > 1 {
+		s[n-2], s[n-1] = s[n-1], s[n-2]
+	}
+	return s
 }
 
 // shapeOf returns the shape of what an operator on blocked maps makes of one.
