@@ -58,6 +58,13 @@ func (n *node) turned(value string) string {
 	return n.transpose(value, perm...)
 }
 
+func (n *node) turnedIf(turn bool, value string) string {
+	if turn {
+		return n.turned(value)
+	}
+	return value
+}
+
 func takesEinsum(n *node) {
 	eq, err := onnx.EquationOf(n.NodeProto)
 	if n.note(err); len(eq.In) > 2 {
@@ -83,6 +90,34 @@ func einsumGradient(n *node, i int) string {
 			narrow[k] = onnx.Dim{Size: 1}
 		}
 	}
-	g := n.Op("Einsum", values, onnx.String("equation", strings.Join(terms, ",")+"->"+found.String()))
-	return n.expand(n.reshape(g, narrow), s)
+	return n.expand(n.reshape(n.einsum(terms, values, found.String()), narrow), s)
+}
+
+// einsum is what an Einsum makes of values by their terms: a MatMul, where that does the same. ONNX Runtime reads the operands
+// of that turned, where those of an Einsum are turned in memory.
+func (n *node) einsum(terms, values []string, out string) string {
+	for i := range len(terms) {
+		if left, right, ok := asMatMul(terms[i], terms[len(terms)-1-i], out); ok && len(terms) == 2 {
+			return n.op("MatMul", n.turnedIf(left, values[i]), n.turnedIf(right, values[1-i]))
+		}
+	}
+	return n.Op("Einsum", values, onnx.String("equation", strings.Join(terms, ",")+"->"+out))
+}
+
+// asMatMul reports whether a MatMul makes the term out of two others, which of these with their last two axes exchanged: the
+// axes before these are the same in all.
+func asMatMul(a, b, out string) (turnLeft, turnRight, ok bool) {
+	k := len(out) - 2
+	if k < 0 || len(a) != len(out) || len(b) != len(out) || a[:k] != out[:k] || b[:k] != out[:k] {
+		return false, false, false
+	}
+	turn := func(s string, first bool) string {
+		if first {
+			return s[1:] + s[:1]
+		}
+		return s
+	}
+	turnLeft, turnRight = a[k+1] == out[k], b[k] == out[k+1]
+	left, right := turn(a[k:], turnLeft), turn(b[k:], turnRight)
+	return turnLeft, turnRight, left[0] == out[k] && right[1] == out[k+1] && left[1] == right[0]
 }

@@ -153,6 +153,15 @@ var productCases = []ruleCase{
 	{op: "Einsum", in: in(images(4, 5), images(6, 5)), attrs: []onnx.Attr{onnx.String("equation", "bid,bjd->bij")}, torch: func(x tensors) gotorch.Tensor {
 		return x[0].MatMul(x[1].Transpose(1, 2))
 	}},
+	{op: "Einsum", in: in(images(4, 5), images(5, 6)), attrs: []onnx.Attr{onnx.String("equation", "bij,bjd->bid")}, torch: func(x tensors) gotorch.Tensor {
+		return gotorch.Call(nil, "einsum", "bij,bjd->bid", []gotorch.Tensor{x[0], x[1]})
+	}},
+	{op: "Einsum", in: in(images(5, 4), images(5, 6)), attrs: []onnx.Attr{onnx.String("equation", "bji,bjd->bdi")}, torch: func(x tensors) gotorch.Tensor {
+		return gotorch.Call(nil, "einsum", "bji,bjd->bdi", []gotorch.Tensor{x[0], x[1]})
+	}},
+	{op: "Einsum", in: in(images(2, 4, 5), images(2, 6, 5)), attrs: []onnx.Attr{onnx.String("equation", "bhij,bhdj->bhdi")}, torch: func(x tensors) gotorch.Tensor {
+		return gotorch.Call(nil, "einsum", "bhij,bhdj->bhdi", []gotorch.Tensor{x[0], x[1]})
+	}},
 	{op: "Einsum", in: in(images(4, 5), constant(5, 2, 3)), attrs: []onnx.Attr{onnx.String("equation", "b i d, d h e -> b h i e")}, torch: func(x tensors) gotorch.Tensor {
 		return gotorch.Call(nil, "einsum", "bid,dhe->bhie", []gotorch.Tensor{x[0], x[1]})
 	}},
