@@ -162,6 +162,9 @@ var productCases = []ruleCase{
 	{op: "Einsum", in: in(images(2, 4, 5), images(2, 6, 5)), attrs: []onnx.Attr{onnx.String("equation", "bhij,bhdj->bhdi")}, torch: func(x tensors) gotorch.Tensor {
 		return gotorch.Call(nil, "einsum", "bhij,bhdj->bhdi", []gotorch.Tensor{x[0], x[1]})
 	}},
+	{op: "Einsum", in: in(images(4, 5), images(3, 5)), attrs: []onnx.Attr{onnx.String("equation", "bin,bkn->bin")}, torch: func(x tensors) gotorch.Tensor {
+		return gotorch.Call(nil, "einsum", "bin,bkn->bin", []gotorch.Tensor{x[0], x[1]})
+	}},
 	{op: "Einsum", in: in(images(4, 5), constant(5, 2, 3)), attrs: []onnx.Attr{onnx.String("equation", "b i d, d h e -> b h i e")}, torch: func(x tensors) gotorch.Tensor {
 		return gotorch.Call(nil, "einsum", "bid,dhe->bhie", []gotorch.Tensor{x[0], x[1]})
 	}},
