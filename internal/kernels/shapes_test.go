@@ -11,7 +11,9 @@ import (
 // TestFused: what follows an operator that ONNX Runtime has put in the place of several is one operator, as the shape is
 // known of what that makes.
 func TestFused(t *testing.T) {
-	matrix := func(b *onnx.Builder, rows, columns int) string { return b.Const([]int{rows, columns}, random(rows*columns)...) }
+	matrix := func(b *onnx.Builder, rows, columns int) string {
+		return b.Const([]int{rows, columns}, random(rows*columns)...)
+	}
 	turn := func(b *onnx.Builder, x string, perm ...int) string {
 		return b.Op("Transpose", []string{x}, onnx.Ints("perm", perm...))
 	}

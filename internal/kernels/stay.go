@@ -1,76 +1,124 @@
 package kernels
 
+// #include "register.h"
+import "C"
+
 import (
 	"slices"
 
 	"github.com/ascood/ascood/onnx"
 )
 
-// stay keeps products and sums of maps, and of what there is one of for each map, in the blocked layout, which ONNX
-// Runtime leaves where shapes differ.
+// staying are the nodes that compute each element alone and are to stay in the blocked layout, which ONNX Runtime leaves for
+// most of them, and where shapes differ.
+type staying struct {
+	*graph
+	takers map[string][]*onnx.NodeProto // of values
+	nodes  map[*onnx.NodeProto]bool
+}
+
+// stay keeps nodes in the blocked layout that are between such as leave it and such as come back: there may be several, that
+// take each other's results, and others that have something for each map.
 func (g *graph) stay() {
-	for i := 0; i < len(g.Node); i++ {
-		spread := g.remain(g.Node[i])
-		g.Node = slices.Insert(g.Node, i, spread...)
-		i += len(spread)
+	s := &staying{g, map[string][]*onnx.NodeProto{}, map[*onnx.NodeProto]bool{}}
+	for _, n := range g.Node {
+		for _, in := range n.Input {
+			s.takers[in] = append(s.takers[in], n)
+		}
+		if s.may(n) {
+			s.nodes[n] = true
+		}
 	}
-	g.Node = slices.DeleteFunc(g.Node, func(n *onnx.NodeProto) bool { return g.gone[n] })
+	for changed := true; changed; {
+		changed = false
+		for n := range s.nodes {
+			if !s.between(n) {
+				delete(s.nodes, n)
+				changed = true
+			}
+		}
+	}
+	var nodes []*onnx.NodeProto
+	for _, n := range g.Node {
+		if s.nodes[n] {
+			nodes = append(nodes, s.keep(n)...)
+		}
+		nodes = append(nodes, n)
+	}
+	g.Node = slices.DeleteFunc(nodes, func(n *onnx.NodeProto) bool { return g.gone[n] })
 	g.count()
 }
 
-// remain keeps a node in the blocked layout, if all its operands leave that for it, and all who take the result bring it
-// back there. It returns nodes that are needed before it.
-func (g *graph) remain(n *onnx.NodeProto) []*onnx.NodeProto {
-	if n.Domain != "" || n.OpType != "Mul" && n.OpType != "Add" {
-		return nil
+// may reports whether a node does to maps what may be done in any layout. Where a block is not full that is done to anything,
+// of which nothing may come that is no number.
+func (s *staying) may(n *onnx.NodeProto) bool {
+	maps, err := s.shapes.Shape(n.Output[0])
+	if err != nil || len(maps) != 4 || n.Domain == blocked {
+		return false
 	}
-	var back []*onnx.NodeProto
-	for _, r := range g.Node {
-		if r.OpType == "ReorderInput" && isReorder(r) && r.Input[0] == n.Output[0] {
-			back = append(back, r)
+	steps := s.steps(n)
+	divides := slices.ContainsFunc(steps, func(st step) bool { return st.code == C.kDiv })
+	return (len(steps) > 0 || n.Domain == microsoft && n.OpType == "Gelu") && !(divides && maps[1].Size%s.lanes != 0)
+}
+
+// between reports whether all operands of a node leave the blocked layout for it, and all who take the result bring it back
+// there, or are nodes that stay.
+func (s *staying) between(n *onnx.NodeProto) bool {
+	maps, _ := s.shapes.Shape(n.Output[0])
+	for _, v := range n.Input {
+		if _, isNumber := s.number(v); isNumber {
+			continue
+		}
+		of, err := s.shapes.Shape(v)
+		if err != nil || !of.Equal(maps) && !of.Equal(single(maps)) || !s.leaves(s.makers[v]) {
+			return false
 		}
 	}
-	maps, err := g.shapes.Shape(n.Output[0])
-	if len(back) == 0 || len(back) != g.users[n.Output[0]] || err != nil {
-		return nil
-	}
-	inside, err := g.shapes.Shape(back[0].Output[0])
-	if err != nil {
-		return nil
-	}
+	takers := s.takers[n.Output[0]]
+	return len(takers) == s.users[n.Output[0]] && !slices.ContainsFunc(takers, func(t *onnx.NodeProto) bool {
+		return !s.nodes[t] && !(t.OpType == "ReorderInput" && isReorder(t))
+	})
+}
+
+// single is the shape of what there is one of for each map.
+func single(maps onnx.Shape) onnx.Shape { return onnx.Shape{maps[0], maps[1], {Size: 1}, {Size: 1}} }
+
+// leaves reports whether a node makes a value that is there in the blocked layout.
+func (s *staying) leaves(n *onnx.NodeProto) bool {
+	return n != nil && (s.nodes[n] || n.OpType == "ReorderOutput" && isReorder(n))
+}
+
+// keep has a node take and make blocked maps. It returns nodes that are needed before it.
+func (s *staying) keep(n *onnx.NodeProto) []*onnx.NodeProto {
+	maps, _ := s.shapes.Shape(n.Output[0])
+	inside := slices.Clone(maps)
+	inside[1].Size = (maps[1].Size + s.lanes - 1) / s.lanes * s.lanes
 	var spread []*onnx.NodeProto
 	operands := slices.Clone(n.Input)
 	for i, v := range n.Input {
-		r := g.makers[v]
-		s, err := g.shapes.Shape(v)
-		if r == nil || r.OpType != "ReorderOutput" || !isReorder(r) || err != nil {
-			return nil
+		if r := s.makers[v]; r != nil && r.OpType == "ReorderOutput" {
+			operands[i] = r.Input[0]
 		}
-		operands[i] = r.Input[0]
-		switch {
-		case s.Equal(maps):
-		case s.Equal(onnx.Shape{maps[0], maps[1], {Size: 1}, {Size: 1}}):
-			operands[i] = v + "/spread"
-			spread = append(spread, &onnx.NodeProto{Domain: blocked, OpType: "Upsample", Input: r.Input, Output: operands[i : i+1],
-				Attribute: []onnx.Attr{onnx.Ints("scales", 1, 1, maps[2].Size, maps[3].Size)}})
-		default:
-			return nil
+		if of, err := s.shapes.Shape(operands[i]); err == nil && s.leaves(s.makers[v]) && !of.Equal(inside) {
+			u := &onnx.NodeProto{Domain: blocked, OpType: "Upsample", Input: []string{operands[i]}, Output: []string{v + "/spread/" + n.Output[0]},
+				Attribute: []onnx.Attr{onnx.Ints("scales", 1, 1, maps[2].Size, maps[3].Size)}}
+			spread, operands[i] = append(spread, u), u.Output[0]
+			s.makers[u.Output[0]] = u
+			s.users[u.Input[0]]++
+			s.shapes.Know(u.Output[0], inside)
 		}
-	}
-	for _, u := range spread {
-		g.makers[u.Output[0]] = u
-		g.users[u.Input[0]]++
-		g.shapes.Know(u.Output[0], inside)
 	}
 	for i, v := range n.Input {
-		g.users[operands[i]]++
-		g.release(v)
+		s.users[operands[i]]++
+		s.release(v)
 	}
 	n.Input = operands
-	g.shapes.Know(n.Output[0], inside)
-	for _, r := range back {
-		g.replace(r.Output[0], n.Output[0])
-		g.gone[r] = true
+	s.shapes.Know(n.Output[0], inside)
+	for _, t := range s.takers[n.Output[0]] {
+		if t.OpType == "ReorderInput" {
+			s.replace(t.Output[0], n.Output[0])
+			s.gone[t] = true
+		}
 	}
 	return spread
 }

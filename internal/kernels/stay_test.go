@@ -2,8 +2,10 @@ package kernels_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 
+	"github.com/ascood/ascood/internal/kernels"
 	"github.com/ascood/ascood/onnx"
 )
 
@@ -29,6 +31,58 @@ func TestStay(t *testing.T) {
 				return b.Op("Add", []string{b.Op("ReduceSum", []string{y, b.Int64s(1)}), conv(b, y, "last", 8, 1)})
 			})
 			has(t, compare(t, leaves, 1e-5, shape...), "Elementwise", false)
+		})
+	}
+}
+
+// gelu is x·Φ(x) and its slope, by their nodes.
+func gelu(b *onnx.Builder, x string) (y, slope string) {
+	phi := b.Op("Add", []string{b.Op("Erf", []string{b.Op("Div", []string{x, b.Scalar(1.5)})}), b.Scalar(1)})
+	bell := b.Op("Exp", []string{b.Op("Sub", []string{b.Scalar(.12), b.Op("Mul", []string{x, x})})})
+	return b.Op("Mul", []string{x, phi}), b.Op("Add", []string{phi, b.Op("Mul", []string{x, bell})})
+}
+
+// TestStayTogether: nodes that take each other's results stay in the blocked layout, if nobody needs one outside; a quotient
+// of two values does where all blocks are full.
+func TestStayTogether(t *testing.T) {
+	channels := func(b *onnx.Builder, maps string) int {
+		s, err := b.Shape(maps)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s[1].Size
+	}
+	through := func(b *onnx.Builder, a string) string {
+		y, slope := gelu(b, a)
+		return b.Op("Mul", []string{conv(b, y, "b", channels(b, a), 1), slope})
+	}
+	for name, test := range map[string]struct {
+		channels int
+		body     func(b *onnx.Builder, a string) string
+		leaves   bool
+	}{
+		"together": {24, through, false},
+		"not full": {20, through, false},
+		"needed outside": {16, func(b *onnx.Builder, a string) string {
+			y, slope := gelu(b, a)
+			return b.Op("Add", []string{conv(b, slope, "b", 16, 1), b.Op("ReduceSum", []string{y, b.Int64s(1)})})
+		}, true},
+		"quotient": {32, func(b *onnx.Builder, a string) string {
+			return b.Op("Div", []string{a, b.Op("Exp", []string{a})})
+		}, false},
+		"quotient, not full": {20, func(b *onnx.Builder, a string) string {
+			return b.Op("Div", []string{a, b.Op("Exp", []string{a})})
+		}, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := maps(t, 12, 9, 7, func(b *onnx.Builder, x string) string {
+				return conv(b, test.body(b, conv(b, x, "a", test.channels, 1)), "last", 8, 1)
+			})
+			ops := compare(t, m, 1e-5, 2, 12, 9, 7)
+			outputs := len(slices.DeleteFunc(ops, func(op string) bool { return op != "ReorderOutput" }))
+			if leaves := outputs > 1; leaves != test.leaves && (kernels.Supports(16) || kernels.Supports(8)) {
+				t.Errorf("the blocked layout is left %d times, the last time by the result", outputs)
+			}
 		})
 	}
 }
