@@ -91,7 +91,7 @@ func (n *NodeProto) attr(name string) Attr {
 func TypeOf(maker func(value string) *NodeProto, value string) TensorProto_DataType {
 	for n := maker(value); n != nil; n = maker(value) {
 		switch n.OpType {
-		case "TopK":
+		case "MaxPool", "TopK":
 			if value == n.Result(1) {
 				return TensorProto_INT64
 			}
@@ -99,12 +99,20 @@ func TypeOf(maker func(value string) *NodeProto, value string) TensorProto_DataT
 			return TensorProto_DataType(n.IntAttr("to", 0))
 		case "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Not", "Xor", "IsNaN", "IsInf":
 			return TensorProto_BOOL
-		case "ArgMax", "ArgMin":
+		case "ArgMax", "ArgMin", "Shape":
 			return TensorProto_INT64
-		case "Where", "OneHot":
+		case "ConstantOfShape":
+			if t := n.TensorAttr("value"); t != nil {
+				return t.Type()
+			}
+			return TensorProto_FLOAT
+		case "OneHot":
 			return TensorProto_FLOAT
 		}
 		value = n.Operand(0)
+		if n.OpType == "Where" {
+			value = n.Operand(1)
+		}
 	}
 	return TensorProto_FLOAT
 }

@@ -109,7 +109,7 @@ type program struct {
 // elementwise puts an Elementwise in the place of a node that computes each element alone, and of those before it whose
 // results nobody else takes.
 func (g *graph) elementwise(n *onnx.NodeProto) {
-	if len(g.steps(n)) == 0 || !g.isFloat(n.Output[0]) {
+	if len(g.steps(n)) == 0 || !g.floats[n.Output[0]] {
 		return
 	}
 	s, err := g.shapes.Shape(n.Output[0])
@@ -123,30 +123,6 @@ func (g *graph) elementwise(n *onnx.NodeProto) {
 	for p.grow() {
 	}
 	p.write(n)
-}
-
-// keepType are operators whose results are of their first operand's type.
-var keepType = []string{"Conv", "Einsum", "Gemm", "LayerNormalization", "MatMul", "ReduceMean", "Reshape", "Slice", "SkipLayerNormalization", "Softmax", "Transpose"}
-
-// isFloat reports whether a value is known to be of float32.
-func (g *graph) isFloat(v string) bool {
-	n := g.makers[v]
-	switch {
-	case n == nil:
-		t := g.constants[v]
-		return t != nil && t.Type() == onnx.TensorProto_FLOAT || slices.ContainsFunc(g.Input, func(in *onnx.ValueInfoProto) bool {
-			return in.Name == v && in.GetType().GetTensorType().GetElemType() == int32(onnx.TensorProto_FLOAT)
-		})
-	case n.Domain == blocked, n.Domain == Domain:
-		return true
-	}
-	switch {
-	case n.OpType == "Cast":
-		return n.IntAttr("to", 0) == int(onnx.TensorProto_FLOAT)
-	case n.Domain == microsoft && alike[n.OpType] != "", slices.Contains(keepType, n.OpType):
-		return g.isFloat(n.Input[0])
-	}
-	return len(g.steps(n)) > 0 && g.isFloat(n.Input[0])
 }
 
 // takes reports whether a node may be one of the program's: its operands are of the program's shape, numbers, or have a

@@ -21,7 +21,8 @@ type graph struct {
 	users     map[string]int          // how many operands, and outputs of the graph, a value is
 	places    map[*onnx.NodeProto]int // in the file
 	gone      map[*onnx.NodeProto]bool
-	shapes    *onnx.Builder // knows those of values
+	shapes    *onnx.Builder   // knows those of values
+	floats    map[string]bool // values of float32
 	changed   bool
 }
 
@@ -31,6 +32,7 @@ func Rewrite(m *onnx.ModelProto, lanes int) bool {
 	g := &graph{GraphProto: m.Graph, lanes: lanes, constants: onnx.Constants(m.Graph), gone: map[*onnx.NodeProto]bool{}}
 	g.settle()
 	g.measure()
+	g.types()
 	g.count()
 	g.stay()
 	g.clips()

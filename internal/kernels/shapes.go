@@ -67,6 +67,29 @@ func turned(s onnx.Shape, batch, last bool) onnx.Shape {
 	return s
 }
 
+// types finds out which values are of float32.
+func (g *graph) types() {
+	g.floats = map[string]bool{}
+	for _, in := range g.Input {
+		g.floats[in.Name] = in.GetType().GetTensorType().GetElemType() == int32(onnx.TensorProto_FLOAT)
+	}
+	for name, t := range g.constants {
+		g.floats[name] = t.Type() == onnx.TensorProto_FLOAT
+	}
+	for _, n := range g.Node {
+		for _, out := range n.Output {
+			from := out
+			made := onnx.TypeOf(func(value string) *onnx.NodeProto {
+				if from = value; from == out {
+					return n
+				}
+				return nil
+			}, out)
+			g.floats[out] = made == onnx.TensorProto_FLOAT && (from == out || g.floats[from]) || n.Domain == Domain
+		}
+	}
+}
+
 // shapeOf returns the shape of what an operator on blocked maps makes of one.
 func (g *graph) shapeOf(n *onnx.NodeProto, in onnx.Shape) onnx.Shape {
 	channels, height, width := in[1].At(1), in[2].At(1), in[3].At(1)
