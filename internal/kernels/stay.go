@@ -4,6 +4,7 @@ package kernels
 import "C"
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/ascood/ascood/onnx"
@@ -38,10 +39,17 @@ func (g *graph) stay() {
 			}
 		}
 	}
+	ones := map[*onnx.NodeProto][]string{} // before shapes change
+	for n := range s.nodes {
+		maps, _ := s.shapes.Shape(n.Output[0])
+		for _, v := range n.Input {
+			ones[n] = append(ones[n], s.spread(v, maps))
+		}
+	}
 	var nodes []*onnx.NodeProto
 	for _, n := range g.Node {
 		if s.nodes[n] {
-			nodes = append(nodes, s.keep(n)...)
+			nodes = append(nodes, s.keep(n, ones[n])...)
 		}
 		nodes = append(nodes, n)
 	}
@@ -61,16 +69,15 @@ func (s *staying) may(n *onnx.NodeProto) bool {
 	return (len(steps) > 0 || n.Domain == microsoft && n.OpType == "Gelu") && !(divides && maps[1].Size%s.lanes != 0)
 }
 
-// between reports whether all operands of a node leave the blocked layout for it, and all who take the result bring it back
-// there, or are nodes that stay.
+// between reports whether all operands of a node leave the blocked layout for it, but those of one number for each map, and
+// all who take the result bring it back there, or are nodes that stay.
 func (s *staying) between(n *onnx.NodeProto) bool {
 	maps, _ := s.shapes.Shape(n.Output[0])
 	for _, v := range n.Input {
-		if _, isNumber := s.number(v); isNumber {
+		if _, isNumber := s.number(v); isNumber || s.spread(v, maps) != "" {
 			continue
 		}
-		of, err := s.shapes.Shape(v)
-		if err != nil || !of.Equal(maps) && !of.Equal(single(maps)) || !s.leaves(s.makers[v]) {
+		if of, err := s.shapes.Shape(v); err != nil || !of.Equal(maps) || !s.leaves(s.makers[v]) {
 			return false
 		}
 	}
@@ -80,33 +87,55 @@ func (s *staying) between(n *onnx.NodeProto) bool {
 	})
 }
 
-// single is the shape of what there is one of for each map.
-func single(maps onnx.Shape) onnx.Shape { return onnx.Shape{maps[0], maps[1], {Size: 1}, {Size: 1}} }
+// spread is what an operand has for each map, "" for one that has more.
+func (s *staying) spread(v string, maps onnx.Shape) string {
+	if n := s.makers[v]; n != nil && n.OpType == "Resize" && n.StringAttr("mode", "nearest") == "nearest" {
+		v = n.Input[0]
+	}
+	of, err := s.shapes.Shape(v)
+	single := onnx.Shape{maps[0], maps[1], {Size: 1}, {Size: 1}}
+	if err != nil || !of.Equal(single) || maps.Equal(single) {
+		return ""
+	}
+	return v
+}
 
 // leaves reports whether a node makes a value that is there in the blocked layout.
 func (s *staying) leaves(n *onnx.NodeProto) bool {
 	return n != nil && (s.nodes[n] || n.OpType == "ReorderOutput" && isReorder(n))
 }
 
-// keep has a node take and make blocked maps. It returns nodes that are needed before it.
-func (s *staying) keep(n *onnx.NodeProto) []*onnx.NodeProto {
+// keep has a node take and make blocked maps, of operands of which some have one number for each map. It returns nodes that are
+// needed before it.
+func (s *staying) keep(n *onnx.NodeProto, ones []string) []*onnx.NodeProto {
 	maps, _ := s.shapes.Shape(n.Output[0])
-	inside := slices.Clone(maps)
+	inside, one := slices.Clone(maps), slices.Clone(maps)
 	inside[1].Size = (maps[1].Size + s.lanes - 1) / s.lanes * s.lanes
-	var spread []*onnx.NodeProto
+	one[1], one[2], one[3] = inside[1], onnx.Dim{Size: 1}, onnx.Dim{Size: 1}
+	var before []*onnx.NodeProto
+	add := func(op, from string, of onnx.Shape, attr onnx.Attr) string {
+		to := fmt.Sprint(n.Output[0], "/", op, "/", len(before))
+		made := &onnx.NodeProto{Name: to, Domain: blocked, OpType: op, Input: []string{from}, Output: []string{to}, Attribute: []onnx.Attr{attr}}
+		before = append(before, made)
+		s.makers[to] = made
+		s.users[from]++
+		s.shapes.Know(to, of)
+		return to
+	}
 	operands := slices.Clone(n.Input)
 	for i, v := range n.Input {
-		if r := s.makers[v]; r != nil && r.OpType == "ReorderOutput" {
-			operands[i] = r.Input[0]
+		if ones[i] != "" {
+			v = ones[i]
 		}
-		if of, err := s.shapes.Shape(operands[i]); err == nil && s.leaves(s.makers[v]) && !of.Equal(inside) {
-			u := &onnx.NodeProto{Domain: blocked, OpType: "Upsample", Input: []string{operands[i]}, Output: []string{v + "/spread/" + n.Output[0]},
-				Attribute: []onnx.Attr{onnx.Ints("scales", 1, 1, maps[2].Size, maps[3].Size)}}
-			spread, operands[i] = append(spread, u), u.Output[0]
-			s.makers[u.Output[0]] = u
-			s.users[u.Input[0]]++
-			s.shapes.Know(u.Output[0], inside)
+		if r := s.makers[v]; r != nil && r.OpType == "ReorderOutput" && isReorder(r) {
+			v = r.Input[0]
+		} else if ones[i] != "" && !s.nodes[r] {
+			v = add("ReorderInput", v, one, onnx.Int("channels_last", 0))
 		}
+		if ones[i] != "" {
+			v = add("Upsample", v, inside, onnx.Ints("scales", 1, 1, maps[2].Size, maps[3].Size))
+		}
+		operands[i] = v
 	}
 	for i, v := range n.Input {
 		s.users[operands[i]]++
@@ -120,5 +149,5 @@ func (s *staying) keep(n *onnx.NodeProto) []*onnx.NodeProto {
 			s.gone[t] = true
 		}
 	}
-	return spread
+	return before
 }

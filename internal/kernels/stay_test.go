@@ -59,29 +59,40 @@ func TestStayTogether(t *testing.T) {
 	for name, test := range map[string]struct {
 		channels int
 		body     func(b *onnx.Builder, a string) string
-		leaves   bool
+		left     int // how many times the layout is, the last time by the result
 	}{
-		"together": {24, through, false},
-		"not full": {20, through, false},
+		"together": {24, through, 1},
+		"not full": {20, through, 1},
 		"needed outside": {16, func(b *onnx.Builder, a string) string {
 			y, slope := gelu(b, a)
 			return b.Op("Add", []string{conv(b, slope, "b", 16, 1), b.Op("ReduceSum", []string{y, b.Int64s(1)})})
-		}, true},
+		}, 4},
+		"factors": {32, func(b *onnx.Builder, a string) string { // of which there are too few for the blocked layout
+			factor := b.Op("Sigmoid", []string{conv(b, conv(b, b.Op("GlobalAveragePool", []string{a}), "f", 18, 1), "g", 32, 1)})
+			return b.Op("Mul", []string{a, b.Op("Sub", []string{factor, b.Scalar(2)})})
+		}, 2},
+		"factors, spread": {32, func(b *onnx.Builder, a string) string {
+			factor := b.Op("Sigmoid", []string{conv(b, conv(b, b.Op("GlobalAveragePool", []string{a}), "f", 18, 1), "g", 32, 1)})
+			return b.Op("Mul", []string{a, b.Op("Resize", []string{factor, "", b.Const([]int{4}, 1, 1, 9, 7)}, onnx.String("mode", "nearest"))})
+		}, 2},
+		"factors that stay": {32, func(b *onnx.Builder, a string) string {
+			return b.Op("Mul", []string{a, b.Op("Exp", []string{b.Op("Sub", []string{b.Op("GlobalAveragePool", []string{a}), b.Scalar(2)})})})
+		}, 1},
 		"quotient": {32, func(b *onnx.Builder, a string) string {
 			return b.Op("Div", []string{a, b.Op("Exp", []string{a})})
-		}, false},
+		}, 1},
 		"quotient, not full": {20, func(b *onnx.Builder, a string) string {
 			return b.Op("Div", []string{a, b.Op("Exp", []string{a})})
-		}, true},
+		}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := maps(t, 12, 9, 7, func(b *onnx.Builder, x string) string {
 				return conv(b, test.body(b, conv(b, x, "a", test.channels, 1)), "last", 8, 1)
 			})
 			ops := compare(t, m, 1e-5, 2, 12, 9, 7)
-			outputs := len(slices.DeleteFunc(ops, func(op string) bool { return op != "ReorderOutput" }))
-			if leaves := outputs > 1; leaves != test.leaves && (kernels.Supports(16) || kernels.Supports(8)) {
-				t.Errorf("the blocked layout is left %d times, the last time by the result", outputs)
+			left := len(slices.DeleteFunc(ops, func(op string) bool { return op != "ReorderOutput" }))
+			if left != test.left && (kernels.Supports(16) || kernels.Supports(8)) {
+				t.Errorf("the blocked layout is left %d times, should be %d", left, test.left)
 			}
 		})
 	}
