@@ -16,12 +16,13 @@ type staying struct {
 	*graph
 	takers map[string][]*onnx.NodeProto // of values
 	nodes  map[*onnx.NodeProto]bool
+	added  []*onnx.NodeProto // that are needed before the next of them
 }
 
 // stay keeps nodes in the blocked layout that are between such as leave it and such as come back: there may be several, that
 // take each other's results, and others that have something for each map.
 func (g *graph) stay() {
-	s := &staying{g, map[string][]*onnx.NodeProto{}, map[*onnx.NodeProto]bool{}}
+	s := &staying{g, map[string][]*onnx.NodeProto{}, map[*onnx.NodeProto]bool{}, nil}
 	for _, n := range g.Node {
 		for _, in := range n.Input {
 			s.takers[in] = append(s.takers[in], n)
@@ -49,7 +50,8 @@ func (g *graph) stay() {
 	var nodes []*onnx.NodeProto
 	for _, n := range g.Node {
 		if s.nodes[n] {
-			nodes = append(nodes, s.keep(n, ones[n])...)
+			s.keep(n, ones[n])
+			nodes, s.added = append(nodes, s.added...), nil
 		}
 		nodes = append(nodes, n)
 	}
@@ -105,37 +107,18 @@ func (s *staying) leaves(n *onnx.NodeProto) bool {
 	return n != nil && (s.nodes[n] || n.OpType == "ReorderOutput" && isReorder(n))
 }
 
-// keep has a node take and make blocked maps, of operands of which some have one number for each map. It returns nodes that are
-// needed before it.
-func (s *staying) keep(n *onnx.NodeProto, ones []string) []*onnx.NodeProto {
+// keep has a node take and make blocked maps, of operands of which some have one number for each map.
+func (s *staying) keep(n *onnx.NodeProto, ones []string) {
 	maps, _ := s.shapes.Shape(n.Output[0])
-	inside, one := slices.Clone(maps), slices.Clone(maps)
+	inside := slices.Clone(maps)
 	inside[1].Size = (maps[1].Size + s.lanes - 1) / s.lanes * s.lanes
-	one[1], one[2], one[3] = inside[1], onnx.Dim{Size: 1}, onnx.Dim{Size: 1}
-	var before []*onnx.NodeProto
-	add := func(op, from string, of onnx.Shape, attr onnx.Attr) string {
-		to := fmt.Sprint(n.Output[0], "/", op, "/", len(before))
-		made := &onnx.NodeProto{Name: to, Domain: blocked, OpType: op, Input: []string{from}, Output: []string{to}, Attribute: []onnx.Attr{attr}}
-		before = append(before, made)
-		s.makers[to] = made
-		s.users[from]++
-		s.shapes.Know(to, of)
-		return to
-	}
 	operands := slices.Clone(n.Input)
 	for i, v := range n.Input {
 		if ones[i] != "" {
-			v = ones[i]
+			operands[i] = s.spreadInside(ones[i], inside)
+		} else if r := s.makers[v]; r != nil && r.OpType == "ReorderOutput" {
+			operands[i] = r.Input[0]
 		}
-		if r := s.makers[v]; r != nil && r.OpType == "ReorderOutput" && isReorder(r) {
-			v = r.Input[0]
-		} else if ones[i] != "" && !s.nodes[r] {
-			v = add("ReorderInput", v, one, onnx.Int("channels_last", 0))
-		}
-		if ones[i] != "" {
-			v = add("Upsample", v, inside, onnx.Ints("scales", 1, 1, maps[2].Size, maps[3].Size))
-		}
-		operands[i] = v
 	}
 	for i, v := range n.Input {
 		s.users[operands[i]]++
@@ -149,5 +132,26 @@ func (s *staying) keep(n *onnx.NodeProto, ones []string) []*onnx.NodeProto {
 			s.gone[t] = true
 		}
 	}
-	return before
+}
+
+// spreadInside adds what spreads one number for each map over blocked maps.
+func (s *staying) spreadInside(one string, maps onnx.Shape) string {
+	switch r := s.makers[one]; {
+	case r != nil && r.OpType == "ReorderOutput" && isReorder(r):
+		one = r.Input[0]
+	case !s.nodes[r]:
+		one = s.add("ReorderInput", one, onnx.Shape{maps[0], maps[1], {Size: 1}, {Size: 1}}, onnx.Int("channels_last", 0))
+	}
+	return s.add("Upsample", one, maps, onnx.Ints("scales", 1, 1, maps[2].Size, maps[3].Size))
+}
+
+// add adds an operator of the blocked layout, that makes values of a shape.
+func (s *staying) add(op, from string, made onnx.Shape, attr onnx.Attr) string {
+	to := fmt.Sprint(from, "/", op, "/", len(s.makers))
+	n := &onnx.NodeProto{Name: to, Domain: blocked, OpType: op, Input: []string{from}, Output: []string{to}, Attribute: []onnx.Attr{attr}}
+	s.added = append(s.added, n)
+	s.makers[to] = n
+	s.users[from]++
+	s.shapes.Know(to, made)
+	return to
 }
