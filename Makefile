@@ -41,7 +41,7 @@ test-zoo: setup ## import torchvision's families at all opsets, for any number o
 test-page: setup ## the server's page in a browser (needs Debian's chromium; PAGE_SCREENSHOTS=/folder keeps pictures)
 	$(with-runtime) go test -tags browser -run '^Test(Browser|Looks)$$' ./serve
 
-bench: build ## measure speed, memory and sizes, beside PyTorch where python3-torch is present, and write BENCHMARKS.md (15 minutes; ARGS=--quick or --only=SECTION)
+bench: build ## measure speed, memory and sizes, beside PyTorch where python3-torch is present, and write BENCHMARKS.md (15 to 35 minutes; ARGS=--quick or --only=SECTION)
 	$(with-runtime) go run ./scripts/bench $(ARGS)
 
 bench-zoo: setup ## what gradient and i-ODIN cost of torchvision's networks, in forward passes (needs Debian's python3-torch, python3-torchvision)
