@@ -96,9 +96,11 @@ func einsumGradient(n *node, i int) string {
 // einsum is what an Einsum makes of values by their terms: a MatMul, where that does the same. ONNX Runtime reads the operands
 // of that turned, where those of an Einsum are turned in memory.
 func (n *node) einsum(terms, values []string, out string) string {
-	for i := range len(terms) {
-		if left, right, ok := asMatMul(terms[i], terms[len(terms)-1-i], out); ok && len(terms) == 2 {
-			return n.op("MatMul", n.turnedIf(left, values[i]), n.turnedIf(right, values[1-i]))
+	if len(terms) == 2 {
+		for i := range 2 { // either may be on the left
+			if left, right, ok := asMatMul(terms[i], terms[1-i], out); ok {
+				return n.op("MatMul", n.turnedIf(left, values[i]), n.turnedIf(right, values[1-i]))
+			}
 		}
 	}
 	return n.Op("Einsum", values, onnx.String("equation", strings.Join(terms, ",")+"->"+out))
