@@ -16,12 +16,12 @@ using namespace winograd;
 
 // Kernels are what winograd_kernels.h has, which says what each does.
 struct Kernels {
-  int64_t lanes, group, few;
+  int64_t lanes, plane, group, few;
   void (*read)(const Map &, const Tiles &, int64_t block, int64_t from, int64_t n, const float *x, float *v);
   void (*write)(const Map &, const Tiles &, int64_t block, int64_t from, int64_t n, const float *m, const Ends &, float *y);
-  void (*expand)(const float *g, int64_t in, float *u);
-  void (*const *multiply[2])(const float *v, const float *u, int64_t in, float *m, bool fresh);  // of 1 and 2 blocks, for 1 and more tiles
-  void (*const *expand_and_multiply)(const float *v, const float *g, int64_t in, float *m);      // for 1 and more tiles
+  void (*expand)(const float *g, int64_t in, float *u, bool ahead);
+  void (*const *multiply[2])(const float *v, const float *u, int64_t in, float *m, bool fresh, const float *next, int64_t apart);  // of 1 and 2 blocks, for 1 and more tiles
+  void (*const *expand_and_multiply)(const float *v, const float *g, int64_t in, float *m);                                       // for 1 and more tiles
 };
 
 #ifdef WINOGRAD
@@ -90,15 +90,16 @@ struct Job {
   // weights_first has each thread take groups of tiles through to the end.
   ort::Status *weights_first(const ort::Context *context) const {
     const Groups groups(0, tiles.count, k.group);
-    const Room u(allocator, kPoints * in * out);
-    ort::Status *status = parallel(context, out / k.lanes, [&](int64_t o) { k.expand(weights(o, 0), in, u.data + kPoints * k.lanes * in * o); });
+    const int64_t expanded = kPoints * k.plane * in;  // of a block
+    const Room u(allocator, expanded * (out / k.lanes));
+    ort::Status *status = parallel(context, out / k.lanes, [&](int64_t o) { k.expand(weights(o, 0), in, u.data + expanded * o, true); });
     if (status != nullptr) return status;
     return parallel(context, groups.count, [&](int64_t i) {
       const int64_t n = groups.size(i);
       const Room v(allocator, kPoints * in * n), m(allocator, kPoints * 2 * k.lanes * n);
       for (int64_t c = 0; c < in / k.lanes; c++) read(groups, i, c, v.data);
       for (int64_t o = 0; o < out / k.lanes; o += 2) {
-        multiply(o, n, v.data, u.data + kPoints * k.lanes * in * o, in, m.data, true);
+        multiply(o, n, v.data, u.data + expanded * o, in, m.data, true, nullptr);
         write(groups, i, o, m.data);
       }
     });
@@ -110,15 +111,18 @@ struct Job {
     const auto transformed = [&](int64_t i) { return v.data + kPoints * in * (groups.begin(i) - groups.from); };
     ort::Status *status = parallel(context, groups.count * in / k.lanes, [&](int64_t i) { read(groups, i % groups.count, i / groups.count, transformed(i % groups.count)); });
     if (status != nullptr) return status;
-    const int64_t depth = std::min(in, kDepth * k.lanes);
+    const int64_t depth = std::min(in, kDepth);
     return parallel(context, (out / k.lanes + 1) / 2, [&](int64_t pair) {
       const int64_t o = 2 * pair;
-      const Room u(allocator, kPoints * 2 * k.lanes * depth), m(allocator, kPoints * 2 * k.lanes * groups.tiles);
+      const Room u(allocator, kPoints * 2 * k.plane * depth), m(allocator, kPoints * 2 * k.lanes * groups.tiles);
       const auto products = [&](int64_t i) { return m.data + kPoints * 2 * k.lanes * (groups.begin(i) - groups.from); };
       for (int64_t c = 0; c < in; c += depth) {
         const int64_t n = std::min(depth, in - c);
-        for (int64_t b = 0; b < blocks(o); b++) k.expand(weights(o + b, c), n, u.data + kPoints * k.lanes * n * b);
-        for (int64_t i = 0; i < groups.count; i++) multiply(o, groups.size(i), transformed(i) + kPoints * groups.size(i) * c, u.data, n, products(i), c == 0);
+        const float *next = c + n < in ? weights(o, c + n) : weights(o + 2, 0);
+        for (int64_t b = 0; b < blocks(o); b++) k.expand(weights(o + b, c), n, u.data + kPoints * k.plane * n * b, false);
+        for (int64_t i = 0; i < groups.count; i++) {
+          multiply(o, groups.size(i), transformed(i) + kPoints * groups.size(i) * c, u.data, n, products(i), c == 0, i == 0 ? next : nullptr);
+        }
       }
       for (int64_t i = 0; i < groups.count; i++) write(groups, i, o, products(i));
     });
@@ -149,8 +153,8 @@ struct Job {
     k.read(from, tiles, block, groups.begin(i), groups.size(i), x, v + kPoints * k.lanes * groups.size(i) * block);
   }
 
-  void multiply(int64_t o, int64_t n, const float *v, const float *u, int64_t depth, float *m, bool fresh) const {
-    k.multiply[blocks(o) - 1][n - 1](v, u, depth, m, fresh);
+  void multiply(int64_t o, int64_t n, const float *v, const float *u, int64_t depth, float *m, bool fresh, const float *next) const {
+    k.multiply[blocks(o) - 1][n - 1](v, u, depth, m, fresh, next, kTaps * k.lanes * in);
   }
 
   void write(const Groups &groups, int64_t i, int64_t o, const float *m) const {
@@ -158,8 +162,8 @@ struct Job {
     for (int64_t b = 0; b < blocks(o); b++) k.write(to, tiles, o + b, groups.begin(i), n, m + kPoints * k.lanes * n * b, ends, y);
   }
 
-  // What the second cache holds beside the rest: weights of in·out, tiles, and blocks of input channels.
-  static constexpr int64_t kWeights = 1 << 14, kTiles = 128, kDepth = 8;
+  // What the second cache holds beside the rest: weights of in·out, tiles, and input channels.
+  static constexpr int64_t kWeights = 1 << 14, kTiles = 128, kDepth = 32;
 
   const Kernels &k;
   ort::Allocator *allocator;

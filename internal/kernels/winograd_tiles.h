@@ -6,15 +6,16 @@ typedef float vec __attribute__((vector_size(4 * kLanes), aligned(4)));
 WINOGRAD_INLINE vec load(const float *p) { return *(const vec *)p; }
 WINOGRAD_INLINE void store(float *p, vec v) { *(vec *)p = v; }
 
-// Each of these multiplies a column by one of the matrices.
+// Each of these multiplies a column by one of the matrices. The rows of G are those of whole numbers, whose factors are in B's:
+// weights are transformed more often than tiles where maps are small.
 WINOGRAD_INLINE void by_b(const vec *d, int64_t step, vec *out, int64_t to) {
   const vec d0 = d[0], d1 = d[step], d2 = d[2 * step], d3 = d[3 * step], d4 = d[4 * step], d5 = d[5 * step];
-  const vec even = d4 - 4 * d2, odd = d3 - 4 * d1, even2 = d4 - d2, odd2 = 2 * (d3 - d1);
-  out[0] = 4 * d0 - 5 * d2 + d4;
+  const vec even = d2 * (4.f / 6) - d4 * (1.f / 6), odd = d1 * (4.f / 6) - d3 * (1.f / 6), even2 = (d4 - d2) * (1.f / 24), odd2 = d3 - d1;
+  out[0] = d0 - d2 * 1.25f + d4 * .25f;
   out[to] = even + odd;
   out[2 * to] = even - odd;
-  out[3 * to] = even2 + odd2;
-  out[4 * to] = even2 - odd2;
+  out[3 * to] = even2 + odd2 * (1.f / 12);
+  out[4 * to] = even2 - odd2 * (1.f / 12);
   out[5 * to] = 4 * d1 - 5 * d3 + d5;
 }
 
@@ -29,31 +30,30 @@ WINOGRAD_INLINE void by_a_transposed(const vec *m, int64_t step, vec *out, int64
 
 WINOGRAD_INLINE void by_a(const vec *y, int64_t step, vec *out, int64_t to) {
   const vec y0 = y[0], y1 = y[step], y2 = y[2 * step], y3 = y[3 * step];
+  const vec even = y0 + y2, odd = y1 + y3, even2 = y0 + 4 * y2, odd2 = y1 + 4 * y3;
   out[0] = y0;
-  out[to] = y0 + y1 + y2 + y3;
-  out[2 * to] = y0 - y1 + y2 - y3;
-  out[3 * to] = y0 + 2 * y1 + 4 * y2 + 8 * y3;
-  out[4 * to] = y0 - 2 * y1 + 4 * y2 - 8 * y3;
+  out[to] = even + odd;
+  out[2 * to] = even - odd;
+  out[3 * to] = even2 + 2 * odd2;
+  out[4 * to] = even2 - 2 * odd2;
   out[5 * to] = y3;
 }
 
 WINOGRAD_INLINE void by_g(const vec *g, int64_t step, vec *out, int64_t to) {
-  const vec g0 = g[0], g1 = g[step], g2 = g[2 * step];
-  const vec s = (g0 + g2) * (-1.f / 6), t = g1 * (1.f / 6), u = g0 * (1.f / 24) + g2 * (1.f / 6), v = g1 * (1.f / 12);
-  out[0] = g0 * .25f;
-  out[to] = s - t;
-  out[2 * to] = s + t;
-  out[3 * to] = u + v;
-  out[4 * to] = u - v;
+  const vec g0 = g[0], g1 = g[step], g2 = g[2 * step], s = g0 + g2, u = g0 + 4 * g2;
+  out[0] = g0;
+  out[to] = s + g1;
+  out[2 * to] = s - g1;
+  out[3 * to] = u + 2 * g1;
+  out[4 * to] = u - 2 * g1;
   out[5 * to] = g2;
 }
 
 WINOGRAD_INLINE void by_g_transposed(const vec *u, int64_t step, vec *out, int64_t to) {
-  const vec s1 = u[step] + u[2 * step], t1 = u[2 * step] - u[step], s2 = u[3 * step] + u[4 * step],
-            t2 = u[3 * step] - u[4 * step];
-  out[0] = u[0] * .25f - s1 * (1.f / 6) + s2 * (1.f / 24);
-  out[to] = t1 * (1.f / 6) + t2 * (1.f / 12);
-  out[2 * to] = s2 * (1.f / 6) - s1 * (1.f / 6) + u[5 * step];
+  const vec s1 = u[step] + u[2 * step], t1 = u[step] - u[2 * step], s2 = u[3 * step] + u[4 * step], t2 = u[3 * step] - u[4 * step];
+  out[0] = u[0] + s1 + s2;
+  out[to] = t1 + 2 * t2;
+  out[2 * to] = s1 + 4 * s2 + u[5 * step];
 }
 
 // Where a tile begins in a map.
@@ -161,26 +161,40 @@ WINOGRAD_INLINE void write_tiles(const Map &map, const Tiles &tiles, int64_t low
   }
 }
 
-// expand_taps writes G g Gᵀ of an input channel to u, whose points are plane vectors apart; the taps of g are step vectors apart.
-WINOGRAD_INLINE void expand_taps(const vec *g, int64_t step, vec *u, int64_t plane) {
-  vec half[18];
+// expand_rows writes rows of G g Gᵀ of an input channel to u, whose points are plane vectors apart; the taps of g are step vectors
+// apart. Rows 1 and 2 have most of their sums in common, and so have 3 and 4.
+template <int... row>
+WINOGRAD_INLINE void expand_rows(const vec *g, int64_t step, vec *u, int64_t plane) {
+  constexpr int rows[] = {row...}, count = sizeof...(row);
+  vec half[count][3], column[6];
 #pragma GCC unroll 3
-  for (int64_t j = 0; j < 3; j++) by_g(g + j * step, 3 * step, half + j, 3);
-#pragma GCC unroll 6
-  for (int64_t i = 0; i < 6; i++) by_g(half + i * 3, 1, u + i * 6 * plane, plane);
+  for (int j = 0; j < 3; j++) {
+    by_g(g + j * step, 3 * step, column, 1);
+#pragma GCC unroll 2
+    for (int r = 0; r < count; r++) half[r][j] = column[rows[r]];
+  }
+#pragma GCC unroll 2
+  for (int r = 0; r < count; r++) by_g(half[r], 1, u + rows[r] * 6 * plane, plane);
 }
 
-// ask asks for so many numbers.
+// expand_taps writes all of them, no more at a time than the registers hold.
+WINOGRAD_INLINE void expand_taps(const vec *g, int64_t step, vec *u, int64_t plane) {
+  expand_rows<0, 5>(g, step, u, plane);
+  expand_rows<1, 2>(g, step, u, plane);
+  expand_rows<3, 4>(g, step, u, plane);
+}
+
+// ask asks for so many numbers, to be brought into the second cache: the first has room for fewer that are on their way.
 template <int numbers>
 WINOGRAD_INLINE void ask(const float *p) {
 #pragma GCC unroll 32
-  for (int i = 0; i < numbers; i += 16) __builtin_prefetch(p + i);
+  for (int i = 0; i < numbers; i += 16) __builtin_prefetch(p + i, 0, 2);
 }
 
 // product adds to rows of vectors in blocks cv apart, or with fresh replaces them by, the product of a, whose element
 // (r,k) is at a[r·ar + k·ak], k below depth, and of b, a row for each k, in blocks bv apart; and so many times, each
-// next_a and next_b behind. Where these are far apart, of kLanes each, it asks for the next.
-template <int rows, int vectors, int ar, int ak, bool far = false>
+// next_a and next_b behind.
+template <int rows, int vectors, int ar, int ak>
 WINOGRAD_INLINE void product(const float *a, int64_t depth, int64_t times, int64_t next_a, const float *b, int64_t next_b, int64_t bv, float *c,
                              int64_t cv, bool fresh) {
   vec sum[rows][vectors];
@@ -191,11 +205,6 @@ WINOGRAD_INLINE void product(const float *a, int64_t depth, int64_t times, int64
   }
   for (; times > 0; times--, a += next_a, b += next_b) {
     const float *f = a, *g = b;
-    if (far) {
-      ask<rows * kLanes>(a + next_a);
-      ask<kLanes * kLanes>(b + next_b);
-      if (vectors == 2) ask<kLanes * kLanes>(b + next_b + bv);
-    }
     for (int64_t k = 0; k < depth; k++, f += ak, g += kLanes) {
       vec row[vectors];
 #pragma GCC unroll 2
