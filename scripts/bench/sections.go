@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 )
 
@@ -87,12 +88,10 @@ func training() section {
 	return section{
 		key: "training", title: "Training",
 		text: `A step on random images, on two threads; PyTorch's on the same libtorch in turns with it, as in
-scripts/reference/step_speed.py; x is its time over ours. Memory is what each
-process grows by at most; ours is one process for all lines, and keeps what earlier ones took.`,
-		jobs: []job{
-			{goBench("./train", "^BenchmarkStepBesidePyTorch$/./././^threads=2$", "3x"), goBench("./train", "^BenchmarkStepBesidePyTorch$/^resnet18_32x32$/^width=16$/./^threads=2$", "3x")},
-			{goBench("./train", "^BenchmarkStepTypes$", "3x"), goBench("./train", "^BenchmarkStepTypes$/./^width=16$", "1x")},
-		},
+scripts/reference/step_speed.py; x is its time over ours. Memory is what each process grows by at most, from libraries loaded
+to steps made.`,
+		jobs: append(stepsBesidePyTorch(),
+			job{goBench("./train", "^BenchmarkStepTypes$", "3x"), goBench("./train", "^BenchmarkStepTypes$/./^width=16$", "1x")}),
 		tables: []table{
 			{rows: "beside PyTorch", bench: []string{"BenchmarkStepBesidePyTorch"}, columns: []column{
 				{unit: "ms/step", head: "ms"}, {unit: "torch-ms/step", head: "PyTorch, ms"}, {unit: "x-torch", head: "x"}, {unit: "x-torch-cpu", head: "x, of processor time"},
@@ -101,6 +100,22 @@ process grows by at most; ours is one process for all lines, and keeps what earl
 			{rows: "step", bench: []string{"BenchmarkStepTypes"}, columns: []column{{unit: "ns/op", head: "ms", scale: 1e-6}, {unit: "images/s", head: "images/s"}}},
 		},
 	}
+}
+
+// stepsBesidePyTorch has a process for each line of the table, as one that has made steps of another network keeps memory.
+func stepsBesidePyTorch() []job {
+	var jobs []job
+	for _, net := range []string{"^resnet18_32x32$/^width=16$", "^resnet18_32x32$/^width=64$", "^resnet18_224x224$/^width=64$"} {
+		for _, form := range []string{"expert", "reference", "ce"} {
+			args := goBench("./train", fmt.Sprintf("^BenchmarkStepBesidePyTorch$/%s/^%s$/^threads=2$", net, form), "3x")
+			j := job{args, args}
+			if len(jobs) >= 3 {
+				j.quick = []string{}
+			}
+			jobs = append(jobs, j)
+		}
+	}
+	return jobs
 }
 
 func loading() section {
