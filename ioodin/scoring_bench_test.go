@@ -185,6 +185,7 @@ func (s *scoring) run(b *testing.B) {
 	}
 	perImage("expert forward", "expert-forward-ms")
 	over("expert forward", "forward", "expert/forward")
+	over("expert iodin", string(artifact.ScoreIODINFast), "expert-exact/iodin_fast")
 	for _, name := range []artifact.ScoreName{artifact.ScoreIODIN, artifact.ScoreIODINFast} {
 		for _, form := range []string{"expert", "reference"} {
 			perImage(fmt.Sprint(form, " ", name), fmt.Sprint(form, "-", name, "-ms"))

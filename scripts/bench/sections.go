@@ -56,7 +56,7 @@ PyTorch's expert and reference are as in scripts/reference/score_speed.py; x is 
 			}},
 			{rows: "beside PyTorch", bench: []string{"BenchmarkScoring"}, columns: []column{
 				{unit: "expert-forward-ms", head: "forward, ms"}, {unit: "expert/forward", head: "x"},
-				{unit: "expert-iodin-ms", head: "expert's i-ODIN, ms"}, {unit: "expert/iodin", head: "x"},
+				{unit: "expert-iodin-ms", head: "expert's i-ODIN, ms"}, {unit: "expert/iodin", head: "x"}, {unit: "expert-exact/iodin_fast", head: "over our first order, x"},
 				{unit: "expert-iodin_fast-ms", head: "expert's first order, ms"}, {unit: "expert/iodin_fast", head: "x"},
 				{unit: "reference-iodin-ms", head: "reference's i-ODIN, ms"}, {unit: "reference/iodin", head: "x"},
 				{unit: "reference/iodin_fast", head: "reference's first order, x"},
